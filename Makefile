@@ -1,0 +1,56 @@
+# Every target is one command of the tool; without make, `python -m groundup` does the same.
+PYTHON ?= python3
+PORT ?= 8000
+N ?=
+READY := .venv/.ready
+GROUNDUP := .venv/bin/python -m groundup
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve site test export run notebooks diff check bench doctor clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1: /p' Makefile | awk -F': ' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+setup: $(READY) ## make the environment in .venv (every other target does it when it is needed)
+
+serve: $(READY) ## run what has changed, build the site and serve it (PORT=8001 for another port)
+	@$(GROUNDUP) serve --port $(PORT)
+
+site: $(READY) ## run what has changed and build the site into build/site
+	@$(GROUNDUP) site
+
+test: $(READY) ## run the tests
+	@$(GROUNDUP) test
+
+export: $(READY) ## write the checkpoints src/ch01, src/ch02, … from the chapters
+	@$(GROUNDUP) export
+
+run: $(READY) ## run the chapters that have changed (N=2 for one)
+	@$(GROUNDUP) run $(N)
+
+notebooks: $(READY) ## write notebooks to work in into build/notebooks (N=2 for one)
+	@$(GROUNDUP) notebooks $(N)
+
+diff: $(READY) ## show what changed between two checkpoints (FROM=1 TO=2)
+	@$(GROUNDUP) diff $(or $(FROM),$(error which checkpoints? make diff FROM=1 TO=2)) $(TO)
+
+check: $(READY) ## check the chapters without running them
+	@$(GROUNDUP) check
+
+bench: $(READY) ## measure how fast the book itself is, against its targets
+	@$(GROUNDUP) bench
+
+doctor: $(READY) ## look whether this computer has what the book needs
+	@$(GROUNDUP) doctor
+
+clean: ## remove build/, everything that can be made again
+	@rm -rf build
+
+# The stamp is written last, so that an interrupted installation is taken up again by the next target.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "$(PYTHON) is not there or older than Python 3.11: name a newer one, such as make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv), then run make again" >&2; exit 1; }
+	@echo "setting up .venv: some minutes and 2 GB the first time"
+	@$(PYTHON) -m venv .venv || { echo "cannot make .venv: look for room on the disk and for the right to write here, then run make again" >&2; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || { echo "pip could not install the book's packages: look above for why (mostly the network, or no room on the disk), then run make again" >&2; exit 1; }
+	@touch $@
