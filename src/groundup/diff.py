@@ -1,0 +1,157 @@
+"""What changed between two checkpoints: as text for a terminal, as HTML for the site."""
+
+from __future__ import annotations
+
+import difflib
+import html as markup
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from groundup.book import Book, BookError, UsageError
+
+CONTEXT = 3
+COLOURS = {"+": "\033[32m", "-": "\033[31m", "@": "\033[36m"}
+BOLD, PLAIN = "\033[1m", "\033[0m"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One module that differs. An empty `before` means that it is new, an empty `after` that it is gone."""
+
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    before_file: str
+    after_file: str
+
+    @cached_property
+    def matcher(self) -> difflib.SequenceMatcher:
+        """The comparison of the two texts, line by line."""
+        return difflib.SequenceMatcher(None, self.before, self.after, autojunk=False)
+
+    @property
+    def added(self) -> int:
+        """How many lines came in."""
+        return sum(j2 - j1 for what, _, _, j1, j2 in self.matcher.get_opcodes() if what != "equal")
+
+    @property
+    def removed(self) -> int:
+        """How many lines went out."""
+        return sum(i2 - i1 for what, i1, i2, _, _ in self.matcher.get_opcodes() if what != "equal")
+
+
+def changes(book: Book, old: int, new: int) -> list[Change]:
+    """The modules that differ between two checkpoints, by name; checkpoint 0 is empty.
+
+    Raises: UsageError when a chapter does not exist, BookError when its checkpoint was never exported.
+    """
+    return _changes(_checkpoint(book, old), _checkpoint(book, new), f"src/ch{old:02d}", f"src/ch{new:02d}")
+
+
+def unified(book: Book, old: int, new: int, *, colour: bool = False) -> str:
+    """Two checkpoints compared, as `diff -u` would print it.
+
+    Raises: UsageError, BookError as `changes` does.
+    """
+    return _text(changes(book, old, new), colour) or f"checkpoints {old} and {new} are identical\n"
+
+
+def unified_mine(book: Book, number: int, folder: Path, *, colour: bool = False) -> str:
+    """Checkpoint `number` compared with the reader's own package: lines with a + are the reader's.
+
+    Raises: UsageError when the folder holds no modules.
+    """
+    mine = _modules(folder)
+    if not mine:
+        raise UsageError(f"{folder}: no Python modules there: give the folder of your package, such as my_work")
+    found = _changes(_checkpoint(book, number), mine, f"src/ch{number:02d}", folder.as_posix())
+    return _text(found, colour) or f"{folder} and checkpoint {number} are identical\n"
+
+
+def html(book: Book, old: int, new: int) -> str:
+    """Two checkpoints compared: one `<figure class="diff">` for each module that differs.
+
+    Raises: UsageError, BookError as `changes` does.
+    """
+    return "\n".join(_figure(change) for change in changes(book, old, new))
+
+
+def _checkpoint(book: Book, number: int) -> dict[str, list[str]]:
+    if number == 0:
+        return {}
+    book.chapter(number)
+    modules = _modules(book.checkpoint(number))
+    if not modules:
+        raise BookError(f"src/ch{number:02d} is not there yet: make export")
+    return modules
+
+
+def _modules(folder: Path) -> dict[str, list[str]]:
+    """The lines of each module; `__init__.py` holds no code in a checkpoint and is left out."""
+    files = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    try:
+        return {path.name: path.read_text(encoding="utf-8").splitlines() for path in files}
+    except UnicodeDecodeError:
+        raise BookError(f"{folder}: a module is not UTF-8 text: save it as UTF-8") from None
+
+
+def _changes(before: dict[str, list[str]], after: dict[str, list[str]], old: str, new: str) -> list[Change]:
+    return [
+        Change(
+            name,
+            tuple(before.get(name, ())),
+            tuple(after.get(name, ())),
+            f"{old}/{name}" if name in before else "/dev/null",
+            f"{new}/{name}" if name in after else "/dev/null",
+        )
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _text(found: Iterable[Change], colour: bool) -> str:
+    return "".join(f"{line}\n" for change in found for line in _lines(change, colour))
+
+
+def _lines(change: Change, colour: bool) -> Iterator[str]:
+    lines = difflib.unified_diff(
+        change.before, change.after, change.before_file, change.after_file, n=CONTEXT, lineterm=""
+    )
+    for position, line in enumerate(lines):
+        start = BOLD if position < 2 else COLOURS.get(line[0])
+        yield f"{start}{line}{PLAIN}" if colour and start else line
+
+
+def _figure(change: Change) -> str:
+    before, after = _highlighted(change.before), _highlighted(change.after)
+    rows = []
+    for group in change.matcher.get_grouped_opcodes(CONTEXT):
+        if change.before and change.after:
+            rows.append(f'<span class="hunk">line {group[0][3] + 1}</span>')
+        for what, i1, i2, j1, j2 in group:
+            if what == "equal":
+                rows += [f"<span>  {line}</span>" for line in after[j1:j2]]
+            else:
+                rows += [f"<del>- {line}</del>" for line in before[i1:i2]]
+                rows += [f"<ins>+ {line}</ins>" for line in after[j1:j2]]
+    name = markup.escape((change.after_file if change.after else change.before_file).removeprefix("src/"))
+    state = "" if change.before and change.after else " (new)" if change.after else " (deleted)"
+    return (
+        f'<figure class="diff" id="{markup.escape(change.name)}"><figcaption><code>{name}</code>{state} '
+        f'<span class="added">+{change.added}</span> <span class="removed">−{change.removed}</span></figcaption>'
+        f'<div class="highlight"><pre tabindex="0"><code>{"".join(rows)}</code></pre></div></figure>'
+    )
+
+
+def _highlighted(lines: tuple[str, ...]) -> list[str]:
+    """Each line in Python's colours; Pygments closes at a line's end what it opens there."""
+    if not lines:
+        return []
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    source = "\n".join(lines) + "\n"
+    return highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).splitlines()

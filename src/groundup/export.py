@@ -1,0 +1,167 @@
+"""Checkpoints: the packages src/chNN, each the one before plus the exported cells of its chapter."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import ruff
+
+from groundup.apply import apply
+from groundup.book import Book, BookError, write_if_changed
+from groundup.edited import Edited
+from groundup.edits import Checkpoint, Module
+from groundup.links import check_links, needs
+from groundup.live import check_live
+from groundup.parse import Chapter, ChapterError, parse
+
+GENERATED = "# Generated from chapters/ by `make export`: edit the chapter, not this file."
+INIT = f'{GENERATED}\n"""The code of the book, as it stands after one of its chapters."""\n'
+CONFIG = (
+    "--isolated",  # the same result in whatever folder the book is
+    "--no-cache",
+    "--quiet",
+    "--config=line-length=120",
+    '--config=target-version="py311"',
+)
+SORT = ("--config=lint.select=['I']", "--config=lint.isort.known-first-party=['groundup']")
+
+
+def checkpoints(book: Book) -> dict[int, dict[str, str]]:
+    """The texts of every checkpoint's modules, by chapter and file name.
+
+    Raises: ChapterError with every mistake of the first chapter that has any.
+    """
+    raw: dict[int, dict[str, str]] = {}
+    before: Checkpoint = {}
+    previous = None
+    for chapter in _parse_all(book):
+        edited = apply(chapter, before, previous)
+        check_links(edited)
+        check_live(edited)
+        edited.problems.raise_if_any()
+        before, previous = _pruned(edited), chapter.package
+        raw[chapter.number] = {file: render(before, file) for file in sorted(before)}
+    done = _formatted({text for texts in raw.values() for text in texts.values()})
+    return {
+        number: {"__init__.py": INIT, **{file: done[text] for file, text in texts.items()}}
+        for number, texts in raw.items()
+        if texts
+    }
+
+
+def write(book: Book) -> list[Path]:
+    """Write what differs and remove what no chapter exports any more; return the files that changed.
+
+    Raises: ChapterError before anything is written.
+    """
+    changed = []
+    wanted = _by_path(book)
+    for path, text in wanted.items():
+        if write_if_changed(path, text):
+            changed.append(path)
+    for path in _committed(book):
+        if path not in wanted and _is_generated(path):
+            path.unlink()
+            changed.append(path)
+            _remove_if_empty(path.parent)
+    return changed
+
+
+def stale(book: Book) -> list[str]:
+    """A line for each file of a checkpoint that was edited, is missing, or is exported by no chapter."""
+    lines = []
+    wanted = _by_path(book)
+    for path in sorted({*wanted, *_committed(book)}):
+        name = book.relative(path)
+        text = path.read_text(encoding="utf-8") if path.is_file() else None
+        if path not in wanted:
+            remedy = "`make export` removes it" if _is_generated(path) else "move it elsewhere"
+            lines.append(f"{name} is exported by no chapter: {remedy}")
+        elif text is None:
+            lines.append(f"{name} is missing: run `make export`")
+        elif text != wanted[path]:
+            chapter = book.relative(book.chapter(int(path.parent.name[2:])))
+            lines.append(f"{name} differs from what {chapter} exports: edit the chapter, then `make export`")
+    return lines
+
+
+def render(checkpoint: Checkpoint, file: str) -> str:
+    """The text of a module, not yet formatted."""
+    module = checkpoint[file]
+    found = needs(checkpoint, file)
+    imports = list(module.imports.values())
+    if found.lazy and "__future__" not in module.imports:
+        imports.append("from __future__ import annotations")
+    for sibling, names in found.siblings.items():
+        imports += [f"from .{sibling.removesuffix('.py')} import {name}" for name in sorted(names)]
+    head = [GENERATED, *([module.docstring] if module.docstring else []), *(["", *imports] if imports else [])]
+    body = "".join(definition.text for definition in module.definitions.values())
+    return "\n".join([*head, "", body.lstrip("\n")])
+
+
+def _parse_all(book: Book) -> list[Chapter]:
+    chapters, mistakes = [], []
+    for path in book.chapters().values():
+        try:
+            chapters.append(parse(path))
+        except ChapterError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise ChapterError("\n".join(mistakes))
+    return chapters
+
+
+def _pruned(edited: Edited) -> Checkpoint:
+    """The checkpoint without the imports that nothing uses."""
+    pruned = {}
+    for file, module in edited.modules.items():
+        used = needs(edited.modules, file).imports | {"__future__"}
+        imports = {key: line for key, line in module.imports.items() if key in used}
+        pruned[file] = module if imports == module.imports else Module(module.docstring, imports, module.definitions)
+    return pruned
+
+
+def _formatted(texts: set[str]) -> dict[str, str]:
+    """Each text with sorted imports and formatted, all by the same two runs of ruff."""
+    if not texts:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {text: Path(folder, f"module_{number}.py") for number, text in enumerate(sorted(texts))}
+        for text, path in paths.items():
+            path.write_text(text, encoding="utf-8")
+        for command in (("check", "--fix", *SORT), ("format",)):
+            run = subprocess.run(
+                [ruff.find_ruff_bin(), *command, *CONFIG, folder], capture_output=True, text=True, check=False
+            )
+            if run.returncode:
+                raise BookError(f"ruff {command[0]} failed on the exported modules: {run.stderr or run.stdout}")
+        return {text: path.read_text(encoding="utf-8") for text, path in paths.items()}
+
+
+def _by_path(book: Book) -> dict[Path, str]:
+    return {
+        book.checkpoint(number) / file: text
+        for number, texts in checkpoints(book).items()
+        for file, text in texts.items()
+    }
+
+
+def _committed(book: Book) -> list[Path]:
+    return sorted((book.root / "src").glob("ch[0-9][0-9]/*.py"))
+
+
+def _is_generated(path: Path) -> bool:
+    return path.read_text(encoding="utf-8", errors="replace").startswith(GENERATED)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a package of which only Python's cache is left."""
+    cache = folder / "__pycache__"
+    if {*folder.iterdir()} <= {cache}:
+        for file in cache.glob("*"):
+            file.unlink()
+        for empty in (cache, folder):
+            if empty.is_dir():
+                empty.rmdir()

@@ -1,0 +1,81 @@
+"""The imports of exported cells: those of libraries are kept, those of the previous checkpoint only checked."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from groundup.edited import Edited
+from groundup.edits import where
+
+PACKAGE = re.compile(r"ch\d\d(\..*)?")
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """The names that source imports, each with a statement that imports it alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            source = f"from {'.' * node.level}{node.module or ''} " if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                suffix = f" as {alias.asname}" if alias.asname else ""
+                yield alias.asname or alias.name, f"{source}import {alias.name}{suffix}"
+
+
+def apply_import(edited: Edited, file: str, tree: ast.Import | ast.ImportFrom, line: int) -> None:
+    """Add what a statement imports to a module."""
+    mistake = edited.problems.add
+    module = tree.module or "" if isinstance(tree, ast.ImportFrom) else ""
+    if isinstance(tree, ast.ImportFrom) and tree.level:
+        return mistake(line, "a relative import: the export adds the imports of sibling modules: remove this one")
+    if any(alias.name == "*" for alias in tree.names):
+        return mistake(line, f"`import *` hides what is used: import the names from {module} one by one")
+    if isinstance(tree, ast.ImportFrom) and PACKAGE.fullmatch(module):
+        return _check_previous(edited, module, tree, line)
+    for key, statement in imported(tree):
+        if not module and PACKAGE.fullmatch(statement.split()[1]):
+            mistake(line, f"`{statement}`: write `from {edited.previous or 'chNN'}.module import name`")
+        else:
+            _add(edited, file, "__future__" if module == "__future__" else key, statement, line)
+    return None
+
+
+def _add(edited: Edited, file: str, key: str, statement: str, line: int) -> None:
+    module = edited.module(file)
+    binding = key.partition(".")[0]
+    if binding in module.definitions:
+        remedy = f"`del {binding}` first, or remove this import"
+        return edited.problems.add(line, f"{file} defines {binding} itself: {remedy}")
+    # `import torch` and `import torch.nn` go together; any other two imports of one name do not.
+    kept = {
+        other: old
+        for other, old in module.imports.items()
+        if other.partition(".")[0] != binding or {old, statement} == {f"import {other}", f"import {key}"}
+    }
+    edited.modules[file] = replace(module, imports={**kept, key: statement})
+    return None
+
+
+def _check_previous(edited: Edited, source: str, tree: ast.ImportFrom, line: int) -> None:
+    """An import of the previous checkpoint adds nothing, but what it names must be there."""
+    mistake = edited.problems.add
+    package, _, stem = source.partition(".")
+    name = tree.names[0].name
+    if edited.previous is None:
+        return mistake(line, f"`from {source} import {name}`: there is no checkpoint before this chapter: remove this")
+    if package != edited.previous:
+        return mistake(line, f"`from {source} import {name}`: import from {edited.previous}, the previous checkpoint")
+    if not stem:
+        return mistake(line, f"`from {source} import {name}`: write `from {source}.module import name`")
+    for alias in tree.names:
+        home = where(edited.before, alias.name)
+        if alias.asname:
+            text = "a checkpoint has one name for a thing: import it without `as`"
+            mistake(line, f"`{alias.name} as {alias.asname}`: {text}")
+        elif home is None:
+            mistake(line, f"{source} has no {alias.name}{edited.near(alias.name)}: import what is there")
+        elif home != f"{stem}.py":
+            remedy = f"write `from {package}.{home.removesuffix('.py')} import {alias.name}`"
+            mistake(line, f"{source} has no {alias.name}: {remedy}")
+    return None

@@ -1,0 +1,99 @@
+"""The error curve of the home page, drawn from what the chapters recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from groundup import run
+from groundup.book import Book
+from groundup.curriculum import PLAN
+
+RECORD = "error_rate"
+EASIER = {1: "3 or 7"}  # chapters that do not tell all ten digits apart yet stand beside the curve
+SHAPES = {"wide": (720, 300, 14), "narrow": (360, 290, 12)}  # width, height, font size
+SCHEMES = {
+    "light": {
+        "ink": "#2b2f38",
+        "quiet": "#6a7180",
+        "rule": "#e3e6ec",
+        "paper": "#ffffff",
+        "curve": "#3151c9",
+        "easier": "#c8671b",
+    },
+    "dark": {
+        "ink": "#dfe3ec",
+        "quiet": "#99a1b3",
+        "rule": "#333947",
+        "paper": "#171a22",
+        "curve": "#9db3ff",
+        "easier": "#f2b06f",
+    },
+}
+LEFT, RIGHT, TOP, BOTTOM = 46, 20, 26, 52
+
+
+def error_rates(book: Book) -> dict[int, float]:
+    """The validation error of each chapter that recorded one, between 0 and 1."""
+    rates = {}
+    for number in book.chapters():
+        records = run.load_results(book, number)["records"]
+        if RECORD in records:
+            rates[number] = records[RECORD]
+    return rates
+
+
+def percent(rate: float) -> str:
+    return f"{rate * 100:.1f} %"
+
+
+def drawings(book: Book) -> dict[str, str]:
+    """The curve as SVG files, by name: each shape in each scheme."""
+    rates = error_rates(book)
+    return {
+        f"error-curve-{shape}-{scheme}.svg": "".join(_svg(rates, *size, colours))
+        for shape, size in SHAPES.items()
+        for scheme, colours in SCHEMES.items()
+    }
+
+
+def _svg(rates: dict[int, float], width: int, height: int, size: int, colours: dict[str, str]) -> Iterator[str]:
+    top = ceiling(max(rates.values(), default=0.1))
+
+    def x(number: float) -> float:
+        return LEFT + (number - 0.5) * (width - LEFT - RIGHT) / len(PLAN)
+
+    def y(rate: float) -> float:
+        return TOP + (1 - rate / top) * (height - TOP - BOTTOM)
+
+    def text(x: float, y: float, words: str, colour: str = "quiet", anchor: str = "middle", extra: str = "") -> str:
+        return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colours[colour]}"{extra}>{words}</text>'
+
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    yield f' font-family="Inter,system-ui,sans-serif" font-size="{size}">'
+    for step in range(5):
+        rate = top * step / 4
+        yield f'<path d="M{LEFT} {y(rate):.1f}H{width - RIGHT}" stroke="{colours["rule"]}"/>'
+        yield text(LEFT - 8, y(rate) + size / 3, f"{rate * 100:g}%", anchor="end")
+    for plan in PLAN:
+        there = plan.number in rates
+        yield text(x(plan.number), height - BOTTOM + size + 8, str(plan.number), "ink" if there else "quiet")
+        if not there:
+            yield f'<circle cx="{x(plan.number):.1f}" cy="{y(0):.1f}" r="3.5" fill="{colours["paper"]}" '
+            yield f'stroke="{colours["quiet"]}" stroke-width="1.5"/>'
+    yield text((LEFT + width - RIGHT) / 2, height - 8, "chapter")
+    line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in rates.items() if n not in EASIER)
+    yield f'<polyline points="{line}" fill="none" stroke="{colours["curve"]}" stroke-width="2.5"/>'
+    for number, rate in rates.items():
+        a, b, colour = x(number), y(rate), colours["easier" if number in EASIER else "curve"]
+        yield f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5" fill="{colour}"/>'
+        yield text(a, b - 12, f"{rate * 100:.1f}", "ink", extra=' font-weight="600"')
+        if number in EASIER:
+            yield text(a, b + size + 10, EASIER[number])
+    yield "</svg>\n"
+
+
+def ceiling(rate: float) -> float:
+    """The smallest round number above `rate` that four grid lines divide well."""
+    unit = 10.0 ** math.floor(math.log10(rate))
+    return next(unit * factor for factor in (1.2, 1.6, 2, 4, 8, 10, 12) if unit * factor >= rate * 1.05)

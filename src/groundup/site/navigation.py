@@ -1,0 +1,43 @@
+"""The order of the pages: how to start, the chapters that exist by part, the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groundup.book import Book
+from groundup.curriculum import PARTS, PLAN
+from groundup.parse import parse
+
+Nav = list[dict[str, Any]]
+
+
+def nav(book: Book) -> Nav:
+    """MkDocs' `nav`, made from the chapters that exist."""
+    chapters = book.chapters()
+    part_of = {plan.number: plan.part for plan in PLAN}
+    parts: Nav = []
+    for part, title in enumerate(PARTS, 1):
+        pages = [_chapter(number, path) for number, path in chapters.items() if part_of.get(number) == part]
+        if pages:
+            parts.append({f"{ROMAN[part - 1]} · {title}": pages})
+    diffs = [{f"Chapter {number}": f"diffs/{number:02d}.md"} for number in chapters]
+    return [
+        {"Home": "index.md"},
+        {"Start here": [{"Set-up": "setup.md"}, {"How to read this book": "how-to-read.md"}]},
+        *parts,
+        {
+            "Reference": [
+                {"The ledger": "ledger.md"},
+                {"Notation": "notation.md"},
+                {"Glossary": "glossary.md"},
+                {"Diffs": [{"All chapters": "diffs/index.md"}, *diffs]},
+            ]
+        },
+    ]
+
+
+ROMAN = ("I", "II", "III", "IV")
+
+
+def _chapter(number: int, path: Any) -> dict[str, str]:
+    return {f"{number}. {parse(path).title}": f"chapters/{path.stem}.ipynb"}
