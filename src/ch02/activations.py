@@ -1,0 +1,30 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Activations: the bends between two linear layers."""
+
+import math
+
+
+def relu(z: float) -> float:
+    """`z` where it is positive, else 0."""
+    return float(z) if z > 0 else 0.0
+
+
+def relu_slope(z: float) -> float:
+    """Derivative of `relu` at `z`; at the corner, 0 by convention."""
+    return 1.0 if z > 0 else 0.0
+
+
+def sigmoid(z: float) -> float:
+    """An S-shaped curve from 0 to 1, for any `z`.
+
+    Paper: Rumelhart, Hinton & Williams 1986, Nature 323, eq. 2.
+    """
+    if z >= 0:
+        return 1 / (1 + math.exp(-z))
+    return math.exp(z) / (math.exp(z) + 1)
+
+
+def sigmoid_slope(z: float) -> float:
+    """Derivative of `sigmoid` at `z`: never above 1/4."""
+    y = sigmoid(z)
+    return y * (1 - y)

@@ -1,0 +1,15 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Metrics: what people want to know about a model, rather than what it descends on."""
+
+from .network import Network, forward
+
+
+def error_rate(guesses: list[int], labels: list[int]) -> float:
+    """Share of `guesses` that differ from `labels`, between 0 and 1. Shapes: both (n)."""
+    return sum(g != y for g, y in zip(guesses, labels, strict=True)) / len(labels)
+
+
+def dead_units(network: Network, inputs: list[list[float]]) -> int:
+    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
+    table = [forward(network, x)[1] for x in inputs]
+    return sum(not any(column) for column in zip(*table, strict=True))

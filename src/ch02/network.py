@@ -1,0 +1,81 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""A network with one hidden layer of ReLU units, in plain lists."""
+
+import math
+import random
+from dataclasses import dataclass
+
+from .activations import relu, relu_slope
+from .linear import predict
+
+
+@dataclass
+class Network:
+    """The knobs of the network, or one slope for each of them.
+
+    Shapes: hidden_weights (H, D), hidden_biases (H), output_weights (K, H),
+    output_biases (K).
+    """
+
+    hidden_weights: list[list[float]]
+    hidden_biases: list[float]
+    output_weights: list[list[float]]
+    output_biases: list[float]
+
+    def parameters(self) -> list[list[float]]:
+        """The lists that hold all numbers: change them and the network changes."""
+        return [
+            *self.hidden_weights,
+            self.hidden_biases,
+            *self.output_weights,
+            self.output_biases,
+        ]
+
+
+def forward(network: Network, x: list[float]) -> tuple[list[float], list[float], list[float]]:
+    """Pre-activations, activations and outputs for one input.
+
+    Shapes: x (D) -> z (H), hidden (H), outputs (K).
+    """
+    hidden_units = zip(network.hidden_weights, network.hidden_biases, strict=True)
+    z = [predict(x, weights, bias) for weights, bias in hidden_units]
+    hidden = [relu(value) for value in z]
+    output_units = zip(network.output_weights, network.output_biases, strict=True)
+    outputs = [predict(hidden, weights, bias) for weights, bias in output_units]
+    return z, hidden, outputs
+
+
+def backward(
+    network: Network,
+    x: list[float],
+    z: list[float],
+    hidden: list[float],
+    output_slopes: list[float],
+) -> Network:
+    """The slope of the loss for every knob, given its slopes for the outputs.
+
+    Shapes: x (D), z (H), hidden (H), output_slopes (K) -> the network's own shapes.
+    """
+    columns = zip(*network.output_weights, strict=True)
+    hidden_slopes = [predict(output_slopes, column, 0.0) for column in columns]
+    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z, strict=True)]
+    return Network(
+        [[slope * value for value in x] for slope in z_slopes],
+        z_slopes,
+        [[slope * value for value in hidden] for slope in output_slopes],
+        list(output_slopes),
+    )
+
+
+def init_network(in_features: int, hidden_features: int, out_features: int, rng: random.Random) -> Network:
+    """A network of random weights, scaled to keep sums near 1, and biases of 0."""
+
+    def table(rows: int, columns: int, scale: float) -> list[list[float]]:
+        return [[rng.gauss(0, scale) for _ in range(columns)] for _ in range(rows)]
+
+    return Network(
+        table(hidden_features, in_features, math.sqrt(2 / in_features)),
+        [0.0] * hidden_features,
+        table(out_features, hidden_features, math.sqrt(1 / hidden_features)),
+        [0.0] * out_features,
+    )
