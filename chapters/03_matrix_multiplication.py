@@ -1,0 +1,948 @@
+# %% [markdown]
+# # 3. Matrix multiplication
+#
+# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on rows of numbers times a list of numbers. That operation has a name, and more has been done to make it fast than for any other in computing. We shall write it seven times, each time faster, until it has become a single character; then run chapter 2's network on it.
+#
+# **You need:** chapter 2, and PyTorch as a box of numbers, no more. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about two hours.
+#
+# From here on we allow ourselves PyTorch's *tensors*: arrays of numbers that can be created, indexed, reshaped, added and multiplied element by element, and summed. Anything beyond that stays locked until we have built it and proved that ours is equal. `make test` holds me to that.
+
+# %%
+import random
+import time
+
+import matplotlib.pyplot as plt
+import torch
+
+from groundup import plot, record, unlock
+from groundup.data import mnist
+
+torch.set_num_threads(1)  # a list uses one processor core: fair is fair
+
+training, validation = mnist()
+images, labels = training.tensors()
+valid_images, valid_labels = validation.tensors()
+print("images:", tuple(images.shape), images.dtype)
+print("labels:", tuple(labels.shape), labels.dtype)
+
+# %% [markdown]
+# A tensor's *shape* says how many numbers it has along each direction. `images` has shape $(N, 784)$: $N$ rows, one for each image.
+#
+# ## The thing itself
+#
+# Take five images, $A$ with shape $(5, 784)$, and the weights of ten outputs, as columns, $B$ with shape $(784, 10)$. What we want is every row of $A$ times every column of $B$, multiplied number by number and added up:
+#
+# $$C_{ij} = \sum_{k=1}^{784} A_{ik}\, B_{kj}$$
+#
+# Say "C i j is the sum over k of A i k times B k j". That is *matrix multiplication*; $C$ has shape $(5, 10)$. The inner lengths must agree, and they vanish.
+
+# %% [markdown] exercise="matmul_lists" tags=["prompt"] difficulty="easy" minutes=10
+# ### Exercise 3.1: three loops
+#
+# Write `matmul_lists(a, b)` for lists of rows: three loops, over $i$, $j$ and $k$. If the inner lengths differ, raise a `ValueError` that says both shapes.
+
+# %% [markdown] exercise="matmul_lists" tags=["hint"]
+# The result has as many rows as `a` and as many columns as `b`. Begin with a table of zeros and make each row a new list: remember the friend in chapter 2.
+
+# %% [markdown] exercise="matmul_lists" tags=["hint"]
+# `zeros = [[0.0] * len(b[0]) for _ in range(len(a))]`, and in the innermost loop `c[i][j] += a[i][k] * b[k][j]`.
+
+
+# %% exercise="matmul_lists" tags=["solution"]
+def matmul_lists(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
+    if len(a[0]) != len(b):
+        raise ValueError(
+            f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])}): "
+            "the inner lengths must agree"
+        )
+    c = [[0.0] * len(b[0]) for _ in range(len(a))]
+    for i in range(len(a)):
+        for j in range(len(b[0])):
+            for k in range(len(b)):
+                c[i][j] += a[i][k] * b[k][j]
+    return c
+
+
+# %% [markdown] exercise="matmul_lists" tags=["solution"]
+# Nothing to confess but the order of the loops, which I changed three times to see whether it mattered. In Python it hardly does: each step is so slow that nothing else shows.
+
+# %% exercise="matmul_lists" tags=["check"]
+wide = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+square = [[1.0, 2.0], [3.0, 4.0]]
+got = matmul_lists(square, wide)
+assert len(got) == 2 and len(got[0]) == 3, "(2, 2) times (2, 3) has shape (2, 3)"
+assert got[0] is not got[1] and got != [[28.0, 38.0, 48.0]] * 2, (
+    "the rows are one and the same list: make a new one for each"
+)
+assert matmul_lists(square, square) != [[5.0, 11.0], [11.0, 25.0]], (
+    "that is row times row: the second factor runs down its columns, b[k][j]"
+)
+assert got == [[9.0, 12.0, 15.0], [19.0, 26.0, 33.0]], f"not the product: {got}"
+try:
+    matmul_lists(wide, square)
+except ValueError as error:
+    assert "(2, 3)" in str(error) and "(2, 2)" in str(error), "say both shapes"
+except IndexError:
+    raise AssertionError("compare the inner lengths before the loops") from None
+else:
+    raise AssertionError("(2, 3) times (2, 2) went through: compare the inner lengths")
+
+# %% [markdown]
+# To compare speeds we need a stopwatch that is fair on a busy computer: run several times and keep the shortest, for nothing ever makes a program faster by accident.
+
+# %%
+ladder = {}
+
+
+def stopwatch(rung: str, function, *arguments, repeats: int = 5):
+    """Run, keep the shortest time in milliseconds under `rung`, give back the result."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = function(*arguments)
+        times.append(time.perf_counter() - start)
+    ladder[rung] = 1000 * min(times)
+    print(f"{rung:28} {ladder[rung]:10.3f} ms")
+    return result
+
+
+# %% tags=["timing"]
+generator = torch.Generator().manual_seed(0)
+a, b = images[:5], torch.randn(784, 10, generator=generator)
+a_lists, b_lists = a.tolist(), b.tolist()
+c_lists = stopwatch("lists, three loops", matmul_lists, a_lists, b_lists)
+wanted = torch.tensor(c_lists)
+
+# %% [markdown]
+# Now the same three loops on tensors, which are made for speed. Guess how much faster before you run it.
+
+
+# %%
+def matmul_loops(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    c = torch.zeros(a.shape[0], b.shape[1])
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            for k in range(a.shape[1]):
+                c[i, j] += a[i, k] * b[k, j]
+    return c
+
+
+# %% tags=["timing"]
+c = stopwatch("tensors, three loops", matmul_loops, a, b, repeats=1)
+assert (c - wanted).abs().max() < 1e-4
+assert ladder["tensors, three loops"] > 10 * ladder["lists, three loops"]
+
+# %% [markdown]
+# Slower, and not by a little. Each `a[i, k]` goes into PyTorch, makes a whole new tensor to hold one number, and comes back. A tensor is a fast lorry; we have used it to fetch one egg at a time. The remedy is to ask for more per journey: a row times a column at once.
+
+
+# %%
+def matmul_rows(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    c = torch.zeros(a.shape[0], b.shape[1])
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            c[i, j] = (a[i] * b[:, j]).sum()  # (784,) * (784,)
+    return c
+
+
+# %% tags=["timing"]
+c = stopwatch("row times column", matmul_rows, a, b)
+assert (c - wanted).abs().max() < 1e-4
+assert ladder["row times column"] < ladder["lists, three loops"]
+
+# %% [markdown]
+# ## Shapes that stretch
+#
+# Next we should like one row of $A$ times *all* columns of $B$ at once: shape $(784)$ times shape $(784, 10)$. The shapes differ. PyTorch has a rule for that, called *broadcasting*, and it is worth knowing by heart: write the two shapes below each other, **aligned on the right**; where a length is missing or 1, that tensor is repeated along that direction; all other lengths must be equal.
+
+# %% [markdown] exercise="broadcast_shape" tags=["prompt"] difficulty="medium" minutes=15
+# ### Exercise 3.2: predict the shape
+#
+# Write `broadcast_shape(first, second)`: two tuples of lengths in, the tuple of the result's lengths out; a `ValueError` with both shapes if they don't fit. First do these three in your head: $(5, 1)$ with $(4)$; $(784, 10)$ with $(784)$; $(8, 1, 6)$ with $(7, 1)$.
+
+# %% [markdown] exercise="broadcast_shape" tags=["hint"]
+# Make both tuples equally long by putting 1s in *front* of the shorter one. Then go through them side by side.
+
+# %% [markdown] exercise="broadcast_shape" tags=["hint"]
+# For lengths `m` and `n`: if `m == 1` the result has `n`, if `n == 1` or `m == n` it has `m`, else they don't fit. (Not `max(m, n)`: a length of 0 exists, and 0 with 1 gives 0.)
+
+# %% exercise="broadcast_shape" tags=["solution"] export="matmul.py"
+"""Matrix multiplication and what it stands on: broadcasting and index notation."""
+
+
+def broadcast_shape(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that two tensors of these shapes stretch to when they meet.
+
+    Raises: ValueError when two lengths differ and neither is 1.
+    """
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded, strict=True):
+        if m != n and 1 not in (m, n):
+            raise ValueError(
+                f"{tuple(first)} and {tuple(second)} do not fit: "
+                f"aligned on the right, {m} meets {n}"
+            )
+        lengths.append(n if m == 1 else m)
+    return tuple(lengths)
+
+
+# %% [markdown] exercise="broadcast_shape" tags=["solution"]
+# I aligned on the left, like text. It even worked for my first three examples, all of which had equally many dimensions. The reason for the right: the last directions are the ones inside one example (pixels, channels), and a list of examples should be allowed to meet a single one.
+
+# %% exercise="broadcast_shape" tags=["check"]
+assert broadcast_shape((5, 1), (4,)) == (5, 4), "(5, 1) with (4,) stretches to (5, 4)"
+try:
+    left_aligned = broadcast_shape((784, 10), (784,))
+except ValueError as error:
+    assert "784, 10" in str(error) and "784,)" in str(error), "say both shapes"
+else:
+    assert left_aligned != (784, 10), "align on the right: 10 meets 784, no fit"
+    raise AssertionError(
+        "10 and 784 do not fit: the larger does not win, raise ValueError"
+    )
+got = broadcast_shape((8, 1, 6), (7, 1))
+assert got != (7, 6), (
+    "the longer shape's front was dropped: pad the shorter one with 1s"
+)
+assert got == (8, 7, 6), f"(8, 1, 6) with (7, 1) stretches to (8, 7, 6), not {got}"
+assert broadcast_shape((3, 0), (1,)) != (3, 1), (
+    "0 with 1 gives 0: do not take the maximum"
+)
+assert broadcast_shape((3, 0), (1,)) == (3, 0), (
+    "a length of 1 stretches to any, even to 0"
+)
+
+# %% [markdown]
+# ## Repeating without copying
+#
+# "Repeated" sounds like memory, and it would be much. But look at how a tensor keeps its numbers: in one long row, with a *stride* for each direction that says how many places further the next number in that direction is.
+
+# %%
+table = torch.arange(12).view(3, 4)
+print(table)
+print("strides:", table.stride())
+print("transposed:", table.T.stride(), "first column:", table[:, 0].stride())
+assert table.stride() == (4, 1) and table.T.stride() == (1, 4)
+assert table.T.data_ptr() == table.data_ptr(), "the same numbers, read in another order"
+
+# %% [markdown]
+# One step down is four places further, one step to the right is one. To transpose, swap the strides: the numbers stay where they are, and two tensors show the same memory (such a tensor is called a *view*). And a stride can be 0. One step in that direction is no step: the same number again.
+
+# %% [markdown] exercise="expand" tags=["prompt"] difficulty="medium" minutes=15
+# ### Exercise 3.3: a stride of 0
+#
+# Write `expand(x, shape)`: `x` stretched to `shape` by the rule above, without copying a number. `x.as_strided(shape, strides)` gives a view of the same memory with strides of your own choice. A shape that `x` cannot stretch to is a `ValueError`.
+
+# %% [markdown] exercise="expand" tags=["hint"]
+# Directions that `x` lacks (they are in front) and directions in which `x` has length 1 get stride 0. All others keep theirs.
+
+# %% [markdown] exercise="expand" tags=["hint"]
+# Pad both `x.shape` (with 1s) and `x.stride()` (with 0s) in front, then `0 if length == 1 else stride`. Ask `broadcast_shape` whether `x` stretches to exactly `shape`.
+
+# %% exercise="expand" tags=["solution"] export="matmul.py"
+import torch
+
+
+def expand(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """A view of `x` stretched to `shape` by strides of 0: nothing is copied.
+
+    Raises: ValueError when `x` does not stretch to `shape`.
+    """
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    missing = len(shape) - x.dim()
+    lengths = (1,) * missing + tuple(x.shape)
+    strides = (0,) * missing + x.stride()
+    repeating = zip(lengths, strides, strict=True)
+    return x.as_strided(shape, [0 if n == 1 else stride for n, stride in repeating])
+
+
+# %% [markdown] exercise="expand" tags=["solution"]
+# I computed the strides from the shape, as if the numbers always lay in reading order. For a transposed tensor they don't, and I got a well-shaped table of numbers from the wrong places. Always ask the tensor for its own strides.
+
+# %% exercise="expand" tags=["check"]
+column = torch.arange(12.0).view(3, 4)[:, :1]  # the first column of a larger table
+got = expand(column, (3, 4))
+assert got.shape == (3, 4), f"the shape should be (3, 4), not {tuple(got.shape)}"
+assert got.data_ptr() == column.data_ptr(), "the numbers were copied: use as_strided"
+assert got.stride() != (1, 0), "ask the tensor for its own strides: x.stride()"
+assert got.stride() == (4, 0), f"strides should be (4, 0), not {got.stride()}"
+assert got.tolist() == [[0.0] * 4, [4.0] * 4, [8.0] * 4], "each row repeats its number"
+assert expand(column[:, 0], (2, 3)).tolist() == [[0.0, 4.0, 8.0]] * 2, (
+    "a missing direction is added in front: pad shape and strides there"
+)
+turned = torch.arange(6.0).view(2, 3).T
+assert expand(turned, (4, 3, 2))[0].tolist() == turned.tolist(), (
+    "wrong numbers from a transposed tensor: keep its strides as they are"
+)
+try:
+    expand(torch.zeros(12)[:3], (2, 4))
+except ValueError:
+    pass
+else:
+    raise AssertionError("(3,) went to (2, 4): that reads memory it does not own")
+
+# %% [markdown]
+# Broadcasting is now ours: compute the common shape, expand both, and let them meet. Time for the ceremony that will end many chapters. `unlock` tries our function and PyTorch's on the examples I give it, and on random numbers, zeros and large numbers of the same shapes, all in double precision: same values, same gradients, same parameters after one step. Only then may we use the original.
+
+
+# %% tags=["timing"]
+def broadcast(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    shape = broadcast_shape(a.shape, b.shape)
+    return expand(a, shape), expand(b, shape)
+
+
+shapes = [
+    ((5, 1), (4,)),
+    ((8, 1, 6), (7, 1)),
+    ((3, 0), (1,)),
+    ((), (2, 3)),
+    ((4, 1, 2), (3, 1)),
+]
+unlock(
+    "torch.broadcast_tensors",
+    by=broadcast,
+    inputs=[(torch.ones(first), torch.ones(second)) for first, second in shapes],
+)
+
+# %% [markdown]
+# > [!BUG] Break it: perfect predictions, terrible loss
+# > Five predictions, five targets, all of them exactly right. One comes as a column, because the network gives back one row for each input. What will the mean squared error be?
+
+# %%
+predictions = torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]])
+targets = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+loss = ((predictions - targets) ** 2).mean()
+print(f"loss {loss:.1f}")
+assert loss > 1
+
+# %% [markdown]
+# > [!SUCCESS]- What was wrong
+# > $(5, 1)$ minus $(5)$ is $(5, 5)$: every prediction is compared with every target. No error, no odd type, only a number that cannot become 0; a network trained on it learns to predict the mean. So many people have met this bug that PyTorch's own loss warns of it, and from now on ours refuses:
+
+# %% tags=["oracle"]
+import warnings
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    torch.nn.functional.mse_loss(predictions, targets)
+print(str(caught[0].message))
+assert "broadcasting" in str(caught[0].message)
+
+# %% export="losses.py"
+import torch
+
+
+def mse(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean squared error over all numbers of two tensors of the same shape.
+
+    Units: those of the targets, squared.
+    Raises: ValueError when the shapes differ.
+    """
+    if predictions.shape != targets.shape:
+        raise ValueError(
+            f"predictions {tuple(predictions.shape)} for targets "
+            f"{tuple(targets.shape)}: broadcasting would compare each with all"
+        )
+    return ((predictions - targets) ** 2).mean()
+
+
+def mse_slopes(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Slope of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
+    return 2 * (predictions - targets) / predictions.numel()
+
+
+# %% [markdown]
+# Back to the ladder. With broadcasting, one loop is left, and then none:
+
+
+# %%
+def matmul_one_loop(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    c = torch.zeros(a.shape[0], b.shape[1])
+    for i in range(a.shape[0]):
+        c[i] = (a[i, :, None] * b).sum(0)  # (784, 1) * (784, 10)
+    return c
+
+
+def matmul_no_loop(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return (a[:, :, None] * b).sum(1)  # (5, 784, 1) * (784, 10)
+
+
+# %% tags=["timing"]
+for rung, function in [("one loop", matmul_one_loop), ("no loop", matmul_no_loop)]:
+    c = stopwatch(f"broadcasting, {rung}", function, a, b, repeats=20)
+    assert (c - wanted).abs().max() < 1e-4
+
+# %% [markdown]
+# (`None` among the indices puts in a direction of length 1; see it in the shape comments.) The version without a loop makes all products before it adds up any: five times 784 times 10 numbers in memory at once. For a thousand images that is
+
+# %%
+products = 1000 * 784 * 10
+print(
+    f"{4 * products / 2**20:.0f} MiB of products for a result of {4 * 1000 * 10} bytes"
+)
+assert 4 * products > 700 * 4 * 1000 * 10
+
+# %% [markdown]
+# which is memory traded for speed, and at some size a bad trade. What we want is to *say* the whole operation and leave the order of the work to somebody who knows the machine.
+#
+# ## Saying it in letters
+#
+# > [!QUOTE] Paper box: Einstein leaves out the Σ
+# > A. Einstein, *Die Grundlage der allgemeinen Relativitätstheorie*, Annalen der Physik 354 (1916), § 5, gives the rule by which four numbers $dx_\nu$ ("d x nu", with $\nu$ from 1 to 4) turn into four others:
+# >
+# > $$dx'_\sigma = \sum_\nu \frac{\partial x'_\sigma}{\partial x_\nu}\, dx_\nu$$
+# >
+# > Say "d x prime sigma". The fraction is one number for each pair of $\sigma$ ("sigma") and $\nu$: a table with 4 rows and 4 columns. Then he remarks that in such formulas one always sums over the index that occurs twice, so the $\sum$ may as well be left out.
+
+# %%
+jacobian = torch.randn(4, 4, generator=generator)  # ∂x'_σ / ∂x_ν
+dx = torch.randn(4, generator=generator)  # dx_ν
+dx_prime = torch.zeros(4)  # dx'_σ
+for sigma in range(4):
+    for nu in range(4):
+        dx_prime[sigma] += jacobian[sigma, nu] * dx[nu]
+
+# %% [markdown]
+# In letters: `"sn,n->s"`. Name the directions of both factors, name those of the result; whatever is not named in the result is summed over. Matrix multiplication is `"ik,kj->ij"`, and there is not much that cannot be said like this.
+
+# %% [markdown] exercise="einsum" tags=["prompt"] difficulty="hard" minutes=30
+# ### Exercise 3.4: einsum
+#
+# Write `einsum(equation, a, b)` for two tensors. Bring both into one common order of directions (the result's letters first, then those to sum over), putting in a direction of length 1 where a tensor lacks a letter; multiply with broadcasting; sum over what the result does not name. Letters that don't match a tensor's dimensions are a `ValueError`.
+
+# %% [markdown] exercise="einsum" tags=["hint"]
+# For `"ik,kj->ij"` the common order is `ijk`: `a` becomes $(i, 1, k)$ and `b` becomes $(1, j, k)$. `x.permute(...)` reorders directions, and indexing with `None` puts in a new one.
+
+# %% [markdown] exercise="einsum" tags=["hint"]
+# `order = output + "".join(sorted(set(first + second) - set(output)))`. To align `x` with letters `names`: `x.permute([names.index(n) for n in order if n in names])`, then index it with `tuple(slice(None) if n in names else None for n in order)`. Beware: `sum(dim=())` sums over everything.
+
+
+# %% exercise="einsum" tags=["solution"] export="matmul.py"
+def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Sum of products of two tensors whose directions are named, as in "ik,kj->ij".
+
+    Letters that the result does not name are summed over.
+    Raises: ValueError when the letters do not match the tensors' dimensions.
+    Paper: Einstein 1916, Annalen der Physik 354, section 5.
+    """
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    for names, x in ((first, a), (second, b)):
+        if len(set(names)) != x.dim() or len(names) != x.dim():
+            raise ValueError(
+                f"{names!r} does not name the {x.dim()} dimensions of a tensor"
+            )
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+def align(x: torch.Tensor, names: str, order: str) -> torch.Tensor:
+    """`x`, its directions named by `names`, in `order`; length 1 where it lacks one."""
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+# %% [markdown] exercise="einsum" tags=["solution"]
+# Two traps. With nothing to sum, as in `"i,j->ij"`, I called `sum(dim=())`, and PyTorch takes an empty list of directions for *all* of them. And I used `view` to put the directions in order, which changes the shape without moving the numbers along: the right shape, the wrong numbers. `permute` is the one that turns.
+
+# %% exercise="einsum" tags=["check"]
+tall, long = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4)
+got = einsum("ik,kj->ij", tall, long)
+assert got.shape == (2, 4), (
+    f"ik,kj->ij of (2, 3) and (3, 4) is (2, 4), not {tuple(got.shape)}"
+)
+assert got.tolist() == matmul_lists(tall.tolist(), long.tolist()), "not the product"
+outer = einsum("i,j->ij", torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+assert outer.dim() == 2, "with nothing to sum over, do not sum: sum(dim=()) sums all"
+assert outer.tolist() == [[3.0, 4.0], [6.0, 8.0]], "i,j->ij multiplies all pairs"
+turned = einsum("ik,kj->ji", tall, long)
+assert turned.tolist() == got.T.tolist(), (
+    "the result's letters give its order: ji, not ij"
+)
+flipped = einsum("ki,kj->ij", tall.T.clone(), long)
+assert flipped.tolist() == got.tolist(), "permute turns the directions, view does not"
+try:
+    einsum("ijk,kj->i", tall, long)
+except (ValueError, AssertionError) as error:
+    assert isinstance(error, ValueError), "raise ValueError"
+except Exception:
+    raise AssertionError(
+        "three letters for two dimensions: raise a ValueError"
+    ) from None
+else:
+    raise AssertionError("three letters for two dimensions went through: compare them")
+
+# %%
+assert (einsum("sn,n->s", jacobian, dx) - dx_prime).abs().max() < 1e-6
+
+# %% [markdown] exercise="in_letters" tags=["prompt"] difficulty="easy" minutes=10
+# ### Exercise 3.5: three sentences
+#
+# Say these in letters, as strings. `layer`: images `n` by pixels `d`, times a table of weights with one *row* for each hidden unit `h`, giving $(n, h)$. `batched`: `b` separate matrix products at once, $(b, i, k)$ times $(b, k, j)$. `squared_lengths`: for each row `n` of an $(n, d)$ table, the sum of its squares (give the table twice).
+
+# %% [markdown] exercise="in_letters" tags=["hint"]
+# A letter that stands in the result is kept separate; a letter that doesn't is summed. In `batched`, `b` is never mixed.
+
+# %% [markdown] exercise="in_letters" tags=["hint"]
+# The rows of weights belong to `h`, so the second factor of `layer` is `hd`, and nobody needs to transpose anything.
+
+# %% exercise="in_letters" tags=["solution"]
+layer = "nd,hd->nh"
+batched = "bik,bkj->bij"
+squared_lengths = "nd,nd->n"
+
+# %% [markdown] exercise="in_letters" tags=["solution"]
+# The first of these is the reason why I write weights with one row for each unit: chapter 2's rows stay rows.
+
+# %% exercise="in_letters" tags=["check"]
+for answer in (layer, batched, squared_lengths):
+    assert isinstance(answer, str), "write each answer as a string such as 'ik,kj->ij'"
+layer, batched, squared_lengths = (
+    answer.replace(" ", "") for answer in (layer, batched, squared_lengths)
+)
+assert layer != "nd,dh->nh", "the weights have one row for each hidden unit: hd"
+assert layer != "nd,hd->hn", "the result is (n, h): one row for each image"
+assert layer == "nd,hd->nh", f"layer should not be {layer!r}"
+assert batched != "bik,bkj->ij", "b is summed away: name it in the result to keep it"
+assert batched == "bik,bkj->bij", f"batched should not be {batched!r}"
+assert squared_lengths != "nd,nd->", "that is one sum for the whole table: keep n"
+assert squared_lengths != "nd,nd->nd", "nothing is summed: leave d out of the result"
+assert squared_lengths == "nd,nd->n", (
+    f"squared_lengths should not be {squared_lengths!r}"
+)
+
+
+# %% tags=["timing"]
+def rand(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=generator)
+
+
+unlock(
+    "torch.einsum",
+    by=einsum,
+    inputs=[
+        ("ik,kj->ij", rand(5, 7), rand(7, 3)),
+        (layer, rand(6, 4), rand(3, 4)),
+        (batched, rand(2, 3, 4), rand(2, 4, 5)),
+        (squared_lengths, rand(6, 4), rand(6, 4)),
+        ("i,j->ij", rand(3), rand(1)),
+        ("ab,cab->", rand(2, 3), rand(4, 2, 3)),
+        ("ik,kj->ij", rand(0, 7), rand(7, 3)),
+    ],
+)
+
+# %% [markdown]
+# Matrix multiplication is now one of its sentences, and so is every variant of it that PyTorch's `matmul` (written `@`) knows for one, two and three dimensions:
+
+
+# %% export="matmul.py"
+def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Matrix product of vectors, matrices or stacks of matrices.
+
+    Shapes: (k) or (i, k) with (k) or (k, j); or (b, i, k) with (b, k, j).
+    Raises: ValueError for other numbers of dimensions.
+    """
+    equations = {
+        (1, 1): "k,k->",
+        (1, 2): "k,kj->j",
+        (2, 1): "ik,k->i",
+        (2, 2): "ik,kj->ij",
+        (3, 3): "bik,bkj->bij",
+    }
+    if (a.dim(), b.dim()) not in equations:
+        raise ValueError(
+            f"matmul of {tuple(a.shape)} and {tuple(b.shape)}: unknown dimensions"
+        )
+    return einsum(equations[a.dim(), b.dim()], a, b)
+
+
+# %% tags=["timing"]
+unlock(
+    "torch.matmul",
+    by=matmul,
+    also=("@",),
+    inputs=[
+        (rand(5, 784), rand(784, 10)),
+        (rand(4, 3).T, rand(4, 2)),
+        (rand(3), rand(3)),
+        (rand(3), rand(3, 5)),
+        (rand(5, 3), rand(3)),
+        (rand(2, 3, 4), rand(2, 4, 5)),
+        (rand(0, 3), rand(3, 2)),
+        (rand(1, 1), rand(1, 1)),
+    ],
+)
+
+# %% [markdown]
+# Look at the last lines of the certificates. Ours is equal, and slower: it still makes all products first and adds them up afterwards. PyTorch hands the sentence to a routine that has been tuned for decades, which keeps small blocks of both tables where the processor can reach them fastest. The rule of this course is not that ours must be fast. It is that we know what theirs does.
+#
+# ## The ladder, to the top
+
+# %% tags=["timing"]
+for rung, function in [
+    ("our einsum", lambda a, b: einsum("ik,kj->ij", a, b)),
+    ("torch.einsum", lambda a, b: torch.einsum("ik,kj->ij", a, b)),
+    ("@", lambda a, b: a @ b),
+]:
+    c = stopwatch(rung, function, a, b, repeats=50)
+    assert (c - wanted).abs().max() < 1e-4
+assert ladder["@"] < ladder["our einsum"] < ladder["lists, three loops"] / 10
+record(
+    "speed ladder, times as fast as lists, @",
+    ladder["lists, three loops"] / ladder["@"],
+)
+record("speed ladder, ms", list(ladder.values()))
+
+# %% tags=["timing", "figure", "slide"] alt="Bars on a logarithmic scale: three loops over tensors are slowest by far, three loops over lists next, then row times column, broadcasting and einsum; the @ operator is fastest."
+figure, ax = plt.subplots(figsize=(6.4, 3.2))
+ax.barh(list(ladder), list(ladder.values()), height=0.6)
+for position, milliseconds in enumerate(ladder.values()):
+    ax.text(milliseconds * 1.2, position, f"{milliseconds:.3g}", va="center")
+ax.set(xscale="log", xlabel="milliseconds for (5, 784) times (784, 10)")
+ax.set_xlim(right=8 * max(ladder.values()))
+ax.invert_yaxis()
+figure.tight_layout()
+
+# %% [markdown]
+# Every rung computes the same fifty numbers. These times are from the machine that made this page; run the chapter and the picture shows yours.
+#
+# ## Chapter 2, in tables
+#
+# Now the network. Its formulas lose their indices when whole tables speak. $X$ holds $N$ inputs, one in each row; $W^\top$ ("W transposed") is $W$ with rows and columns swapped:
+#
+# $$Z = X W^\top + b \qquad H = \operatorname{relu}(Z) \qquad \hat Y = H V^\top + c$$
+#
+# The shapes tell you where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and $b$, with shape $(H)$, is broadcast over the rows. I go through the checkpoint from the bottom up. What worked on one row of numbers goes, what works on tables comes.
+
+# %% export="linear.py"
+"""The linear layer: every output a weighted sum of all inputs, plus an offset."""
+
+import torch
+
+from ch02.linear import predict
+
+del predict
+
+
+def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
+    return x @ weight.T + bias
+
+
+# %% export="activations.py"
+import torch
+
+
+def relu(z: torch.Tensor) -> torch.Tensor:
+    """`z` where it is positive, else 0."""
+    return z.clamp(min=0)
+
+
+def relu_slope(z: torch.Tensor) -> torch.Tensor:
+    """Derivative of `relu` at `z`; at the corner, 0 by convention."""
+    return (z > 0).to(z.dtype)
+
+
+def sigmoid(z: torch.Tensor) -> torch.Tensor:
+    """An S-shaped curve from 0 to 1, for any `z`.
+
+    Paper: Rumelhart, Hinton & Williams 1986, Nature 323, eq. 2.
+    """
+    return 1 / (1 + torch.exp(-z))  # a tensor overflows to infinity, and 1 / inf is 0
+
+
+def sigmoid_slope(z: torch.Tensor) -> torch.Tensor:
+    """Derivative of `sigmoid` at `z`: never above 1/4."""
+    y = sigmoid(z)
+    return y * (1 - y)
+
+
+# %% [markdown]
+# On the way back the sums over $k$ and over the images become products too. Chapter 5 derives them; for now, let the shapes lead you, and check the result. $\partial L/\partial \hat Y$ is a table with one slope for each output of each image, shape $(N, K)$:
+#
+# $$\frac{\partial L}{\partial H} = \frac{\partial L}{\partial \hat Y}\, V
+# \qquad
+# \frac{\partial L}{\partial V} = \left(\frac{\partial L}{\partial \hat Y}\right)^{\!\top} H
+# \qquad
+# \frac{\partial L}{\partial W} = \left(\frac{\partial L}{\partial Z}\right)^{\!\top} X$$
+
+# %% export="network.py"
+"""A network with one hidden layer of ReLU units, for batches of inputs."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass
+class Network:
+    """The knobs of the network, or one slope for each of them.
+
+    Shapes: hidden_weights (H, D), hidden_biases (H), output_weights (K, H),
+    output_biases (K).
+    """
+
+    hidden_weights: torch.Tensor
+    hidden_biases: torch.Tensor
+    output_weights: torch.Tensor
+    output_biases: torch.Tensor
+
+    def parameters(self) -> list[torch.Tensor]:
+        """The four tensors: change them and the network changes."""
+        return [
+            self.hidden_weights,
+            self.hidden_biases,
+            self.output_weights,
+            self.output_biases,
+        ]
+
+
+def forward(
+    network: Network, x: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Pre-activations, activations and outputs for a batch of inputs.
+
+    Shapes: x (N, D) -> z (N, H), hidden (N, H), outputs (N, K).
+    """
+    z = linear(x, network.hidden_weights, network.hidden_biases)
+    hidden = relu(z)
+    return z, hidden, linear(hidden, network.output_weights, network.output_biases)
+
+
+def backward(
+    network: Network,
+    x: torch.Tensor,
+    z: torch.Tensor,
+    hidden: torch.Tensor,
+    output_slopes: torch.Tensor,
+) -> Network:
+    """The slope of the loss for every knob, given its slopes for the outputs.
+
+    Shapes: x (N, D), z (N, H), hidden (N, H), output_slopes (N, K) -> the network's.
+    """
+    z_slopes = (output_slopes @ network.output_weights) * relu_slope(z)  # (N, H)
+    return Network(
+        z_slopes.T @ x,  # (H, N) @ (N, D)
+        z_slopes.sum(0),
+        output_slopes.T @ hidden,  # (K, N) @ (N, H)
+        output_slopes.sum(0),
+    )
+
+
+def init_network(
+    in_features: int,
+    hidden_features: int,
+    out_features: int,
+    generator: torch.Generator,
+) -> Network:
+    """A network of random weights, scaled to keep sums near 1, and biases of 0."""
+
+    def table(rows: int, columns: int, scale: float) -> torch.Tensor:
+        return scale * torch.randn(rows, columns, generator=generator)
+
+    return Network(
+        table(hidden_features, in_features, math.sqrt(2 / in_features)),
+        torch.zeros(hidden_features),
+        table(out_features, hidden_features, math.sqrt(1 / hidden_features)),
+        torch.zeros(out_features),
+    )
+
+
+# %% [markdown]
+# The training loop corrects after every *batch* of images, by the mean of their slopes. With batches of one it is chapter 2's, image by image. The linear model's own loop can go: a network does what it did.
+
+# %% export="training.py"
+import random
+
+import torch
+
+from ch02.training import gradient_descent
+
+del gradient_descent
+
+
+def sgd_epoch(
+    network: Network,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    lr: float,
+    rng: random.Random,
+    batch_size: int = 1,
+) -> float:
+    """Correct the network after every batch, once through all inputs in random order.
+
+    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
+    """
+    order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
+    total = 0.0
+    for batch in order.split(batch_size):
+        x, wanted = inputs[batch], targets[batch]
+        z, hidden, outputs = forward(network, x)
+        total += len(batch) * mse(outputs, wanted).item()
+        slopes = backward(network, x, z, hidden, mse_slopes(outputs, wanted))
+        for parameter, slope in zip(
+            network.parameters(), slopes.parameters(), strict=True
+        ):
+            parameter -= lr * slope
+    return total / len(inputs)
+
+
+# %% export="gradients.py"
+from collections.abc import Callable
+
+import torch
+
+from ch02.gradients import mse_gradient
+
+del mse_gradient
+
+
+def nudge_parameters(
+    parameters: list[torch.Tensor], loss: Callable[[], torch.Tensor], step: float = 1e-5
+) -> list[torch.Tensor]:
+    """Slope of `loss()` for every number in `parameters`, by central differences.
+
+    Each number is nudged where it stands and put back. Shapes: as `parameters`.
+    """
+    slopes = [torch.zeros_like(parameter) for parameter in parameters]
+    for parameter, parameter_slopes in zip(parameters, slopes, strict=True):
+        numbers, number_slopes = parameter.view(-1), parameter_slopes.view(-1)
+        for i, knob in enumerate(numbers.tolist()):
+            numbers[i] = knob + step
+            up = loss()
+            numbers[i] = knob - step
+            number_slopes[i] = (up - loss()) / (2 * step)
+            numbers[i] = knob
+    return slopes
+
+
+# %% export="metrics.py"
+import torch
+
+
+def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of `guesses` that differ from `labels`, between 0 and 1. Shapes: both (n)."""
+    return (guesses != labels).double().mean().item()
+
+
+def dead_units(network: Network, inputs: torch.Tensor) -> int:
+    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
+    return int((forward(network, inputs)[1].sum(0) == 0).sum())
+
+
+# %% [markdown]
+# First the oath. Then the real question: is it still the *same* network? I take chapter 2's list version with its random weights, copy them, and train both on 400 images in the same order.
+
+# %%
+network = init_network(3, 5, 2, generator)
+for name in ("hidden_weights", "hidden_biases", "output_weights", "output_biases"):
+    setattr(network, name, getattr(network, name).double())
+x, target = rand(4, 3).double(), rand(4, 2).double()
+z, hidden, outputs = forward(network, x)
+slopes = backward(network, x, z, hidden, mse_slopes(outputs, target))
+nudged = nudge_parameters(
+    network.parameters(), lambda: mse(forward(network, x)[2], target)
+)
+differences = [
+    (a - n).abs().max() for a, n in zip(slopes.parameters(), nudged, strict=True)
+]
+assert max(differences) < 1e-8
+
+# %% tags=["timing"]
+from ch02.network import init_network as init_lists
+from ch02.training import sgd_epoch as sgd_epoch_lists
+
+lists = init_lists(784, 30, 10, random.Random(0))
+tables = Network(
+    *(
+        torch.tensor(part, dtype=torch.float64)
+        for part in (
+            lists.hidden_weights,
+            lists.hidden_biases,
+            lists.output_weights,
+            lists.output_biases,
+        )
+    )
+)
+some = images[::10].double()
+some_targets = (labels[::10, None] == torch.arange(10)).double()  # one-hot, (n, 10)
+
+start_lists = time.perf_counter()
+loss_lists = sgd_epoch_lists(
+    lists, some.tolist(), some_targets.tolist(), 0.05, random.Random(1)
+)
+between = time.perf_counter()
+loss_tables = sgd_epoch(tables, some, some_targets, 0.05, random.Random(1))
+end = time.perf_counter()
+times_as_fast = (between - start_lists) / (end - between)
+print(f"lists   {1000 * (between - start_lists):8.1f} ms, loss {loss_lists:.12f}")
+print(f"tables  {1000 * (end - between):8.1f} ms, loss {loss_tables:.12f}")
+print(f"{times_as_fast:.0f} times as fast")
+assert times_as_fast > 4
+record("times as fast as lists, one image at a time", times_as_fast)
+
+# %%
+gap = max(
+    abs(a - b)
+    for row, other in zip(
+        tables.hidden_weights.tolist(), lists.hidden_weights, strict=True
+    )
+    for a, b in zip(row, other, strict=True)
+)
+print(f"after all those corrections the weights differ by at most {gap:.0e}")
+assert gap < 1e-10 and abs(loss_tables - loss_lists) < 1e-10
+
+# %% [markdown]
+# The same network, number for number, up to the last digits of a float, which depend on the order in which things are added. And still we correct after every single image. Most of the time now goes into asking for small tables; so ask for larger ones:
+
+# %% tags=["timing"]
+start = time.perf_counter()
+sgd_epoch(tables, some, some_targets, 0.05, random.Random(1), batch_size=20)
+batched_times = (between - start_lists) / (time.perf_counter() - start)
+print(f"in batches of 20: {batched_times:.0f} times as fast as lists")
+assert batched_times > 2 * times_as_fast
+record("times as fast as lists, batches of 20", batched_times)
+
+# %% [markdown]
+# A batch makes fewer corrections, each along a better-averaged gradient. So this is no longer the same training, and it wants a larger learning rate. What to do with so much time? More hidden units, more epochs, and, because luck decides tenths of a per cent, three networks instead of one:
+
+# %%
+targets = (labels[:, None] == torch.arange(10)).float()  # (N, 1) with (10)
+error_rates = []
+for seed in range(3):
+    network = init_network(784, 100, 10, torch.Generator().manual_seed(seed))
+    rng = random.Random(seed)
+    for _ in range(30):
+        sgd_epoch(network, images, targets, 0.5, rng, batch_size=20)
+    guesses = forward(network, valid_images)[2].argmax(1)  # (N, 10) -> (N)
+    error_rates.append(error_rate(guesses, valid_labels))
+ten_digits = sorted(error_rates)[1]
+print("three seeds:", *[f"{rate:.1%}" for rate in error_rates])
+print(f"the median: {ten_digits:.1%} wrong")
+assert ten_digits < 0.085
+record("error_rate", ten_digits)
+
+# %% tags=["figure", "slide"] alt="Hidden units' weights drawn as pictures: strokes, blobs and edges in orange against blue."
+figure, axes = plt.subplots(2, 8, figsize=(7.4, 2.0))
+for ax, row in zip(axes.flat, network.hidden_weights, strict=False):
+    plot.weights(row, ax)
+figure.tight_layout(pad=0.3)
+
+# %% [markdown]
+# The first sixteen hidden units of the last network, drawn like chapter 1's weights: each has found a stroke or a bend that it answers to. Nobody told them to.
+#
+# ## Recap
+#
+# Matrix multiplication is every row times every column. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Index notation says which directions are kept and which are summed, and `@` is its most frequent sentence. Speed does not come from doing less but from asking for more at once. If you remember one thing: **write down the shapes; they tell you the formula.** And they won't tell you everything: $(5, 1)$ minus $(5)$ has a shape, too.
+#
+# **Unlocked:** `torch.broadcast_tensors` (and broadcasting with it), `torch.einsum`, `torch.matmul` and `@`.
+#
+# **What changed in the checkpoint:** `matmul.py` is new. `network.py`, `activations.py`, `losses.py`, `training.py`, `gradients.py` and `metrics.py` say the same things about tables that they said about rows. `predict`, `mse_gradient` and `gradient_descent` are gone; `linear` does their work.
+#
+# **To read on:** Harris et al., *Array programming with NumPy* (Nature 585, 2020), for where strides and broadcasting come from; Rocktäschel, *Einsum is all you need* (2018); fast.ai's *Deep Learning from the Foundations*, lesson 8, which climbs the same ladder.

@@ -1,0 +1,9 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""The linear layer: every output a weighted sum of all inputs, plus an offset."""
+
+import torch
+
+
+def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
+    return x @ weight.T + bias

@@ -1,0 +1,23 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Losses: one number that says how wrong the predictions are."""
+
+import torch
+
+
+def mse(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean squared error over all numbers of two tensors of the same shape.
+
+    Units: those of the targets, squared.
+    Raises: ValueError when the shapes differ.
+    """
+    if predictions.shape != targets.shape:
+        raise ValueError(
+            f"predictions {tuple(predictions.shape)} for targets "
+            f"{tuple(targets.shape)}: broadcasting would compare each with all"
+        )
+    return ((predictions - targets) ** 2).mean()
+
+
+def mse_slopes(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Slope of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
+    return 2 * (predictions - targets) / predictions.numel()

@@ -1,0 +1,75 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Matrix multiplication and what it stands on: broadcasting and index notation."""
+
+import torch
+
+
+def broadcast_shape(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that two tensors of these shapes stretch to when they meet.
+
+    Raises: ValueError when two lengths differ and neither is 1.
+    """
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded, strict=True):
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{tuple(first)} and {tuple(second)} do not fit: aligned on the right, {m} meets {n}")
+        lengths.append(n if m == 1 else m)
+    return tuple(lengths)
+
+
+def expand(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """A view of `x` stretched to `shape` by strides of 0: nothing is copied.
+
+    Raises: ValueError when `x` does not stretch to `shape`.
+    """
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    missing = len(shape) - x.dim()
+    lengths = (1,) * missing + tuple(x.shape)
+    strides = (0,) * missing + x.stride()
+    repeating = zip(lengths, strides, strict=True)
+    return x.as_strided(shape, [0 if n == 1 else stride for n, stride in repeating])
+
+
+def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Sum of products of two tensors whose directions are named, as in "ik,kj->ij".
+
+    Letters that the result does not name are summed over.
+    Raises: ValueError when the letters do not match the tensors' dimensions.
+    Paper: Einstein 1916, Annalen der Physik 354, section 5.
+    """
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    for names, x in ((first, a), (second, b)):
+        if len(set(names)) != x.dim() or len(names) != x.dim():
+            raise ValueError(f"{names!r} does not name the {x.dim()} dimensions of a tensor")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+def align(x: torch.Tensor, names: str, order: str) -> torch.Tensor:
+    """`x`, its directions named by `names`, in `order`; length 1 where it lacks one."""
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Matrix product of vectors, matrices or stacks of matrices.
+
+    Shapes: (k) or (i, k) with (k) or (k, j); or (b, i, k) with (b, k, j).
+    Raises: ValueError for other numbers of dimensions.
+    """
+    equations = {
+        (1, 1): "k,k->",
+        (1, 2): "k,kj->j",
+        (2, 1): "ik,k->i",
+        (2, 2): "ik,kj->ij",
+        (3, 3): "bik,bkj->bij",
+    }
+    if (a.dim(), b.dim()) not in equations:
+        raise ValueError(f"matmul of {tuple(a.shape)} and {tuple(b.shape)}: unknown dimensions")
+    return einsum(equations[a.dim(), b.dim()], a, b)

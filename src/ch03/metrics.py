@@ -1,0 +1,16 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Metrics: what people want to know about a model, rather than what it descends on."""
+
+import torch
+
+from .network import Network, forward
+
+
+def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of `guesses` that differ from `labels`, between 0 and 1. Shapes: both (n)."""
+    return (guesses != labels).double().mean().item()
+
+
+def dead_units(network: Network, inputs: torch.Tensor) -> int:
+    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
+    return int((forward(network, inputs)[1].sum(0) == 0).sum())

@@ -1,0 +1,33 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Training: walk downhill."""
+
+import random
+
+import torch
+
+from .losses import mse, mse_slopes
+from .network import Network, backward, forward
+
+
+def sgd_epoch(
+    network: Network,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    lr: float,
+    rng: random.Random,
+    batch_size: int = 1,
+) -> float:
+    """Correct the network after every batch, once through all inputs in random order.
+
+    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
+    """
+    order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
+    total = 0.0
+    for batch in order.split(batch_size):
+        x, wanted = inputs[batch], targets[batch]
+        z, hidden, outputs = forward(network, x)
+        total += len(batch) * mse(outputs, wanted).item()
+        slopes = backward(network, x, z, hidden, mse_slopes(outputs, wanted))
+        for parameter, slope in zip(network.parameters(), slopes.parameters(), strict=True):
+            parameter -= lr * slope
+    return total / len(inputs)
