@@ -19,7 +19,7 @@ scores = [4.2 * h + 31 + rng.gauss(0, 4) for h in hours]
 # %% tags=["figure", "slide"] alt="Forty points rising from lower left to upper right, scattered about a line."
 plt.plot(hours, scores, "o", ms=4)
 plt.xlabel("hours studied")
-plt.ylabel("score")
+plt.ylabel("score");
 
 # %% [markdown]
 # You can see the line. The question of this chapter, and in a way of the whole book, is how a program that cannot see comes to find it.
@@ -131,7 +131,8 @@ incline = (line_loss([2.001, 30.0]) - line_loss([1.999, 30.0])) / 0.002
 plt.plot([1.2, 2.8], [here - 0.8 * incline, here + 0.8 * incline])
 plt.plot(2.0, here, "o")
 plt.xlabel("slope w (offset held at 30)")
-plt.ylabel("loss")
+plt.ylabel("loss");
+
 # %% [markdown]
 # At $w = 2$ I nudged the slope by 0.001 to either side and divided the change of the loss by the change of the knob. That ratio, the incline of the orange line, has a name and a sign of its own:
 #

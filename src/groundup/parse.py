@@ -24,13 +24,14 @@ HINTS = 2
 
 HEADER = re.compile(r"# %%(?P<markdown> \[markdown\])?(?P<options>( .*)?)")
 OPTION = re.compile(r'\s+([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\d+|\[[^\]]*\])(?=\s|$)')
-BARE = re.compile(r"\s+([A-Za-z_]\w*)=(\S*)")
+BARE = re.compile(r"\s+([A-Za-z_]\w*)=('[^']*'|\S*)")
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 # A comment that jupytext, opening a chapter as a notebook, would turn into a command.
 COMMAND = re.compile(
-    r"#[# ]*([%?!]\s*[\w.~$\\/{}]|[A-Za-z_]\w*\s*=\s*[%!]+[A-Za-z]|\S*\?\s*$)"
-    r"|(?:#[# ]*(cat|cd|cp|mv|rm|rmdir|mkdir|copy|ddir|echo|ls|ldir|ren)($|\s$|\s[^=,]))"
+    r"(?:# |#)+(?:%+[A-Za-z]|\s*[?!]\s*[A-Za-z.~$\\/{}]|\s*[A-Za-z_]\w*\s*=\s*[%!]+[A-Za-z]"
+    r"|(?P<shell>cat|cd|cp|mv|rm|rmdir|mkdir|copy|ddir|echo|ls|ldir|ren)(?:$|\s$|\s[^=,]))"
+    r"|(?:# )*\S*\?\s*$"
 )
 
 
@@ -184,6 +185,8 @@ def _cells(text: str, problems: Problems, known: tuple[str, ...], prefix: str) -
         problems.add(
             (before or 0) + 1, "text before the first cell: begin the file with '# %% [markdown]' (no YAML header)"
         )
+    if not starts:
+        return []
     for number, line in enumerate(lines, 1):
         if re.match(r"#\s*%%", line) and not line.startswith("# %%"):
             problems.add(number, f"not a cell header: {line!r}: write '# %%' with one space")
@@ -301,7 +304,8 @@ def _check_python(cell: Cell, problems: Problems) -> None:
     if not _compile(cell.source, cell.line, problems):
         return
     for token in tokenize.generate_tokens(io.StringIO(cell.source).readline):
-        if token.type == tokenize.COMMENT and token.line.lstrip().startswith("#") and COMMAND.match(token.string):
+        found = COMMAND.match(token.string) if token.line.lstrip().startswith("#") else None
+        if found and not (found["shell"] and token.start[1]):  # an indented `copy` is none
             command = token.string.lstrip("# ")
             text = f"in Jupyter this comment would become the command {command!r}: begin it with another word"
             problems.add(cell.line + token.start[0], text)

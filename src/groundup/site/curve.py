@@ -87,7 +87,7 @@ def _svg(rates: dict[int, float], width: int, height: int, size: int, colours: d
     for number, rate in rates.items():
         a, b, colour = x(number), y(rate), colours["easier" if number in EASIER else "curve"]
         yield f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5" fill="{colour}"/>'
-        yield text(a, b - 12, f"{rate * 100:.1f}", "ink", extra=' font-weight="600"')
+        yield text(a + 3, b - 11, f"{rate * 100:.1f}", "ink", "start", ' font-weight="600"')
         if number in EASIER:
             yield text(a, b + size + 10, EASIER[number])
     yield "</svg>\n"

@@ -26,7 +26,7 @@ log = logging.getLogger("mkdocs.groundup")  # below "mkdocs", so that strict mod
 
 HEADING = re.compile(r'<h([1-6]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
 ABBREVIATION = re.compile(r'<abbr title="([^"]*)">(.*?)</abbr>', re.DOTALL)
-NOT_THERE = re.compile(r"<h[1-6].*?</h[1-6]>|<summary.*?</summary>|<th.*?</th>", re.DOTALL)
+NOT_THERE = re.compile(r'<h[1-6].*?</h[1-6]>|<summary.*?</summary>|<th.*?</th>|<p class="admonition-title.*?</p>', re.DOTALL)
 PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 LONGEST_DESCRIPTION = 200
 
@@ -68,7 +68,7 @@ def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
         _describe_chapter(page)
     else:
         content = katex.render_all(content, lambda text: log.warning(f"docs/{page.file.src_uri}: {text}"))
-    return _first_abbreviations(content, keep=page.file.src_uri != "glossary.md")
+    return _first_abbreviations(content, keep=page.file.src_uri.endswith(".ipynb"))
 
 
 def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
