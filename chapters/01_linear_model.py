@@ -295,7 +295,8 @@ levels = [20, 40, 100, 250, 600, 1500]
 right.contour(
     grid_w, grid_b, surface, levels=levels, colors=plot.COLOURS[5], linewidths=0.8
 )
-right.plot(*zip(*path, strict=True), ".-", ms=3, lw=1)
+seen = path[:50] + path[50::100]  # all of the drop, and glimpses of the creep
+right.plot(*zip(*seen, strict=True), ".-", ms=3, lw=1)
 right.plot(best_w, best_b, "x", ms=8, mew=2)
 right.set(xlabel="slope w", ylabel="offset b")
 figure.tight_layout()
