@@ -1,0 +1,22 @@
+"""`@pytest.mark.since(n)`: the test runs once for each checkpoint from chapter n on (`until=m`: to chapter m)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from checkpoints import Checkpoint
+
+from groundup.book import Book
+
+CHAPTERS = Book(Path(__file__).parents[1]).chapters()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    mark = metafunc.definition.get_closest_marker("since")
+    if mark is None:
+        return
+    last = mark.kwargs.get("until", max(CHAPTERS))
+    numbers = [number for number in CHAPTERS if mark.args[0] <= number <= last]
+    assert numbers, f"no checkpoint from chapter {mark.args[0]} to {last}: this test would never run"
+    metafunc.parametrize("checkpoint", [Checkpoint(number) for number in numbers], ids=lambda c: f"ch{c.number:02d}")

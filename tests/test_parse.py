@@ -10,7 +10,8 @@ import pytest
 from cases import read_mistakes
 from jupytext.magics import is_magic
 
-from groundup.parse import COMMAND, ChapterError, parse, parse_mistakes
+from groundup.checks import COMMAND
+from groundup.parse import ChapterError, parse, parse_mistakes
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.py"))
 
@@ -159,8 +160,8 @@ def test_wrong_answers(tmp_path: Path) -> None:
 
 COMMENTS = """
 # copy the weights|# copied|#copy|# cat = 3|# cat, dog|# ls|# ls |# %time|#%time|# 100 % sure|# % sure|# !pip install|# !!
-# ? what|# ?help|# why?|# why not?|# x = !ls|# x = %time f()|# x = 5 % 2|# mkdirs|# echo off|# rm -r|# ren|# > 0|# $5
-# move|# Copy|# cd|# cd(x)|# mv: two|# %|## copy it|#  copy it|# ~/x|# !~/x
+# ? what|# ?help|# why?|# why not?|# x = !ls|# x = %time f()|# x = 5 % 2|# mkdirs|# echo off|# rm -r|# ren|# > 0
+# $5|# move|# Copy|# cd|# cd(x)|# mv: two|# %|## copy it|#  copy it|# ~/x|# !~/x
 """.strip()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import ruff
 
 from groundup.apply import apply
 from groundup.book import Book, BookError, write_if_changed
-from groundup.edited import Edited
 from groundup.edits import Checkpoint, Module
-from groundup.links import check_links, needs
+from groundup.links import Needs, check_links
 from groundup.live import check_live
 from groundup.parse import Chapter, ChapterError, parse
 
@@ -38,11 +38,12 @@ def checkpoints(book: Book) -> dict[int, dict[str, str]]:
     previous = None
     for chapter in _parse_all(book):
         edited = apply(chapter, before, previous)
-        check_links(edited)
+        needs = check_links(edited)
         check_live(edited)
         edited.problems.raise_if_any()
-        before, previous = _pruned(edited), chapter.package
-        raw[chapter.number] = {file: render(before, file) for file in sorted(before)}
+        before = {file: _pruned(module, needs[file]) for file, module in sorted(edited.modules.items())}
+        previous = chapter.package
+        raw[chapter.number] = {file: render(module, needs[file]) for file, module in before.items()}
     done = _formatted({text for texts in raw.values() for text in texts.values()})
     return {
         number: {"__init__.py": INIT, **{file: done[text] for file, text in texts.items()}}
@@ -87,14 +88,12 @@ def stale(book: Book) -> list[str]:
     return lines
 
 
-def render(checkpoint: Checkpoint, file: str) -> str:
+def render(module: Module, needs: Needs) -> str:
     """The text of a module, not yet formatted."""
-    module = checkpoint[file]
-    found = needs(checkpoint, file)
     imports = list(module.imports.values())
-    if found.lazy and "__future__" not in module.imports:
+    if needs.lazy and "__future__" not in module.imports:
         imports.append("from __future__ import annotations")
-    for sibling, names in found.siblings.items():
+    for sibling, names in needs.siblings.items():
         imports += [f"from .{sibling.removesuffix('.py')} import {name}" for name in sorted(names)]
     head = [GENERATED, *([module.docstring] if module.docstring else []), *(["", *imports] if imports else [])]
     body = "".join(definition.text for definition in module.definitions.values())
@@ -113,14 +112,11 @@ def _parse_all(book: Book) -> list[Chapter]:
     return chapters
 
 
-def _pruned(edited: Edited) -> Checkpoint:
-    """The checkpoint without the imports that nothing uses."""
-    pruned = {}
-    for file, module in edited.modules.items():
-        used = needs(edited.modules, file).imports | {"__future__"}
-        imports = {key: line for key, line in module.imports.items() if key in used}
-        pruned[file] = module if imports == module.imports else Module(module.docstring, imports, module.definitions)
-    return pruned
+def _pruned(module: Module, needs: Needs) -> Module:
+    """The module without the imports that nothing in it uses."""
+    used = needs.imports | {"__future__"}
+    imports = {key: line for key, line in module.imports.items() if key in used}
+    return module if imports == module.imports else replace(module, imports=imports)
 
 
 def _formatted(texts: set[str]) -> dict[str, str]:

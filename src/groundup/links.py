@@ -51,8 +51,8 @@ def needs(checkpoint: Checkpoint, file: str) -> Needs:
     return found
 
 
-def check_links(edited: Edited) -> None:
-    """Add the names that nothing defines, those that come too late, and imports in a circle to the problems."""
+def check_links(edited: Edited) -> dict[str, Needs]:
+    """Add names that nothing defines or too late, and circles to the problems; return all needs by file."""
     found = {file: needs(edited.modules, file) for file in edited.modules}
     for file, need in found.items():
         for definition, name in need.missing:
@@ -66,6 +66,7 @@ def check_links(edited: Edited) -> None:
         steps = [f"{a} needs {', '.join(sorted(found[a].siblings[b]))} of {b}" for a, b in itertools.pairwise(circle)]
         line = max((cell.line for cell in edited.chapter.cells if cell.export in circle), default=1)
         edited.problems.add(line, f"imports in a circle: {'; '.join(steps)}: export one of these to another module")
+    return found
 
 
 def _report_missing(edited: Edited, file: str, definition: Definition, name: str) -> None:

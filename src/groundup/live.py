@@ -14,9 +14,17 @@ from groundup.names import BUILTINS, Load, names
 def check_live(edited: Edited) -> None:
     """Add stale callers, methods that take a name away, and names that mean two things to the problems."""
     loads = list(_loads(edited))
-    _check_callers(edited, loads)
-    _check_methods(edited, loads)
-    _check_meanings(edited)
+    trees = [ast.parse(cell.source) for cell in edited.chapter.cells if cell.is_code]
+    imports = {name: statement for tree in trees for name, statement in imported(tree)}
+    prefix = f"from {edited.previous}."
+    from_previous = {
+        name
+        for name, statement in imports.items()
+        if statement.startswith(prefix) and " as " not in statement and where(edited.before, name)
+    }
+    _check_callers(edited, loads, from_previous - edited.restated.keys())
+    _check_methods(edited, loads, imports)
+    _check_meanings(edited, from_previous)
 
 
 def _loads(edited: Edited) -> Iterator[tuple[int, Load]]:
@@ -27,27 +35,11 @@ def _loads(edited: Edited) -> Iterator[tuple[int, Load]]:
                 yield cell.line + load.line, load
 
 
-def _imports(edited: Edited) -> dict[str, str]:
-    """What the chapter imports, by the name that it gets."""
-    trees = [ast.parse(cell.source) for cell in edited.chapter.cells if cell.is_code]
-    return {name: statement for tree in trees for name, statement in imported(tree)}
-
-
-def _from_previous(edited: Edited) -> set[str]:
-    """The names of the previous checkpoint that the chapter imports as what they are."""
-    return {
-        name
-        for name, statement in _imports(edited).items()
-        if statement.startswith(f"from {edited.previous}.") and " as " not in statement and where(edited.before, name)
-    }
-
-
-def _check_callers(edited: Edited, loads: list[tuple[int, Load]]) -> None:
+def _check_callers(edited: Edited, loads: list[tuple[int, Load]], from_previous: set[str]) -> None:
     """A function of the previous checkpoint keeps calling the previous version of what this chapter restates."""
     if not edited.restated:
         return
     graph = {name: uses - {name} for name, uses in _references(edited.before).items() if name not in edited.restated}
-    from_previous = _from_previous(edited) - edited.restated.keys()
     reported = set()
     for restated, line in edited.restated.items():
         paths = _paths_to(restated, graph)
@@ -107,9 +99,8 @@ def _carriers(edited: Edited, line: int, stale: dict[str, list[str]]) -> dict[st
     return found
 
 
-def _check_methods(edited: Edited, loads: list[tuple[int, Load]]) -> None:
+def _check_methods(edited: Edited, loads: list[tuple[int, Load]], imports: dict[str, str]) -> None:
     """Below `@extend`, the live chapter's name of the method is the method itself."""
-    imports = _imports(edited)
     for name, (owner, line) in edited.methods.items():
         if name in edited.exported:
             other = f"the {name} exported in line {edited.exported[name]}"
@@ -123,9 +114,8 @@ def _check_methods(edited: Edited, loads: list[tuple[int, Load]]) -> None:
         edited.problems.add(line, f"{text}: restate the class {owner} with this method in it")
 
 
-def _check_meanings(edited: Edited) -> None:
+def _check_meanings(edited: Edited, from_previous: set[str]) -> None:
     """An exported cell that uses a name of the previous checkpoint must mean the same one live."""
-    from_previous = _from_previous(edited)
     cells = [cell for cell in edited.chapter.cells if cell.is_code and not cell.export]
     for cell in edited.chapter.cells:
         if not cell.export:

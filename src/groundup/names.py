@@ -50,6 +50,7 @@ class _Scope:
     kind: Literal["function", "class", "types", "comprehension"]
     name: str = ""
     line: int = 0
+    parameters: frozenset[str] | None = None  # of a lambda: they tell two on a line apart
     targets: frozenset[str] = frozenset()  # what a comprehension binds: from Python 3.12 on it has no table
 
 
@@ -76,11 +77,19 @@ class _Walk(ast.NodeVisitor):
                 return False
             if scope.kind == "class" and scope is not self.scopes[-1]:
                 continue  # a method does not see the names of its class
-            tables = [] if scope.kind == "comprehension" else self.tables.get((scope.name, scope.line), [])
-            symbols = [table.lookup(found) for table in tables for found in spellings & {*table.get_identifiers()}]
+            symbols = [
+                table.lookup(found) for table in self.of(scope) for found in spellings & {*table.get_identifiers()}
+            ]
             if symbols:
                 return all(symbol.is_global() for symbol in symbols)
         return True
+
+    def of(self, scope: _Scope) -> list[symtable.SymbolTable]:
+        tables = self.tables.get((scope.name, scope.line), [])
+        if scope.parameters is None:
+            return tables
+        functions = [table for table in tables if isinstance(table, symtable.Function)]
+        return [table for table in functions if {*table.get_parameters()} == scope.parameters]
 
     @contextmanager
     def scope(self, *scopes: _Scope) -> Iterator[None]:
@@ -141,7 +150,8 @@ class _Walk(ast.NodeVisitor):
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.each([*node.args.defaults, *node.args.kw_defaults])
-        with self.scope(_Scope("function", "lambda", node.lineno)):
+        parameters = frozenset(each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg))
+        with self.scope(_Scope("function", "lambda", node.lineno, parameters)):
             self.visit(node.body)
 
     def visit_ListComp(self, node: Comprehension) -> None:

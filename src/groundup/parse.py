@@ -3,130 +3,18 @@
 from __future__ import annotations
 
 import ast
-import difflib
-import io
-import keyword
 import re
-import tokenize
-import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
-from groundup.book import CHAPTER_FILE, BookError
+from groundup.book import CHAPTER_FILE
+from groundup.cells import KEYS, Cell, Chapter, ChapterError, Exercise, Problems
+from groundup.checks import check_cell, check_compiles, check_exercise
 
-ROLES = ("prompt", "hint", "solution", "check")
-TAGS = (*ROLES, "oracle", "timing", "figure", "slide")
-KEYS = ("export", "exercise", "difficulty", "minutes", "alt", "tags")
-DIFFICULTIES = ("easy", "medium", "hard")
-HINTS = 2
+__all__ = ["Cell", "Chapter", "ChapterError", "Exercise", "Problems", "parse", "parse_mistakes"]
 
 HEADER = re.compile(r"# %%(?P<markdown> \[markdown\])?(?P<options>( .*)?)")
 OPTION = re.compile(r'\s+([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\d+|\[[^\]]*\])(?=\s|$)')
 BARE = re.compile(r"\s+([A-Za-z_]\w*)=('[^']*'|\S*)")
-NAME = re.compile(r"[a-z][a-z0-9_-]*")
-
-# A comment that jupytext, opening a chapter as a notebook, would turn into a command.
-COMMAND = re.compile(
-    r"(?:# |#)+(?:%+[A-Za-z]|\s*[?!]\s*[A-Za-z.~$\\/{}]|\s*[A-Za-z_]\w*\s*=\s*[%!]+[A-Za-z]"
-    r"|(?P<shell>cat|cd|cp|mv|rm|rmdir|mkdir|copy|ddir|echo|ls|ldir|ren)(?:$|\s$|\s[^=,]))"
-    r"|(?:# )*\S*\?\s*$"
-)
-
-
-class ChapterError(BookError):
-    """One or more mistakes in a chapter, a line each."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a chapter. `line` is its header's line in the file; its text begins on the next."""
-
-    kind: str
-    source: str
-    line: int
-    id: str = ""
-    tags: tuple[str, ...] = ()
-    keys: dict[str, str | int] = field(default_factory=dict)
-
-    @property
-    def is_code(self) -> bool:
-        return self.kind == "code"
-
-    @property
-    def export(self) -> str | None:
-        """The module of the checkpoint that this cell edits."""
-        return self.keys.get("export")  # type: ignore[return-value]
-
-    @property
-    def exercise(self) -> str | None:
-        return self.keys.get("exercise")  # type: ignore[return-value]
-
-    @property
-    def role(self) -> str | None:
-        """The part of its exercise that this cell is: prompt, hint, solution or check."""
-        return next((tag for tag in self.tags if tag in ROLES), None)
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise of a chapter and the cells that it consists of."""
-
-    name: str
-    cells: tuple[Cell, ...]
-
-    def part(self, role: str) -> list[Cell]:
-        return [cell for cell in self.cells if cell.role == role]
-
-    @property
-    def title(self) -> str:
-        return next(line.lstrip("# ") for line in self.part("prompt")[0].source.splitlines() if line.startswith("#"))
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A chapter script, cut into cells."""
-
-    number: int
-    stem: str
-    title: str
-    cells: tuple[Cell, ...]
-
-    @cached_property
-    def exercises(self) -> dict[str, Exercise]:
-        """The exercises by name, in order."""
-        names = dict.fromkeys(cell.exercise for cell in self.cells if cell.exercise)
-        return {name: Exercise(name, tuple(c for c in self.cells if c.exercise == name)) for name in names}
-
-    @property
-    def package(self) -> str:
-        return f"ch{self.number:02d}"
-
-    @property
-    def file(self) -> str:
-        return f"chapters/{self.stem}.py"
-
-
-class Problems:
-    """Collects mistakes, so that an author sees all of them at once."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.lines: list[tuple[int, str]] = []
-
-    def add(self, line: int, text: str) -> None:
-        self.lines.append((line, f"{self.file}:{line}: {text}"))
-
-    def unknown(self, line: int, what: str, word: str, known: Iterable[str]) -> None:
-        known = list(known)
-        near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-        remedy = f"did you mean {near[0]!r}?" if near else f"the {what}s are {', '.join(known)}"
-        self.add(line, f"unknown {what} {word!r}: {remedy}")
-
-    def raise_if_any(self) -> None:
-        if self.lines:
-            raise ChapterError("\n".join(text for _, text in sorted(self.lines)))
 
 
 def parse(path: Path) -> Chapter:
@@ -145,9 +33,9 @@ def parse(path: Path) -> Chapter:
     title = _title(cells, number, problems)
     chapter = Chapter(number, path.stem, title, tuple(cells))
     for exercise in chapter.exercises.values():
-        _check_exercise(exercise, problems)
+        check_exercise(exercise, problems)
     if not problems.lines:
-        _compile(text, 0, problems)  # the whole script, after its cells: an import from __future__ comes first
+        check_compiles(text, 0, problems)  # the whole script, after its cells: an import from __future__ comes first
     problems.raise_if_any()
     return chapter
 
@@ -207,7 +95,7 @@ def _cells(text: str, problems: Problems, known: tuple[str, ...], prefix: str) -
         body = lines[start + 1 : end]
         source = _markdown(body, start + 2, problems) if kind == "markdown" else "\n".join(body).rstrip()
         cell = Cell(kind, source, start + 1, f"{prefix}-{position:03d}", tuple(tags), keys)
-        _check_cell(cell, problems, known)
+        check_cell(cell, problems, known)
         cells.append(cell)
     return cells
 
@@ -255,97 +143,6 @@ def _options(text: str, line: int, problems: Problems, known: tuple[str, ...]) -
         else:
             problems.unknown(line, "key", key, known)
     return options
-
-
-def _check_cell(cell: Cell, problems: Problems, known: tuple[str, ...]) -> None:
-    add = lambda text: problems.add(cell.line, text)  # noqa: E731 (shorter than a def, and used throughout)
-    for tag in cell.tags:
-        if tag not in TAGS:
-            problems.unknown(cell.line, "tag", tag, TAGS)
-    for key, value in cell.keys.items():
-        if key == "minutes" and not (isinstance(value, int) and value > 0):
-            return add(f"minutes={value!r}: write a whole number of minutes, minutes=10")
-        if key != "minutes" and not isinstance(value, str):
-            return add(f'{key}={value!r}: write {key}="…"')
-    if cell.exercise is not None and not NAME.fullmatch(cell.exercise):
-        add(f'exercise="{cell.exercise}": name it in lower-case letters and digits, such as exercise="mse"')
-    for tag in ("oracle", "timing", "figure"):
-        if tag in cell.tags and not cell.is_code:
-            add(f'tags=["{tag}"] says something of what a cell runs: put it on a code cell')
-    if cell.export is not None and not (cell.is_code and _is_module(cell.export)):
-        add(f'export="{cell.export}": a code cell names a module such as export="nn.py"')
-    if ("figure" in cell.tags) != ("alt" in cell.keys):
-        add('a figure needs its alt text, and alt text its figure: # %% tags=["figure"] alt="what it shows"')
-    if "figure" in cell.tags and not str(cell.keys.get("alt", "x")).strip():
-        add("the alt text is empty: say in a sentence what the figure shows")
-    if "export" in known and bool(cell.exercise) != bool(cell.role):
-        add(f'an exercise\'s cell says its name and its part: exercise="…" tags=["{cell.role or "prompt"}"]')
-    if cell.role and sum(tag in ROLES for tag in cell.tags) > 1:
-        add(f"one cell is one part of an exercise: keep one of {', '.join(t for t in cell.tags if t in ROLES)}")
-    if cell.role == "prompt" and "difficulty" in known:
-        if cell.keys.get("difficulty") not in DIFFICULTIES:
-            words = ", ".join(f'difficulty="{word}"' for word in DIFFICULTIES)
-            add(f"a prompt says how hard it is: {words}")
-        if "minutes" not in cell.keys:
-            add("a prompt says how long it takes: minutes=10")
-    elif {"difficulty", "minutes"} & set(cell.keys):
-        add('difficulty and minutes belong to an exercise\'s cell with tags=["prompt"]')
-    if (cell.role in ("prompt", "hint") and cell.is_code) or (cell.role == "check" and not cell.is_code):
-        add(f"a {cell.role} is a {'markdown' if cell.is_code else 'code'} cell")
-    if cell.is_code:
-        _check_python(cell, problems)
-
-
-def _is_module(file: str) -> bool:
-    return bool(re.fullmatch(r"[a-z_]\w*\.py", file)) and not keyword.iskeyword(file.removesuffix(".py"))
-
-
-def _check_python(cell: Cell, problems: Problems) -> None:
-    if not _compile(cell.source, cell.line, problems):
-        return
-    for token in tokenize.generate_tokens(io.StringIO(cell.source).readline):
-        found = COMMAND.match(token.string) if token.line.lstrip().startswith("#") else None
-        if found and not (found["shell"] and token.start[1]):  # an indented `copy` is none
-            command = token.string.lstrip("# ")
-            text = f"in Jupyter this comment would become the command {command!r}: begin it with another word"
-            problems.add(cell.line + token.start[0], text)
-
-
-def _compile(source: str, above: int, problems: Problems) -> bool:
-    """Whether source compiles without a warning; `above` is the number of lines above it in the file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            compile(source, "<chapter>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        message = getattr(error, "msg", None) or str(error)
-        problems.add(above + line, f"not plain Python: {message}: mend it (a chapter has no %magics)")
-        return False
-    return True
-
-
-def _check_exercise(exercise: Exercise, problems: Problems) -> None:
-    line = exercise.cells[0].line
-    roles = [cell.role for cell in exercise.cells]
-    for role in ROLES:
-        if role not in roles:
-            problems.add(
-                line,
-                f'exercise {exercise.name!r} has no {role}: add a cell with exercise="{exercise.name}" tags=["{role}"]',
-            )
-    if 0 < roles.count("hint") < HINTS:
-        problems.add(
-            line, f"exercise {exercise.name!r} has {roles.count('hint')} hint: give {HINTS}, the second one stronger"
-        )
-    solution = exercise.part("solution")
-    if solution and {cell.kind for cell in solution} != {"code", "markdown"}:
-        problems.add(line, f"exercise {exercise.name!r}: a solution is code and the prose of what you did")
-    order = [ROLES.index(role) for role in roles if role]
-    if order != sorted(order):
-        problems.add(line, f"exercise {exercise.name!r}: its cells come in the order {', '.join(ROLES)}")
-    if "prompt" in roles and not re.search(r"^#+ \S", exercise.part("prompt")[0].source, re.M):
-        problems.add(line, f"exercise {exercise.name!r}: begin its prompt with a heading")
 
 
 def _title(cells: list[Cell], number: int, problems: Problems) -> str:

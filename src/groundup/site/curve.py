@@ -10,7 +10,6 @@ from groundup.book import Book
 from groundup.curriculum import PLAN
 
 RECORD = "error_rate"
-EASIER = {1: "3 or 7"}  # chapters that do not tell all ten digits apart yet stand beside the curve
 SHAPES = {"wide": (720, 300, 14), "narrow": (360, 290, 12)}  # width, height, font size
 SCHEMES = {
     "light": {
@@ -19,7 +18,6 @@ SCHEMES = {
         "rule": "#e3e6ec",
         "paper": "#ffffff",
         "curve": "#3151c9",
-        "easier": "#c8671b",
     },
     "dark": {
         "ink": "#dfe3ec",
@@ -27,7 +25,6 @@ SCHEMES = {
         "rule": "#333947",
         "paper": "#171a22",
         "curve": "#9db3ff",
-        "easier": "#f2b06f",
     },
 }
 LEFT, RIGHT, TOP, BOTTOM = 46, 20, 26, 52
@@ -82,14 +79,12 @@ def _svg(rates: dict[int, float], width: int, height: int, size: int, colours: d
             yield f'<circle cx="{x(plan.number):.1f}" cy="{y(0):.1f}" r="3.5" fill="{colours["paper"]}" '
             yield f'stroke="{colours["quiet"]}" stroke-width="1.5"/>'
     yield text((LEFT + width - RIGHT) / 2, height - 8, "chapter")
-    line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in rates.items() if n not in EASIER)
+    line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in rates.items())
     yield f'<polyline points="{line}" fill="none" stroke="{colours["curve"]}" stroke-width="2.5"/>'
     for number, rate in rates.items():
-        a, b, colour = x(number), y(rate), colours["easier" if number in EASIER else "curve"]
-        yield f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5" fill="{colour}"/>'
+        a, b = x(number), y(rate)
+        yield f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5" fill="{colours["curve"]}"/>'
         yield text(a + 3, b - 11, f"{rate * 100:.1f}", "ink", "start", ' font-weight="600"')
-        if number in EASIER:
-            yield text(a, b + size + 10, EASIER[number])
     yield "</svg>\n"
 
 

@@ -26,7 +26,9 @@ log = logging.getLogger("mkdocs.groundup")  # below "mkdocs", so that strict mod
 
 HEADING = re.compile(r'<h([1-6]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
 ABBREVIATION = re.compile(r'<abbr title="([^"]*)">(.*?)</abbr>', re.DOTALL)
-NOT_THERE = re.compile(r'<h[1-6].*?</h[1-6]>|<summary.*?</summary>|<th.*?</th>|<p class="admonition-title.*?</p>', re.DOTALL)
+NOT_THERE = re.compile(
+    r'<h[1-6].*?</h[1-6]>|<summary.*?</summary>|<th.*?</th>|<p class="admonition-title.*?</p>', re.DOTALL
+)
 PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 LONGEST_DESCRIPTION = 200
 

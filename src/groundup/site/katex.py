@@ -30,7 +30,7 @@ def render(tex: str, display: bool) -> str:
     except quickjs.JSException as error:
         reason = str(error).splitlines()[0].removeprefix("ParseError: ")
         raise FormulaError(f"{reason} in the formula {tex}") from None
-    return rendered.replace("<math ", "<math data-search-exclude ", 1)  # the search needs one copy, not three
+    return rendered.replace("<math ", "<math data-search-exclude ", 1)  # the search needs no second copy
 
 
 def render_all(page: str, report: Callable[[str], None]) -> str:
@@ -44,7 +44,7 @@ def render_all(page: str, report: Callable[[str], None]) -> str:
         except FormulaError as error:
             report(str(error))
             return match[0]
-        return f'<div class="math" tabindex="0">{rendered}</div>' if display else rendered
+        return f'<div class="math" tabindex="0" data-search-exclude>{rendered}</div>' if display else rendered
 
     return ARITHMATEX.sub(one, page)
 

@@ -1,0 +1,322 @@
+"""One suite over all checkpoints: `since(n)` runs a test for each of them from chapter n on.
+
+The oracles are PyTorch and finite differences, in float64; hypothesis chooses sizes and numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import torch
+from checkpoints import TENSORS, Checkpoint, fields
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+settings.register_profile("checkpoints", deadline=None, max_examples=25, derandomize=True)
+settings.load_profile("checkpoints")
+
+F = torch.nn.functional
+sizes = st.integers(1, 5)
+seeds = st.integers(0, 2**31)
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def random_network(d: int, h: int, k: int, seed: int) -> list[torch.Tensor]:
+    return [rand(h, d, seed=seed), rand(h, seed=seed + 1), rand(k, h, seed=seed + 2), rand(k, seed=seed + 3)]
+
+
+def reference(parameters: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    w, b, v, c = parameters
+    return F.linear(F.relu(F.linear(x, w, b)), v, c)
+
+
+def close(got: torch.Tensor, wanted: torch.Tensor) -> None:
+    torch.testing.assert_close(got, wanted, rtol=1e-10, atol=1e-10)
+
+
+# ------------------------------------------------------------------------------------------------ losses, metrics
+
+
+@pytest.mark.since(1)
+@given(n=sizes, k=sizes, seed=seeds)
+def test_mse_is_pytorchs(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
+    predictions, targets = rand(n * k, seed=seed), rand(n * k, seed=seed + 1)
+    got = checkpoint.module("losses").mse(checkpoint.give(predictions), checkpoint.give(targets))
+    close(checkpoint.take(got), F.mse_loss(predictions, targets))
+
+
+@pytest.mark.since(1)
+def test_mse_refuses_unequal_sizes_and_says_both(checkpoint: Checkpoint) -> None:
+    with pytest.raises(ValueError, match=r"3.*5"):
+        checkpoint.module("losses").mse(checkpoint.give(rand(3)), checkpoint.give(rand(5)))
+
+
+@pytest.mark.since(TENSORS)
+def test_mse_refuses_what_broadcasting_would_stretch(checkpoint: Checkpoint) -> None:
+    with pytest.raises(ValueError, match="broadcasting"):
+        checkpoint.module("losses").mse(rand(5, 1), rand(5))
+
+
+@pytest.mark.since(2)
+@given(n=sizes, k=sizes, seed=seeds)
+def test_mse_slopes_are_autograds(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
+    shape = (n, k) if checkpoint.number >= TENSORS else (n * k,)
+    predictions, targets = rand(*shape, seed=seed).requires_grad_(), rand(*shape, seed=seed + 1)
+    F.mse_loss(predictions, targets).backward()
+    assert predictions.grad is not None
+    got = checkpoint.module("losses").mse_slopes(checkpoint.give(predictions.detach()), checkpoint.give(targets))
+    close(checkpoint.take(got), predictions.grad)
+
+
+@pytest.mark.since(1)
+def test_error_rate_counts_what_differs(checkpoint: Checkpoint) -> None:
+    guesses, labels = torch.tensor([3, 7, 7, 1]), torch.tensor([3, 7, 1, 7])
+    assert checkpoint.module("metrics").error_rate(checkpoint.give(guesses), checkpoint.give(labels)) == 0.5
+
+
+@pytest.mark.since(2)
+def test_dead_units_sleep_for_every_input(checkpoint: Checkpoint) -> None:
+    one = torch.ones(1, 4, dtype=torch.float64)
+    biases = torch.tensor([-5.0, -1.0, 0.0, 5.0], dtype=torch.float64)
+    network = checkpoint.network([one.T.clone(), biases, one, torch.zeros(1, dtype=torch.float64)])
+    inputs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    assert checkpoint.module("metrics").dead_units(network, checkpoint.give(inputs)) == 2
+
+
+# -------------------------------------------------------------------------------------------------- linear models
+
+
+@pytest.mark.since(1, until=2)
+@given(d=sizes, seed=seeds)
+def test_predict_is_a_dot_product_plus_bias(checkpoint: Checkpoint, d: int, seed: int) -> None:
+    x, weights = rand(d, seed=seed), rand(d, seed=seed + 1)
+    close(checkpoint.take(checkpoint.module("linear").predict(x.tolist(), weights.tolist(), 0.5)), x @ weights + 0.5)
+
+
+@pytest.mark.since(1, until=2)
+def test_predict_refuses_unequal_lengths(checkpoint: Checkpoint) -> None:
+    with pytest.raises(ValueError, match="2 inputs for 3 weights"):
+        checkpoint.module("linear").predict([1.0, 2.0], [1.0, 2.0, 3.0], 0.0)
+
+
+@pytest.mark.since(TENSORS)
+@given(n=st.integers(0, 4), d=sizes, k=sizes, seed=seeds)
+def test_linear_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: int, seed: int) -> None:
+    x, weight, bias = rand(n, d, seed=seed), rand(k, d, seed=seed + 1), rand(k, seed=seed + 2)
+    close(checkpoint.module("linear").linear(x, weight, bias), F.linear(x, weight, bias))
+
+
+@pytest.mark.since(1, until=2)
+@given(n=sizes, d=sizes, seed=seeds)
+def test_mse_gradient_is_autograds_and_the_nudges(checkpoint: Checkpoint, n: int, d: int, seed: int) -> None:
+    x, targets = rand(n, d, seed=seed), rand(n, seed=seed + 1)
+    knobs = rand(d + 1, seed=seed + 2).requires_grad_()
+    F.mse_loss(x @ knobs[:-1] + knobs[-1], targets).backward()
+    assert knobs.grad is not None
+    *weights, bias = knobs.tolist()
+    slopes, bias_slope = checkpoint.module("gradients").mse_gradient(x.tolist(), targets.tolist(), weights, bias)
+    close(checkpoint.take([*slopes, bias_slope]), knobs.grad)
+
+    def loss(knobs: list[float]) -> float:
+        outputs = [checkpoint.module("linear").predict(row, knobs[:-1], knobs[-1]) for row in x.tolist()]
+        return checkpoint.module("losses").mse(outputs, targets.tolist())
+
+    nudged = checkpoint.module("gradients").finite_difference(loss, knobs.tolist())
+    torch.testing.assert_close(checkpoint.take(nudged), knobs.grad, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.since(1)
+def test_finite_difference_is_central_and_leaves_its_arguments_alone(checkpoint: Checkpoint) -> None:
+    knobs = [1.0, 2.0]
+    slopes = checkpoint.module("gradients").finite_difference(lambda k: k[0] ** 3 * k[1], knobs, 0.1)
+    assert slopes == pytest.approx([2 * 3.01, 1.0])
+    assert knobs == [1.0, 2.0]
+
+
+@pytest.mark.since(1, until=2)
+def test_gradient_descent_walks_as_pytorchs_sgd(checkpoint: Checkpoint) -> None:
+    x, targets = rand(6, 3), rand(6, seed=1)
+    knobs = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    sgd = torch.optim.SGD([knobs], lr=0.1)
+    losses = []
+    for _ in range(7):
+        sgd.zero_grad()
+        loss = F.mse_loss(x @ knobs[:-1] + knobs[-1], targets)
+        losses.append(loss.item())
+        loss.backward()
+        sgd.step()
+    weights, bias, found = checkpoint.module("training").gradient_descent(x.tolist(), targets.tolist(), 0.1, 7)
+    close(checkpoint.take([*weights, bias]), knobs.detach())
+    assert found == pytest.approx(losses)
+
+
+# ---------------------------------------------------------------------------------------------------- activations
+
+POINTS = [-1000.0, -50.0, -1.5, -0.0, 0.0, 1e-300, 0.5, 50.0, 1000.0]
+
+
+@pytest.mark.since(2)
+@pytest.mark.parametrize(("name", "oracle"), [("relu", F.relu), ("sigmoid", torch.sigmoid)])
+def test_activations_and_their_slopes_are_pytorchs(checkpoint: Checkpoint, name: str, oracle) -> None:
+    z = torch.tensor(POINTS, dtype=torch.float64, requires_grad=True)
+    wanted = oracle(z)
+    wanted.sum().backward()
+    assert z.grad is not None
+    for suffix, oracle_values in (("", wanted.detach()), ("_slope", z.grad)):
+        function = getattr(checkpoint.module("activations"), name + suffix)
+        got = function(z.detach()) if checkpoint.number >= TENSORS else [function(point) for point in POINTS]
+        torch.testing.assert_close(checkpoint.take(got), oracle_values, rtol=1e-12, atol=1e-15)
+
+
+# -------------------------------------------------------------------------------------------------------- network
+
+
+@pytest.mark.since(2)
+@given(n=sizes, d=sizes, h=sizes, k=sizes, seed=seeds)
+def test_network_forward_and_backward_are_pytorchs(
+    checkpoint: Checkpoint, n: int, d: int, h: int, k: int, seed: int
+) -> None:
+    parameters = [p.requires_grad_() for p in random_network(d, h, k, seed)]
+    x, cotangent = rand(n, d, seed=seed + 4), rand(n, k, seed=seed + 5)
+    wanted = reference(parameters, x)
+    wanted.backward(cotangent)
+    network = checkpoint.network([p.detach() for p in parameters])
+    z, hidden, outputs = checkpoint.forward(network, x)
+    close(outputs, wanted.detach())
+    close(hidden, F.relu(z))
+    for slope, parameter in zip(checkpoint.backward(network, x, cotangent), parameters, strict=True):
+        assert parameter.grad is not None
+        close(slope, parameter.grad)
+
+
+@pytest.mark.since(2)
+def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Checkpoint) -> None:
+    parameters, x = random_network(3, 4, 2, seed=7), rand(1, 3, seed=8)
+    network = checkpoint.network(parameters)
+
+    def loss() -> torch.Tensor | float:
+        outputs = checkpoint.forward(network, x)[2].sum()
+        return outputs if checkpoint.number >= TENSORS else outputs.item()
+
+    nudged = checkpoint.module("gradients").nudge_parameters(network.parameters(), loss)
+    got = torch.cat([checkpoint.take(row).flatten() for row in nudged])
+    by_hand = checkpoint.backward(network, x, torch.ones(1, 2, dtype=torch.float64))
+    torch.testing.assert_close(got, torch.cat([slope.flatten() for slope in by_hand]), rtol=1e-7, atol=1e-7)
+    for now, before in zip(fields(network), parameters, strict=True):
+        assert torch.equal(checkpoint.take(now), before)
+
+
+@pytest.mark.since(2)
+def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Checkpoint) -> None:
+    source = torch.Generator().manual_seed(0) if checkpoint.number >= TENSORS else random.Random(0)
+    network = checkpoint.module("network").init_network(300, 200, 50, source)
+    hidden, hidden_biases, output, output_biases = map(checkpoint.take, fields(network))
+    assert hidden.shape == (200, 300)
+    assert output.shape == (50, 200)
+    assert len(hidden.unique(dim=0)) == 200
+    assert hidden.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
+    assert output.std().item() == pytest.approx(math.sqrt(1 / 200), rel=0.05)
+    assert not hidden_biases.any()
+    assert not output_biases.any()
+
+
+def sgd_oracle(
+    parameters: list[torch.Tensor], x: torch.Tensor, targets: torch.Tensor, batch_size: int
+) -> tuple[list[torch.Tensor], float]:
+    """An epoch of PyTorch's SGD in the order that `random.Random(3)` gives."""
+    parameters = [p.clone().requires_grad_() for p in parameters]
+    sgd = torch.optim.SGD(parameters, lr=0.05)
+    order = torch.tensor(random.Random(3).sample(range(len(x)), len(x)))
+    total = 0.0
+    for batch in order.split(batch_size):
+        sgd.zero_grad()
+        loss = F.mse_loss(reference(parameters, x[batch]), targets[batch])
+        total += loss.item() * len(batch)
+        loss.backward()
+        sgd.step()
+    return [p.detach() for p in parameters], total / len(x)
+
+
+@pytest.mark.since(2)
+@given(batch_size=st.integers(1, 7), seed=seeds)
+def test_an_epoch_of_sgd_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
+    batch_size = batch_size if checkpoint.number >= TENSORS else 1
+    parameters, x, targets = random_network(3, 4, 2, seed), rand(6, 3, seed=seed + 4), rand(6, 2, seed=seed + 5)
+    network = checkpoint.network(parameters)
+    arguments = (batch_size,) if checkpoint.number >= TENSORS else ()
+    loss = checkpoint.module("training").sgd_epoch(
+        network, checkpoint.give(x), checkpoint.give(targets), 0.05, random.Random(3), *arguments
+    )
+    wanted, wanted_loss = sgd_oracle(parameters, x, targets, batch_size)
+    assert loss == pytest.approx(wanted_loss, rel=1e-10)
+    for got, parameter in zip(fields(network), wanted, strict=True):
+        close(checkpoint.take(got), parameter)
+
+
+# -------------------------------------------------------------------------------------------------- matrices
+
+
+shapes = st.lists(st.sampled_from([0, 1, 1, 2, 3]), max_size=4).map(tuple)
+
+
+@pytest.mark.since(TENSORS)
+@given(first=shapes, second=shapes)
+def test_broadcast_shape_and_expand_are_pytorchs(
+    checkpoint: Checkpoint, first: tuple[int, ...], second: tuple[int, ...]
+) -> None:
+    matmul = checkpoint.module("matmul")
+    try:
+        wanted = tuple(torch.broadcast_shapes(first, second))
+    except RuntimeError:
+        with pytest.raises(ValueError, match="do not fit"):
+            matmul.broadcast_shape(first, second)
+        return
+    assert matmul.broadcast_shape(first, second) == wanted
+    x = rand(*first)
+    assert torch.equal(matmul.expand(x, wanted), x.expand(wanted))
+    assert matmul.expand(x, wanted).data_ptr() == x.data_ptr()
+    if wanted != first:
+        with pytest.raises(ValueError, match="stretch"):
+            matmul.expand(rand(*wanted), first)
+
+
+@pytest.mark.since(TENSORS)
+@given(data=st.data(), seed=seeds)
+def test_einsum_is_pytorchs(checkpoint: Checkpoint, data: st.DataObject, seed: int) -> None:
+    first, second = (data.draw(st.permutations("abcd").map(lambda p: "".join(p[:3])), label="letters") for _ in "xy")
+    letters = sorted(set(first + second))
+    output = "".join(data.draw(st.permutations(letters), label="output")[: data.draw(st.integers(0, 3), label="kept")])
+    size = {letter: data.draw(st.integers(0, 3), label=letter) for letter in letters}
+    a, b = rand(*(size[x] for x in first), seed=seed), rand(*(size[x] for x in second), seed=seed + 1)
+    equation = f"{first},{second}->{output}"
+    close(checkpoint.module("matmul").einsum(equation, a, b), torch.einsum(equation, a, b))
+
+
+@pytest.mark.since(TENSORS)
+@pytest.mark.parametrize("equation", ["ij,jk->ik", "ii,ik->k"])
+def test_einsum_refuses_letters_that_do_not_fit(checkpoint: Checkpoint, equation: str) -> None:
+    with pytest.raises(ValueError, match="does not name"):
+        checkpoint.module("matmul").einsum(equation, rand(2, 2, 2), rand(2, 2))
+    with pytest.raises(ValueError, match="does not name"):
+        checkpoint.module("matmul").einsum("ii,ik->k", rand(2, 2), rand(2, 2))
+
+
+@pytest.mark.since(TENSORS)
+@given(i=st.integers(0, 4), k=st.integers(0, 4), j=sizes, seed=seeds)
+def test_matmul_is_pytorchs_for_vectors_matrices_and_stacks(
+    checkpoint: Checkpoint, i: int, k: int, j: int, seed: int
+) -> None:
+    for first, second in (((k,), (k,)), ((k,), (k, j)), ((i, k), (k,)), ((i, k), (k, j)), ((2, i, k), (2, k, j))):
+        a, b = rand(*first, seed=seed), rand(*second, seed=seed + 1)
+        close(checkpoint.module("matmul").matmul(a, b), torch.matmul(a, b))
+
+
+@pytest.mark.since(TENSORS)
+def test_matmul_names_the_shapes_that_it_does_not_know(checkpoint: Checkpoint) -> None:
+    with pytest.raises(ValueError, match=r"\(2, 2, 2, 2\)"):
+        checkpoint.module("matmul").matmul(rand(2, 2, 2, 2), rand(2, 2))
