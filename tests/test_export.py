@@ -188,8 +188,8 @@ RULES = [
             return "layer"
         """,
         {
-            "nn.py": NN
-            + '\n    # Twice the size.\n    @property\n    def double(self):\n        """Two sizes,\n\n        in one.\n        """\n'
+            "nn.py": NN + "\n    # Twice the size.\n    @property\n    def double(self):\n"
+            '        """Two sizes,\n\n        in one.\n        """\n'
             '        return 2 * self.size\n\n    @staticmethod\n    def name():\n        return "layer"\n'
         },
     ),
@@ -244,7 +244,8 @@ RULES = [
                 "\nimport random\nfrom collections import Counter as Bag\nfrom math import sqrt\n\nimport torch\n"
                 "import torch.nn.functional as F\n\nfrom .linear import SLOPE, predict\nfrom .nn import Layer\n",
             )
-            + '\n\ndef rmse(x, y) -> "Layer":\n    return sqrt(mse(x, y)) * SLOPE + F.relu(torch.tensor(random.random())), Bag()\n'
+            + '\n\ndef rmse(x, y) -> "Layer":\n'
+            "    return sqrt(mse(x, y)) * SLOPE + F.relu(torch.tensor(random.random())), Bag()\n"
         },
     ),
     (
@@ -258,7 +259,8 @@ RULES = [
                 return 2
         """,
         {
-            "nn.py": "\n\nclass Layer:\n    def forward(self, x):\n        return x\n\n    def size(self):\n        return 2\n"
+            "nn.py": "\n\nclass Layer:\n    def forward(self, x):\n        return x\n\n"
+            "    def size(self):\n        return 2\n"
         },
     ),
     (

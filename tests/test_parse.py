@@ -159,8 +159,8 @@ def test_wrong_answers(tmp_path: Path) -> None:
 
 
 COMMENTS = """
-# copy the weights|# copied|#copy|# cat = 3|# cat, dog|# ls|# ls |# %time|#%time|# 100 % sure|# % sure|# !pip install|# !!
-# ? what|# ?help|# why?|# why not?|# x = !ls|# x = %time f()|# x = 5 % 2|# mkdirs|# echo off|# rm -r|# ren|# > 0
+# copy the weights|# copied|#copy|# cat = 3|# cat, dog|# ls|# ls |# %time|#%time|# 100 % sure|# % sure|# !pip install
+# !!|# ? what|# ?help|# why?|# why not?|# x = !ls|# x = %time f()|# x = 5 % 2|# mkdirs|# echo off|# rm -r|# ren|# > 0
 # $5|# move|# Copy|# cd|# cd(x)|# mv: two|# %|## copy it|#  copy it|# ~/x|# !~/x
 """.strip()
 

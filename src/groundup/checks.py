@@ -22,6 +22,7 @@ COMMAND = re.compile(
 
 
 def check_cell(cell: Cell, problems: Problems, known: tuple[str, ...]) -> None:
+    """Add the mistakes of one cell's tags, keys and Python; `known` are the keys that its file may have."""
     add = lambda text: problems.add(cell.line, text)  # noqa: E731 (shorter than a def, and used throughout)
     for tag in cell.tags:
         if tag not in TAGS:
@@ -90,6 +91,7 @@ def check_compiles(source: str, above: int, problems: Problems) -> bool:
 
 
 def check_exercise(exercise: Exercise, problems: Problems) -> None:
+    """Add what an exercise lacks, and what stands out of order."""
     line = exercise.cells[0].line
     roles = [cell.role for cell in exercise.cells]
     for role in ROLES:
