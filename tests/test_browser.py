@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
 import shutil
 import threading
@@ -171,6 +172,17 @@ def test_figures_load(visit: Visit, chapter: str) -> None:
     page.evaluate("document.querySelectorAll('article img').forEach(image => image.loading = 'eager')")
     page.wait_for_function("[...document.querySelectorAll('article img')].every(image => image.complete)")
     assert page.evaluate("[...document.querySelectorAll('article img')].every(image => image.naturalWidth > 0)")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_first_view_is_light(visit: Visit, chapter: str) -> None:
+    bodies: dict[str, bytes] = {}
+    visit.page.on("requestfinished", lambda request: bodies.setdefault(request.url, request.response().body()))
+    visit.go(chapter).wait_for_load_state("networkidle")
+    packed = ("woff2", "png")
+    sizes = {url: len(b) if url.endswith(packed) else len(gzip.compress(b, 9)) for url, b in bodies.items()}
+    assert len(sizes) > 10
+    assert sum(sizes.values()) <= 350 * 1024, sizes
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -209,19 +209,22 @@ RULES = [
         {"nn.py": NN.replace("\n    @property\n    def size(self):\n        return 1\n", "")},
     ),
     (
-        "a class that was a lone pass takes a method, and may lose all",
+        "a class on one line takes a method, and a class may lose all",
         """
         # %% export="nn.py"
-        class Empty: pass
+        class Empty: x = 1; y = 2
         @extend(Empty)
-        def full(self):
-            return True
+        def y(self) -> "Empty":
+            return self
         class Bare:
             def only(self):
                 return 1
         del Bare.only
         """,
-        {"nn.py": NN + "\n\nclass Empty:\n    def full(self):\n        return True\n\n\nclass Bare:\n    pass\n"},
+        {
+            "nn.py": NN + "\n\nclass Empty:\n    x = 1\n\n"
+            '    def y(self) -> "Empty":\n        return self\n\n\nclass Bare:\n    pass\n'
+        },
     ),
     (
         "imports are merged, sorted, pruned; those of siblings follow from the names in use",

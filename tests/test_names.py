@@ -43,7 +43,7 @@ USES = [
 ]
 EXPECTED = {
     "annotations": "d:1:now A:1:annotation B:1:annotation C:1:annotation E:1:annotation R:1:annotation",
-    "a quoted annotation": "A:1:annotation list:1:annotation B:1:annotation Literal:1:annotation",
+    "a quoted annotation": "A:1:quoted list:1:quoted B:1:quoted Literal:1:quoted",
 }
 
 

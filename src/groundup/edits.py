@@ -128,15 +128,20 @@ def put_member(node: Statement, method: cst.FunctionDef) -> Statement:
 
 
 def _body(node: Statement) -> list[cst.CSTNode]:
-    """The statements of a class, those of `class A: x = 1` too, without a lone `pass`."""
+    """The statements of a class one by one, those of `class A: x = 1; y = 2` too, without a `pass`."""
     block = node.body
-    if isinstance(block, cst.SimpleStatementSuite):
-        statements: list[cst.CSTNode] = [
-            cst.SimpleStatementLine(block.body, trailing_whitespace=block.trailing_whitespace)
-        ]
-    else:
-        statements = list(block.body)  # type: ignore[union-attr, arg-type]
-    return [s for s in statements if not (isinstance(s, cst.SimpleStatementLine) and isinstance(s.body[0], cst.Pass))]
+    suite = isinstance(block, cst.SimpleStatementSuite)
+    statements = [cst.SimpleStatementLine(block.body)] if suite else block.body  # type: ignore[union-attr,arg-type]
+    found: list[cst.CSTNode] = []
+    for statement in statements:
+        if not isinstance(statement, cst.SimpleStatementLine):
+            found.append(statement)
+        elif len(statement.body) == 1:
+            found += [] if isinstance(statement.body[0], cst.Pass) else [statement]
+        else:
+            small = [each.with_changes(semicolon=cst.MaybeSentinel.DEFAULT) for each in statement.body]
+            found += [cst.SimpleStatementLine([each]) for each in small if not isinstance(each, cst.Pass)]
+    return found
 
 
 def _with_body(node: Statement, body: list[cst.CSTNode]) -> Statement:

@@ -1,4 +1,7 @@
-"""The imports of exported cells: those of libraries are kept, those of the previous checkpoint only checked."""
+"""The imports of exported cells: those of libraries are kept, those of the previous checkpoint only checked.
+
+Ruff sorts them, so that a comment on an import is not kept.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def needs(checkpoint: Checkpoint, file: str) -> Needs:
     for definition in module.definitions.values():
         for load in names(definition.text).loads:
             if load.name in order:
-                if load.when != "later" and order[load.name] >= order[definition.name]:
+                if load.when in ("now", "annotation") and order[load.name] >= order[definition.name]:
                     if load.when == "annotation":
                         found.lazy = True
                     elif (pair := (definition, module.definitions[load.name])) not in found.early:

@@ -46,7 +46,7 @@ def _check_callers(edited: Edited, loads: list[tuple[int, Load]], from_previous:
         stale = {name: paths[name] for name in from_previous & paths.keys()}
         stale |= _carriers(edited, line, stale)
         for at, load in loads:
-            if at > line and load.name in stale and load.when != "annotation" and load.name not in reported:
+            if at > line and load.name in stale and load.when in ("now", "later") and load.name not in reported:
                 reported.add(load.name)
                 path = stale[load.name]
                 through = f" (through {', '.join(path[1:])})" if path[1:] else ""
@@ -61,7 +61,7 @@ def _references(checkpoint: Checkpoint) -> dict[str, set[str]]:
     """For each name of a checkpoint, the names of the same checkpoint that its definition runs."""
     known = {name for module in checkpoint.values() for name in module.definitions}
     return {
-        name: {load.name for load in names(definition.text).loads if load.when != "annotation"}
+        name: {load.name for load in names(definition.text).loads if load.when in ("now", "later")}
         & (known - {*module.imports})
         for module in checkpoint.values()
         for name, definition in module.definitions.items()

@@ -15,16 +15,17 @@ from typing import Literal
 BUILTINS = frozenset(dir(builtins)) | {"__name__"}
 FUTURE = re.compile(r"(?m)^from __future__ import \w+")
 
+When = Literal["now", "later", "annotation", "quoted"]
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 @dataclass(frozen=True)
 class Load:
-    """One use of a top-level name. `when`: as its statement runs, in a function, or in an annotation."""
+    """One use of a top-level name. `when`: as its statement runs, in a function, in an annotation, in a quoted one."""
 
     name: str
     line: int
-    when: Literal["now", "later", "annotation"]
+    when: When
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class _Walk(ast.NodeVisitor):
         self.loads: list[Load] = []
         self.bound: dict[str, int] = {}
         self.scopes: list[_Scope] = []
-        self.annotated: int | None = None  # the line of the annotation that is being read
+        self.annotated: tuple[int, When] | None = None  # the line of the annotation that is being read, and its kind
         self.tables: dict[tuple[str, int], list[symtable.SymbolTable]] = {}
         stack = top.get_children()
         while stack:
@@ -107,12 +108,12 @@ class _Walk(ast.NodeVisitor):
             self.bound.setdefault(name, line)
 
     def visit_Name(self, node: ast.Name) -> None:
-        line = self.annotated or node.lineno
+        line, when = self.annotated or (node.lineno, "now")
         if isinstance(node.ctx, ast.Store):
             self.bind(node.id, line)
         elif isinstance(node.ctx, ast.Load) and self.is_global(node.id):
             later = any(scope.kind == "function" for scope in self.scopes)
-            self.loads.append(Load(node.id, line, "later" if later else "annotation" if self.annotated else "now"))
+            self.loads.append(Load(node.id, line, "later" if later else when))
 
     def visit_alias(self, node: ast.alias) -> None:
         self.bind(node.asname or node.name.partition(".")[0], node.lineno)
@@ -169,8 +170,10 @@ class _Walk(ast.NodeVisitor):
         self.each([node.target, node.value])
 
     def annotation(self, annotation: ast.expr) -> None:
-        self.annotated = annotation.lineno
-        self.each([annotation, *_quoted(annotation)])
+        self.annotated = (annotation.lineno, "annotation")
+        self.visit(annotation)
+        self.annotated = (annotation.lineno, "quoted")
+        self.each(_quoted(annotation))
         self.annotated = None
 
 

@@ -61,11 +61,14 @@ def page_code(cell: Any) -> str:
     """A code cell's source in Python's colours; an exported one is titled with its module."""
     body = highlight(cell.source, PythonLexer(), HtmlFormatter(nowrap=True))
     module, title = cell.metadata.get("export"), ""
+    unsearched = "" if module else " data-search-exclude"  # keeps the index small: what is kept is what is looked for
     if module:
         chapter = _chapter()
         name = html.escape(f"{chapter.package}/{module}")
         title = f'<span class="filename"><a href="{chapter.diff}#{html.escape(module)}">{name}</a></span>'
-    return f'<div class="language-python highlight">{title}<pre><span></span><code>{body}</code></pre></div>'
+    return (
+        f'<div class="language-python highlight">{title}<pre{unsearched}><span></span><code>{body}</code></pre></div>'
+    )
 
 
 def page_label(cell: Any) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from groundup.book import Book
 from groundup.curriculum import PARTS, PLAN
 from groundup.parse import parse
+
+ROMAN = ("I", "II", "III", "IV")
 
 Nav = list[dict[str, Any]]
 
@@ -36,8 +39,5 @@ def nav(book: Book) -> Nav:
     ]
 
 
-ROMAN = ("I", "II", "III", "IV")
-
-
-def _chapter(number: int, path: Any) -> dict[str, str]:
+def _chapter(number: int, path: Path) -> dict[str, str]:
     return {f"{number}. {parse(path).title}": f"chapters/{path.stem}.ipynb"}
