@@ -364,7 +364,7 @@ def test_output_compiles_and_is_clean(written: Book) -> None:
         assert text.startswith(GENERATED)
         assert "%%" not in text
     for command in (["check", "--select", "E4,E7,E9,F,I"], ["format", "--check"]):
-        run = [ruff.find_ruff_bin(), *command, "--isolated", "--line-length=120", str(written.root / "src")]
+        run = [ruff.find_ruff_bin(), *command, "--isolated", "--line-length=88", str(written.root / "src")]
         assert subprocess.run(run, check=False, capture_output=True, text=True).returncode == 0
 
 

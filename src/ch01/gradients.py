@@ -6,7 +6,9 @@ from collections.abc import Callable
 from .linear import predict
 
 
-def finite_difference(f: Callable[[list[float]], float], knobs: list[float], step: float = 1e-4) -> list[float]:
+def finite_difference(
+    f: Callable[[list[float]], float], knobs: list[float], step: float = 1e-4
+) -> list[float]:
     """Slope of `f` with respect to each of `knobs`, by central differences.
 
     Shapes: knobs (n) -> slopes (n). Calls `f` 2n times.
@@ -29,6 +31,8 @@ def mse_gradient(
     weight_slopes, bias_slope = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets, strict=True):
         slope = 2 * (predict(x, weights, bias) - target) / len(targets)
-        weight_slopes = [total + slope * value for total, value in zip(weight_slopes, x, strict=True)]
+        weight_slopes = [
+            total + slope * value for total, value in zip(weight_slopes, x, strict=True)
+        ]
         bias_slope += slope
     return weight_slopes, bias_slope

@@ -9,7 +9,10 @@ def mse(predictions: list[float], targets: list[float]) -> float:
     Raises: ValueError when the two lists differ in length.
     """
     if len(predictions) != len(targets):
-        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets: they must be equally many")
+        raise ValueError(
+            f"{len(predictions)} predictions for {len(targets)} targets: "
+            "they must be equally many"
+        )
     pairs = zip(predictions, targets, strict=True)
     return sum((p - t) ** 2 for p, t in pairs) / len(targets)
 

@@ -32,7 +32,9 @@ class Network:
         ]
 
 
-def forward(network: Network, x: list[float]) -> tuple[list[float], list[float], list[float]]:
+def forward(
+    network: Network, x: list[float]
+) -> tuple[list[float], list[float], list[float]]:
     """Pre-activations, activations and outputs for one input.
 
     Shapes: x (D) -> z (H), hidden (H), outputs (K).
@@ -67,7 +69,9 @@ def backward(
     )
 
 
-def init_network(in_features: int, hidden_features: int, out_features: int, rng: random.Random) -> Network:
+def init_network(
+    in_features: int, hidden_features: int, out_features: int, rng: random.Random
+) -> Network:
     """A network of random weights, scaled to keep sums near 1, and biases of 0."""
 
     def table(rows: int, columns: int, scale: float) -> list[list[float]]:

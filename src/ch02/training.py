@@ -42,6 +42,8 @@ def sgd_epoch(
         total += mse(outputs, targets[i])
         output_slopes = mse_slopes(outputs, targets[i])
         slopes = backward(network, inputs[i], z, hidden, output_slopes)
-        for row, row_slopes in zip(network.parameters(), slopes.parameters(), strict=True):
+        for row, row_slopes in zip(
+            network.parameters(), slopes.parameters(), strict=True
+        ):
             row[:] = [w - lr * s for w, s in zip(row, row_slopes, strict=True)]
     return total / len(inputs)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import torch
 
 
-def finite_difference(f: Callable[[list[float]], float], knobs: list[float], step: float = 1e-4) -> list[float]:
+def finite_difference(
+    f: Callable[[list[float]], float], knobs: list[float], step: float = 1e-4
+) -> list[float]:
     """Slope of `f` with respect to each of `knobs`, by central differences.
 
     Shapes: knobs (n) -> slopes (n). Calls `f` 2n times.

@@ -14,7 +14,10 @@ def broadcast_shape(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[in
     lengths = []
     for m, n in zip(*padded, strict=True):
         if m != n and 1 not in (m, n):
-            raise ValueError(f"{tuple(first)} and {tuple(second)} do not fit: aligned on the right, {m} meets {n}")
+            raise ValueError(
+                f"{tuple(first)} and {tuple(second)} do not fit: "
+                f"aligned on the right, {m} meets {n}"
+            )
         lengths.append(n if m == 1 else m)
     return tuple(lengths)
 
@@ -44,7 +47,9 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     first, second = inputs.split(",")
     for names, x in ((first, a), (second, b)):
         if len(set(names)) != x.dim() or len(names) != x.dim():
-            raise ValueError(f"{names!r} does not name the {x.dim()} dimensions of a tensor")
+            raise ValueError(
+                f"{names!r} does not name the {x.dim()} dimensions of a tensor"
+            )
     order = output + "".join(sorted(set(first + second) - set(output)))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
@@ -71,5 +76,7 @@ def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         (3, 3): "bik,bkj->bij",
     }
     if (a.dim(), b.dim()) not in equations:
-        raise ValueError(f"matmul of {tuple(a.shape)} and {tuple(b.shape)}: unknown dimensions")
+        raise ValueError(
+            f"matmul of {tuple(a.shape)} and {tuple(b.shape)}: unknown dimensions"
+        )
     return einsum(equations[a.dim(), b.dim()], a, b)

@@ -33,7 +33,9 @@ class Network:
         ]
 
 
-def forward(network: Network, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def forward(
+    network: Network, x: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Pre-activations, activations and outputs for a batch of inputs.
 
     Shapes: x (N, D) -> z (N, H), hidden (N, H), outputs (N, K).

@@ -28,6 +28,8 @@ def sgd_epoch(
         z, hidden, outputs = forward(network, x)
         total += len(batch) * mse(outputs, wanted).item()
         slopes = backward(network, x, z, hidden, mse_slopes(outputs, wanted))
-        for parameter, slope in zip(network.parameters(), slopes.parameters(), strict=True):
+        for parameter, slope in zip(
+            network.parameters(), slopes.parameters(), strict=True
+        ):
             parameter -= lr * slope
     return total / len(inputs)
