@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3. Matrix multiplication
 #
-# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on rows of numbers times a list of numbers. That operation has a name, and more has been done to make it fast than for any other in computing. We shall write it seven times, each time faster, until it has become a single character; then run chapter 2's network on it.
+# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on multiplying tables and lists of numbers. That operation has a name, and more has been done to make it fast than for any other in computing. We shall write it seven times, each time faster, until it has become a single character; then run chapter 2's network on it.
 #
 # **You need:** chapter 2, and PyTorch as a box of numbers, no more. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about two hours.
 #
@@ -95,7 +95,7 @@ ladder = {}
 
 
 def stopwatch(rung: str, function, *arguments, repeats: int = 5):
-    """Run, keep the shortest time in milliseconds under `rung`, give back the result."""
+    """Give back the result; keep the shortest time, in milliseconds, under `rung`."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -617,7 +617,7 @@ figure.tight_layout()
 #
 # $$Z = X W^\top + b \qquad H = \operatorname{relu}(Z) \qquad \hat Y = H V^\top + c$$
 #
-# The shapes tell you where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and $b$, with shape $(H)$, is broadcast over the rows. I go through the checkpoint from the bottom up. What worked on one row of numbers goes, what works on tables comes.
+# The shapes tell you where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and $b$, with shape $(H)$, is broadcast over the rows. I go through the checkpoint from the bottom up. What worked on one row of numbers goes, what works on tables comes. (The sigmoid goes too: nobody has called for it.)
 
 # %% export="linear.py"
 """The linear layer: every output a weighted sum of all inputs, plus an offset."""
@@ -637,6 +637,10 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.T
 # %% export="activations.py"
 import torch
 
+from ch02.activations import sigmoid, sigmoid_slope
+
+del sigmoid, sigmoid_slope
+
 
 def relu(z: torch.Tensor) -> torch.Tensor:
     """`z` where it is positive, else 0."""
@@ -646,20 +650,6 @@ def relu(z: torch.Tensor) -> torch.Tensor:
 def relu_slope(z: torch.Tensor) -> torch.Tensor:
     """Derivative of `relu` at `z`; at the corner, 0 by convention."""
     return (z > 0).to(z.dtype)
-
-
-def sigmoid(z: torch.Tensor) -> torch.Tensor:
-    """An S-shaped curve from 0 to 1, for any `z`.
-
-    Paper: Rumelhart, Hinton & Williams 1986, Nature 323, eq. 2.
-    """
-    return 1 / (1 + torch.exp(-z))  # a tensor overflows to infinity, and 1 / inf is 0
-
-
-def sigmoid_slope(z: torch.Tensor) -> torch.Tensor:
-    """Derivative of `sigmoid` at `z`: never above 1/4."""
-    y = sigmoid(z)
-    return y * (1 - y)
 
 
 # %% [markdown]
@@ -736,15 +726,12 @@ def backward(
 
 
 def init_network(
-    in_features: int,
-    hidden_features: int,
-    out_features: int,
-    generator: torch.Generator,
+    in_features: int, hidden_features: int, out_features: int, rng: torch.Generator
 ) -> Network:
     """A network of random weights, scaled to keep sums near 1, and biases of 0."""
 
     def table(rows: int, columns: int, scale: float) -> torch.Tensor:
-        return scale * torch.randn(rows, columns, generator=generator)
+        return scale * torch.randn(rows, columns, generator=rng)
 
     return Network(
         table(hidden_features, in_features, math.sqrt(2 / in_features)),
@@ -827,7 +814,7 @@ import torch
 
 
 def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `guesses` that differ from `labels`, between 0 and 1. Shapes: both (n)."""
+    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
     return (guesses != labels).double().mean().item()
 
 
@@ -928,14 +915,18 @@ print(f"the median: {ten_digits:.1%} wrong")
 assert ten_digits < 0.085
 record("error_rate", ten_digits)
 
-# %% tags=["figure", "slide"] alt="Hidden units' weights drawn as pictures: strokes, blobs and edges in orange against blue."
+# %% tags=["figure", "slide"] alt="What training added to sixteen hidden units: patches and strokes in orange and blue in the middle of each picture, and nothing at all around them."
+before = init_network(784, 100, 10, torch.Generator().manual_seed(seed))
+learnt = network.hidden_weights - before.hidden_weights
 figure, axes = plt.subplots(2, 8, figsize=(7.4, 2.0))
-for ax, row in zip(axes.flat, network.hidden_weights, strict=False):
+for ax, row in zip(axes.flat, learnt, strict=False):
     plot.weights(row, ax)
 figure.tight_layout(pad=0.3)
+never_inked = images.amax(0) == 0
+assert never_inked.any() and not learnt[:, never_inked].any()
 
 # %% [markdown]
-# The first sixteen hidden units of the last network, drawn like chapter 1's weights: each has found a stroke or a bend that it answers to. Nobody told them to.
+# What training added to the random weights of sixteen hidden units, drawn like chapter 1's weights: patches and strokes that a unit has come to look for or to shun. Nobody told them to. Where no training image ever had ink, nothing was learnt at all: a weight's slope is blame times input, and the input was always 0.
 #
 # ## Recap
 #
@@ -943,6 +934,6 @@ figure.tight_layout(pad=0.3)
 #
 # **Unlocked:** `torch.broadcast_tensors` (and broadcasting with it), `torch.einsum`, `torch.matmul` and `@`.
 #
-# **What changed in the checkpoint:** `matmul.py` is new. `network.py`, `activations.py`, `losses.py`, `training.py`, `gradients.py` and `metrics.py` say the same things about tables that they said about rows. `predict`, `mse_gradient` and `gradient_descent` are gone; `linear` does their work.
+# **What changed in the checkpoint:** `matmul.py` is new. `network.py`, `activations.py`, `losses.py`, `training.py`, `gradients.py` and `metrics.py` say the same things about tables that they said about rows. `predict`, `mse_gradient` and `gradient_descent` are gone, for `linear` and the network do their work, and so is the sigmoid.
 #
 # **To read on:** Harris et al., *Array programming with NumPy* (Nature 585, 2020), for where strides and broadcasting come from; Rocktäschel, *Einsum is all you need* (2018); fast.ai's *Deep Learning from the Foundations*, lesson 8, which climbs the same ladder.

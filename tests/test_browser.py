@@ -213,7 +213,9 @@ def test_no_barriers(visit: Visit, path: str) -> None:
     page = visit.go(path)
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})")
+    # the visible half of a formula is hidden from readers' aids, which get the MathML beside it
+    rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}"
+    found = page.evaluate(f"axe.run({{exclude: ['.katex-html']}}, {rules})")
     serious = [
         f"{barrier['id']}: {node['target']} {node['failureSummary']}"
         for barrier in found["violations"]

@@ -46,9 +46,9 @@ def identifiers(source: str) -> set[str]:
 
 
 def changed_lines(change: diff.Change) -> int:
-    """Lines that were written or replaced; one that was replaced counts once, a blank one not at all."""
+    """Lines that the chapter writes or rewrites: blank ones do not count, and to delete is no work."""
     edits = [edit for edit in change.matcher.get_opcodes() if edit[0] != "equal"]
-    return sum(max(full(change.before[i1:i2]), full(change.after[j1:j2])) for _, i1, i2, j1, j2 in edits)
+    return sum(full(change.after[j1:j2]) for _, _, _, j1, j2 in edits)
 
 
 def full(lines: tuple[str, ...]) -> int:

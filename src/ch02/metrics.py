@@ -5,7 +5,7 @@ from .network import Network, forward
 
 
 def error_rate(guesses: list[int], labels: list[int]) -> float:
-    """Share of `guesses` that differ from `labels`, between 0 and 1. Shapes: both (n)."""
+    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
     return sum(g != y for g, y in zip(guesses, labels, strict=True)) / len(labels)
 
 

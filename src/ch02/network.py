@@ -72,7 +72,7 @@ def backward(
 def init_network(
     in_features: int, hidden_features: int, out_features: int, rng: random.Random
 ) -> Network:
-    """A network of random weights, scaled to keep sums near 1, and biases of 0."""
+    """A network of random weights, scaled to keep sums in bounds, and biases of 0."""
 
     def table(rows: int, columns: int, scale: float) -> list[list[float]]:
         return [[rng.gauss(0, scale) for _ in range(columns)] for _ in range(rows)]

@@ -7,7 +7,7 @@ from .network import Network, forward
 
 
 def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `guesses` that differ from `labels`, between 0 and 1. Shapes: both (n)."""
+    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
     return (guesses != labels).double().mean().item()
 
 

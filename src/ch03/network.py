@@ -66,15 +66,12 @@ def backward(
 
 
 def init_network(
-    in_features: int,
-    hidden_features: int,
-    out_features: int,
-    generator: torch.Generator,
+    in_features: int, hidden_features: int, out_features: int, rng: torch.Generator
 ) -> Network:
     """A network of random weights, scaled to keep sums near 1, and biases of 0."""
 
     def table(rows: int, columns: int, scale: float) -> torch.Tensor:
-        return scale * torch.randn(rows, columns, generator=generator)
+        return scale * torch.randn(rows, columns, generator=rng)
 
     return Network(
         table(hidden_features, in_features, math.sqrt(2 / in_features)),

@@ -66,6 +66,8 @@ def _cells(chapter: Chapter) -> Iterator[NotebookNode]:
         elif cell.role == "hint":
             text = f"<details><summary>Hint {hints[cell.id]}</summary>\n\n{callouts(cell.source)}\n\n</details>"
             yield _node("markdown", cell.id, text, cell.tags)
+        elif cell.role == "prompt":
+            yield _node("markdown", cell.id, _labelled(cell), cell.tags)
         elif cell.is_code:
             yield _node("code", cell.id, _saved(chapter, cell, cell.source), cell.tags)
         else:
@@ -81,6 +83,12 @@ def _node(kind: str, identity: str, source: str, tags: tuple[str, ...]) -> Noteb
 
     new = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
     return new(source, id=identity, metadata={"tags": list(tags)} if tags else {})
+
+
+def _labelled(prompt: Cell) -> str:
+    """An exercise with its difficulty and time below its heading."""
+    heading, _, text = callouts(prompt.source).partition("\n")
+    return f"{heading}\n\n*{prompt.keys['difficulty']}, about {prompt.keys['minutes']} minutes*\n{text}"
 
 
 def _code(exercise: Exercise) -> list[str]:

@@ -1,7 +1,7 @@
 # %% [markdown]
 # Classic wrong answers to chapter 1's exercises, each with what the check must say to it.
 
-# %% exercise="mse" message="divide by how many there are"
+# %% exercise="mse" message="divide by how many"
 def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets))
 
@@ -16,7 +16,7 @@ def mse(predictions, targets):
     return sum(abs(p - t) for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="mse" message="lists of different lengths went through"
+# %% exercise="mse" message="targets went through"
 def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
@@ -77,45 +77,45 @@ def finite_difference(f, knobs, step=1e-4):
     return [(f(up) - f(down)) / (2 * step)]
 
 
-# %% exercise="line_gradient" message="divide by n"
+# %% exercise="line_gradient" message="sum over the students: divide by n"
 def line_gradient(xs, ys, w, b):
-    errors = [predict(x, w, b) - y for x, y in zip(xs, ys)]
+    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     return 2 * sum(e * x for e, x in zip(errors, xs)), 2 * sum(errors)
 
 
 # %% exercise="line_gradient" message="the sign is turned round"
 def line_gradient(xs, ys, w, b):
-    errors = [y - predict(x, w, b) for x, y in zip(xs, ys)]
+    errors = [y - predict_line(x, w, b) for x, y in zip(xs, ys)]
     return 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs), 2 * sum(errors) / len(xs)
 
 
-# %% exercise="line_gradient" message="a factor of 2"
+# %% exercise="line_gradient" message="the square brings a factor of 2 with it"
 def line_gradient(xs, ys, w, b):
-    errors = [predict(x, w, b) - y for x, y in zip(xs, ys)]
+    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     return sum(e * x for e, x in zip(errors, xs)) / len(xs), sum(errors) / len(xs)
 
 
 # %% exercise="line_gradient" message="the offset's slope has no x in it"
 def line_gradient(xs, ys, w, b):
-    errors = [predict(x, w, b) - y for x, y in zip(xs, ys)]
+    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     slope = 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs)
     return slope, slope
 
 
 # %% exercise="line_gradient" message="multiply each error by x"
 def line_gradient(xs, ys, w, b):
-    errors = [predict(x, w, b) - y for x, y in zip(xs, ys)]
+    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     slope = 2 * sum(errors) / len(xs)
     return slope, slope
 
 
-# %% exercise="largest_stable_lr" message="the best rate for one knob"
+# %% exercise="largest_stable_lr" message="best for a single knob"
 def largest_stable_lr(xs):
     p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
     return 1 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
 
 
-# %% exercise="largest_stable_lr" message="take the plus sign"
+# %% exercise="largest_stable_lr" message="take the plus"
 def largest_stable_lr(xs):
     p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
     return 2 / ((p + 2) / 2 - (((p - 2) / 2) ** 2 + q * q) ** 0.5)
@@ -141,7 +141,7 @@ def mse_gradient(inputs, targets, weights, bias):
     return weight_slopes, bias_slope
 
 
-# %% exercise="mse_gradient" message="divide by n"
+# %% exercise="mse_gradient" message="sum over the inputs: divide by n"
 def mse_gradient(inputs, targets, weights, bias):
     weight_slopes, bias_slope = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets):
@@ -151,7 +151,7 @@ def mse_gradient(inputs, targets, weights, bias):
     return weight_slopes, bias_slope
 
 
-# %% exercise="mse_gradient" message="a factor of 2"
+# %% exercise="mse_gradient" message="all slopes are halved"
 def mse_gradient(inputs, targets, weights, bias):
     weight_slopes, bias_slope = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets):
@@ -175,3 +175,61 @@ def mse_gradient(inputs, targets, weights, bias):
 def mse_gradient(inputs, targets, weights, bias):
     slopes = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
     return [slope * value for slope, x in zip(slopes, inputs) for value in x], sum(slopes)
+
+
+# %% exercise="mse" message="not two: len(targets)"
+def mse(predictions, targets):
+    if len(predictions) != len(targets):
+        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / 2
+
+
+# %% exercise="mse" message="5 predictions for 3 targets went through"
+def mse(predictions, targets):
+    if len(predictions) < len(targets):
+        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
+
+
+# %% exercise="mse" message="both lengths in the message"
+def mse(predictions, targets):
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets, strict=True)) / len(targets)
+
+
+# %% exercise="finite_difference" message="mind the brackets"
+def finite_difference(f, knobs, step=1e-4):
+    slopes = []
+    for i, knob in enumerate(knobs):
+        up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
+        down = [*knobs[:i], knob - step, *knobs[i + 1 :]]
+        slopes.append((f(up) - f(down)) / 2 * step)
+    return slopes
+
+
+# %% exercise="line_gradient" message="the 2 of the square and the 1/n"
+def line_gradient(xs, ys, w, b):
+    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
+    return sum(e * x for e, x in zip(errors, xs)), sum(errors)
+
+
+# %% exercise="line_gradient" message="the targets are missing"
+def line_gradient(xs, ys, w, b):
+    errors = [predict_line(x, w, b) for x in xs]
+    return 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs), 2 * sum(errors) / len(xs)
+
+
+# %% exercise="largest_stable_lr" message="the mean of squares is not the squared mean"
+def largest_stable_lr(xs):
+    mean = sum(xs) / len(xs)
+    p, q = 2 * mean * mean, 2 * mean
+    return 2 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="mse_gradient" message="n is the number of inputs"
+def mse_gradient(inputs, targets, weights, bias):
+    weight_slopes, bias_slope = [0.0] * len(weights), 0.0
+    for x, target in zip(inputs, targets):
+        slope = 2 * (predict(x, weights, bias) - target) / len(weights)
+        weight_slopes = [total + slope * value for total, value in zip(weight_slopes, x)]
+        bias_slope += slope
+    return weight_slopes, bias_slope

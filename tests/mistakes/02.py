@@ -10,7 +10,7 @@ def relu_slope(z):
     return 1.0 if z >= 0 else 0.0
 
 
-# %% exercise="relu" message="give back a float"
+# %% exercise="relu" message="give back a float, always"
 def relu(z):
     return max(0, z)
 
@@ -98,7 +98,7 @@ def backward(network, x, z, hidden, output_slopes):
     )
 
 
-# %% exercise="backward" message="only the first output counted"
+# %% exercise="backward" message="only one of the outputs counted"
 def backward(network, x, z, hidden, output_slopes):
     hidden_slopes = [output_slopes[0] * v for v in network.output_weights[0]]
     z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z)]
@@ -172,7 +172,7 @@ def sigmoid_slope(z):
     return sigmoid(z) * (1 - sigmoid(z))
 
 
-# %% exercise="sigmoid" message="the far tail is cut off"
+# %% exercise="sigmoid" message="clipped or rounded away"
 import math
 
 
@@ -197,7 +197,7 @@ def sigmoid_slope(z):
     return z * (1 - z) if abs(z) < 100 else 0.0
 
 
-# %% exercise="dead_units" message="a unit that sleeps for one input is not dead"
+# %% exercise="dead_units" message="a unit asleep for one input is not dead"
 def dead_units(network, inputs):
     table = [forward(network, x)[1] for x in inputs]
     return sum(not all(column) for column in zip(*table))
@@ -219,3 +219,53 @@ def dead_units(network, inputs):
     table = [forward(network, x)[1] for x in inputs]
     columns = list(zip(*table))
     return sum(not any(column) for column in columns) / len(columns)
+
+
+# %% exercise="relu" message="always, and not {'int'}"
+def relu(z):
+    return float(max(0, z))
+
+
+def relu_slope(z):
+    return 1 if z > 0 else 0
+
+
+# %% exercise="backward" message="blame may be negative"
+def backward(network, x, z, hidden, output_slopes):
+    hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
+    z_slopes = [relu(s) * relu_slope(v) for s, v in zip(hidden_slopes, z)]
+    return Network(
+        [[slope * value for value in x] for slope in z_slopes],
+        z_slopes,
+        [[slope * value for value in hidden] for slope in output_slopes],
+        output_slopes,
+    )
+
+
+# %% exercise="backward" message="put the slopes into a new Network"
+def backward(network, x, z, hidden, output_slopes):
+    hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
+    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z)]
+    network.hidden_weights = [[slope * value for value in x] for slope in z_slopes]
+    network.hidden_biases = z_slopes
+    network.output_weights = [[slope * value for value in hidden] for slope in output_slopes]
+    network.output_biases = output_slopes
+    return network
+
+
+# %% exercise="sigmoid" message="sigmoid(-2) is 0.119203"
+import math
+
+
+def sigmoid(z):
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z)
+
+
+def sigmoid_slope(z):
+    return sigmoid(z) * (1 - sigmoid(z))
+
+
+# %% exercise="dead_units" message="look at the activations"
+def dead_units(network, inputs):
+    table = [forward(network, x)[0] for x in inputs]
+    return sum(all(z < 0 for z in column) for column in zip(*table))

@@ -43,7 +43,8 @@ def diffs(book: Book) -> dict[str, str]:
     return found
 
 
-UNSEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"  # a search finds the code in its chapter
+# A search finds the code in its chapter; without contents at its side the page has room for long lines.
+FRONT = "---\nhide: [toc]\nsearch: {exclude: true}\n---\n\n"
 DIFFS = """# What each chapter changes
 
 A chapter's code is an edit to the code of the chapter before. Each page below shows one such edit, \
@@ -54,11 +55,11 @@ module by module, as it stands in `src/`.
 def _diff_page(book: Book, number: int, stem: str, changes: list[diff.Change]) -> str:
     chapter = f"[Chapter {number}](../chapters/{stem}.ipynb)"
     if not changes:
-        return f"{UNSEARCHED}# Diff of chapter {number}\n\n{chapter} leaves every module as it was.\n"
+        return f"{FRONT}# Diff of chapter {number}\n\n{chapter} leaves every module as it was.\n"
     start = f"the checkpoint `src/ch{number - 1:02d}`" if number > 1 else "an empty folder"
     modules = "\n".join(f"- [`{c.name}`](#{c.name}) {_counts(c)}" for c in changes)
     return (
-        f"{UNSEARCHED}# Diff of chapter {number}\n\n"
+        f"{FRONT}# Diff of chapter {number}\n\n"
         f"{chapter} starts from {start} and ends with `src/ch{number:02d}`. "
         f"Lines with a plus came in, lines with a minus went out. The same in a terminal:\n\n"
         f"```console\n$ make diff FROM={number - 1} TO={number}\n```\n\n"
