@@ -47,9 +47,7 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     first, second = inputs.split(",")
     for names, x in ((first, a), (second, b)):
         if len(set(names)) != x.dim() or len(names) != x.dim():
-            raise ValueError(
-                f"{names!r} does not name the {x.dim()} dimensions of a tensor"
-            )
+            raise ValueError(f"{names!r} does not name {x.dim()} dimensions")
     order = output + "".join(sorted(set(first + second) - set(output)))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
