@@ -5,19 +5,20 @@ import torch
 
 
 def mse(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Mean squared error over all numbers of two tensors of the same shape.
+    """Mean squared error over all numbers. Units: those of the targets, squared."""
+    return (errors(predictions, targets) ** 2).mean()
 
-    Units: those of the targets, squared.
-    Raises: ValueError when the shapes differ.
-    """
+
+def mse_slopes(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Slope of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
+    return 2 * errors(predictions, targets) / predictions.numel()
+
+
+def errors(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Predictions minus targets. Raises: ValueError when their shapes differ."""
     if predictions.shape != targets.shape:
         raise ValueError(
             f"predictions {tuple(predictions.shape)} for targets "
             f"{tuple(targets.shape)}: broadcasting would compare each with all"
         )
-    return ((predictions - targets) ** 2).mean()
-
-
-def mse_slopes(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Slope of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
-    return 2 * (predictions - targets) / predictions.numel()
+    return predictions - targets

@@ -45,9 +45,9 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """
     inputs, output = equation.replace(" ", "").split("->")
     first, second = inputs.split(",")
-    for names, x in ((first, a), (second, b)):
-        if len(set(names)) != x.dim() or len(names) != x.dim():
-            raise ValueError(f"{names!r} does not name {x.dim()} dimensions")
+    fits = [len({*n}) == len(n) == x.dim() for n, x in ((first, a), (second, b))]
+    if not all(fits) or len({*output} & {*first, *second}) != len(output):
+        raise ValueError(f"{equation!r} does not name {a.dim()} and {b.dim()} axes")
     order = output + "".join(sorted(set(first + second) - set(output)))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
@@ -61,20 +61,17 @@ def align(x: torch.Tensor, names: str, order: str) -> torch.Tensor:
 
 
 def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Matrix product of vectors, matrices or stacks of matrices.
+    """Matrix product with a vector, with a matrix, or of two stacks of matrices.
 
-    Shapes: (k) or (i, k) with (k) or (k, j); or (b, i, k) with (b, k, j).
-    Raises: ValueError for other numbers of dimensions.
+    Shapes: (i, k) with (k) or (k, j); or (b, i, k) with (b, k, j).
+    Raises: ValueError for other dimensions, or when the inner lengths differ.
     """
     equations = {
-        (1, 1): "k,k->",
-        (1, 2): "k,kj->j",
         (2, 1): "ik,k->i",
         (2, 2): "ik,kj->ij",
         (3, 3): "bik,bkj->bij",
     }
-    if (a.dim(), b.dim()) not in equations:
-        raise ValueError(
-            f"matmul of {tuple(a.shape)} and {tuple(b.shape)}: unknown dimensions"
-        )
+    shapes = tuple(a.shape), tuple(b.shape)
+    if (a.dim(), b.dim()) not in equations or a.shape[-1] != b.shape[-2:][0]:
+        raise ValueError(f"{shapes[0]} times {shapes[1]}: the inner lengths must agree")
     return einsum(equations[a.dim(), b.dim()], a, b)

@@ -21,7 +21,7 @@ def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="mse" message="say both lengths"
+# %% exercise="mse" message="both lengths in the message"
 def mse(predictions, targets):
     if len(predictions) != len(targets):
         raise ValueError("unequal lists")
@@ -189,11 +189,6 @@ def mse(predictions, targets):
     if len(predictions) < len(targets):
         raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
-
-
-# %% exercise="mse" message="both lengths in the message"
-def mse(predictions, targets):
-    return sum((p - t) ** 2 for p, t in zip(predictions, targets, strict=True)) / len(targets)
 
 
 # %% exercise="finite_difference" message="mind the brackets"

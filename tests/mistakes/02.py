@@ -221,15 +221,6 @@ def dead_units(network, inputs):
     return sum(not any(column) for column in columns) / len(columns)
 
 
-# %% exercise="relu" message="always, and not {'int'}"
-def relu(z):
-    return float(max(0, z))
-
-
-def relu_slope(z):
-    return 1 if z > 0 else 0
-
-
 # %% exercise="backward" message="blame may be negative"
 def backward(network, x, z, hidden, output_slopes):
     hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
