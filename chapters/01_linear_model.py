@@ -92,15 +92,20 @@ assert abs(got - 2.5) > 1e-9, "there are three pairs here, not two: len(targets)
 assert abs(got - 1 / 9) > 1e-9, "that is the squared mean: square each difference first"
 assert abs(got - 1.0) > 1e-9, "that is the mean of the absolute differences: square"
 assert abs(got - 5 / 3) < 1e-9, f"the mean of 4, 1 and 0 is 5/3, not {got}"
-for few, many in (3, 5), (5, 3):
+for many, more, why in (
+    (3, 5, "zip stopped silently at the shorter one"),
+    (5, 3, "catch both, more targets and fewer"),
+):
     try:
-        mse([1.0] * few, [1.0] * many)
+        mse([1.0] * many, [1.0] * more)
     except ValueError as error:
         assert "3" in str(error) and "5" in str(error), (
             "say both lengths in the message"
         )
     else:
-        raise AssertionError(f"{few} predictions for {many} targets went through")
+        raise AssertionError(
+            f"{many} predictions went through with {more} targets: {why}"
+        )
 
 
 # %% [markdown]

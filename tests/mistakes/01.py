@@ -16,7 +16,7 @@ def mse(predictions, targets):
     return sum(abs(p - t) for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="mse" message="targets went through"
+# %% exercise="mse" message="zip stopped silently"
 def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
@@ -184,7 +184,7 @@ def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / 2
 
 
-# %% exercise="mse" message="5 predictions for 3 targets went through"
+# %% exercise="mse" message="catch both"
 def mse(predictions, targets):
     if len(predictions) < len(targets):
         raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
