@@ -285,3 +285,12 @@ def test_doctor_finds_damaged_digits(
     monkeypatch.setattr("groundup.data.EMBEDDED", book.root / "constraints.txt")
     assert cli.main(["doctor"]) == 1
     assert "constraints.txt is missing" in capsys.readouterr().out
+
+
+def test_nothing_is_exported_where_a_name_is_locked(book: Book, capsys: pytest.CaptureFixture) -> None:
+    locked = '\n# %% export="one.py"\nimport torch\n\nTHREE = torch.matmul\n'
+    (book.root / "chapters" / "03_three.py").write_text(TWO.replace("# 2. Two", "# 3. Three") + locked)
+    for command in (["export"], ["run"], ["site"]):
+        assert cli.main(command) == 1
+        assert "chapters/03_three.py:11 uses torch.matmul, which chapter 3 unlocks" in capsys.readouterr().err
+        assert list((book.root / "src").iterdir()) == []

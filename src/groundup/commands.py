@@ -27,8 +27,9 @@ def export(book: Book, options: Namespace) -> None:
 
 
 def _exported(book: Book) -> list[Path]:
-    from groundup import export
+    from groundup import export, rules
 
+    rules.check_chapters(book)  # first, so that nothing is written where a name is locked
     changed = export.write(book)
     for path in changed:
         print(f"{'wrote' if path.exists() else 'removed'} {book.relative(path)}")
