@@ -292,5 +292,5 @@ def test_nothing_is_exported_where_a_name_is_locked(book: Book, capsys: pytest.C
     (book.root / "chapters" / "03_three.py").write_text(TWO.replace("# 2. Two", "# 3. Three") + locked)
     for command in (["export"], ["run"], ["site"]):
         assert cli.main(command) == 1
-        assert "chapters/03_three.py:11 uses torch.matmul, which chapter 3 unlocks" in capsys.readouterr().err
+        assert "chapters/03_three.py:10 uses torch.matmul, which chapter 3 unlocks" in capsys.readouterr().err
         assert list((book.root / "src").iterdir()) == []
