@@ -68,7 +68,7 @@ def backward(
 def init_network(
     in_features: int, hidden_features: int, out_features: int, rng: torch.Generator
 ) -> Network:
-    """A network of random weights, scaled to keep sums near 1, and biases of 0."""
+    """A network of random weights, scaled to keep sums in bounds, and biases of 0."""
 
     def table(rows: int, columns: int, scale: float) -> torch.Tensor:
         return scale * torch.randn(rows, columns, generator=rng)

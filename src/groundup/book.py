@@ -53,14 +53,15 @@ class Book:
 
     def chapters(self) -> dict[int, Path]:
         """The chapter scripts by number, in order."""
-        found = {}
+        found: dict[int, Path] = {}
         for path in sorted((self.root / "chapters").glob("*.py")):
             name = CHAPTER_FILE.fullmatch(path.name)
             if name is None:
                 raise BookError(f"{self.relative(path)}: a chapter is named like 05_backward_pass.py")
-            if int(name[1]) in found:
-                raise BookError(f"{self.relative(path)}: chapter {int(name[1])} exists already, as {found[int(name[1])].name}")
-            found[int(name[1])] = path
+            number = int(name[1])
+            if number in found:
+                raise BookError(f"{self.relative(path)}: chapter {number} exists already, as {found[number].name}")
+            found[number] = path
         return found
 
     def chapter(self, number: int | str) -> Path:
