@@ -432,7 +432,7 @@ assert len(differences) == 3 * 5 + 5 + 5 * 2 + 2 and max(differences) < 1e-8
 # > \qquad
 # > \frac{\partial E}{\partial y_i} = \sum_j \frac{\partial E}{\partial x_j}\; w_{ji}$$
 # >
-# > Index $i$ numbers the units below and $j$ those above; $w_{ji}$ is the weight from $i$ to $j$. Line by line these are our `z_slopes`, our tables of weights and our `hidden_slopes`. Only the first one differs, for the slope of another bend. The next exercise supplies it.
+# > Index $i$ numbers the units below and $j$ those above; $w_{ji}$ is the weight from $i$ to $j$. Line by line these are our `z_slopes`, our tables of weights and our `hidden_slopes`. Only the first one differs, for the slope of another bend. The next exercise supplies it, and the cell after it is the box in code.
 
 # %% [markdown] exercise="sigmoid" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 2.4: the smooth bend
@@ -495,6 +495,30 @@ assert abs(got - 2.0 * -1.0) > 1e-6, (
 assert abs(got - 0.104994) < 1e-6, f"the slope at 2 is 0.104994, not {got}"
 assert abs(sigmoid_slope(-2.0) - got) < 1e-9, "the slope is the same on both sides of 0"
 assert max(sigmoid_slope(k / 10) for k in range(-50, 51)) == 0.25, "steepest at 0: 1/4"
+
+# %% [markdown]
+# Now the paper line by line, for two units below and three above, and nudged:
+
+# %%
+y_below, wanted = [0.5, -1.0], [1.0, 0.0, 0.0]
+w = [[0.3, -0.2], [1.5, 0.4], [-0.7, 0.9]]  # w_ji
+
+
+def paper_loss() -> float:
+    y = [sigmoid(predict(y_below, row, 0.0)) for row in w]
+    return sum((y_j - d_j) ** 2 for y_j, d_j in zip(y, wanted, strict=True)) / 2
+
+
+x = [predict(y_below, row, 0.0) for row in w]  # x_j
+y = [sigmoid(x_j) for x_j in x]  # equation 2
+blame_y = [y_j - d_j for y_j, d_j in zip(y, wanted, strict=True)]  # ∂E/∂y_j
+blame_x = [b * y_j * (1 - y_j) for b, y_j in zip(blame_y, y, strict=True)]  # equation 5
+blame_w = [[b * y_i for y_i in y_below] for b in blame_x]  # equation 6
+blame_below = [predict(blame_x, w_i, 0.0) for w_i in zip(*w, strict=True)]  # equation 7
+
+nudged = nudge_parameters([*w, y_below], paper_loss)
+for by_hand, by_nudging in zip([*blame_w, blame_below], nudged, strict=True):
+    assert all(abs(a - n) < 1e-9 for a, n in zip(by_hand, by_nudging, strict=True))
 
 # %% [markdown]
 # The slope of the sigmoid is nowhere above ¼. Blame that travels back through ten such layers has been multiplied by ¼ or less ten times, and unless large weights make up for it, little arrives. ReLU passes it on undiminished or not at all, one of the reasons why it took over (Glorot, Bordes and Bengio, *Deep sparse rectifier neural networks*, 2011). We stay with ReLU.
