@@ -130,7 +130,7 @@ assert line_loss([4.0, 30.0]) < line_loss([0.0, 0.0]) / 50
 # %% [markdown]
 # ## Which way is down?
 #
-# With two knobs we could try all settings on a grid. With 784 knobs of ten settings each there are more combinations than atoms in the universe. But we need not look everywhere: it is enough to know, at the place where we stand, which way is down. Hold the offset at 30 and turn only the slope:
+# With two knobs we could try all settings on a grid. With 785 knobs of ten settings each there are more combinations than atoms in the universe. But we need not look everywhere: it is enough to know, at the place where we stand, which way is down. Hold the offset at 30 and turn only the slope:
 
 # %% tags=["figure"] alt="The loss against the slope w is a parabola with its lowest point near 4.4; a straight line touches it at w = 2 and points down to the right."
 slopes = [k / 10 for k in range(91)]
@@ -204,11 +204,11 @@ assert abs(got[0] - 16) < 1e-6 and abs(got[1] - 30) < 1e-6, f"not [16, 30] but {
 print("gradient with both knobs at 0:", finite_difference(line_loss, [0.0, 0.0]))
 
 # %% [markdown]
-# Both slopes are negative: turn either knob up and the loss falls. And the slope knob is the steeper of the two by far, because what it does is multiplied by the hours. Keep that in mind; it will make trouble.
+# Both slopes are negative: turn either knob up and the loss falls. And $w$'s is the steeper of the two by far, because $w$ is multiplied by the hours. Keep that in mind; it will make trouble.
 #
 # ## The same gradient without nudging
 #
-# Nudging calls the loss twice per knob, and every call visits every student. With 784 knobs and 800 images that would be more than a million predictions for a single step. Algebra is cheaper. Take one student and write $e = \hat y - y$ for the error. Turn $w$ up a little and $\hat y$ rises $x$ times as fast; while $\hat y$ rises, $e^2$ changes $2e$ times as fast (nudge it: $\frac{(e+h)^2 - (e-h)^2}{2h} = 2e$). Multiply the two rates, then take the mean over all students:
+# Nudging calls the loss twice per knob, and every call visits every student. With 785 knobs and 800 images that would be more than a million predictions for a single step. Algebra is cheaper. Take one student and write $e = \hat y - y$ for the error. Turn $w$ up a little and $\hat y$ rises $x$ times as fast; while $\hat y$ rises, $e^2$ changes $2e$ times as fast (nudge it: $\frac{(e+h)^2 - (e-h)^2}{2h} = 2e$). Multiply the two rates, then take the mean over all students:
 #
 # $$\frac{\partial L}{\partial w} = \frac2n \sum_{i=1}^{n} (\hat y_i - y_i)\, x_i
 # \qquad
@@ -328,7 +328,7 @@ right.set(xlabel="slope w", ylabel="offset b")
 figure.tight_layout()
 
 # %% [markdown]
-# Not quite 4.2 and 31: forty students are few, and their luck has moved the best line a little off the truth. (On these forty it even has a lower loss than the truth has; the last `assert` checks it.)
+# Not quite 4.2 and 31: forty students are few, and their luck has moved the best line a little off the truth. (On these forty it even has a lower loss than the truth has; the last `assert` above the picture checks it.)
 #
 # On the right is the country we walked through: along each grey line the loss is the same. It is a ravine. The path leaps from wall to wall, settles on the floor, and creeps along it for the remaining few thousand steps.
 #
@@ -340,7 +340,7 @@ figure.tight_layout()
 #
 # so every step multiplies the distance by the same number, $1 - \eta\lambda$. At $\eta = 1/\lambda$ that number is 0: one step and you are there. Beyond it you overshoot, and beyond $\eta = 2/\lambda$ the number is below $-1$: each step lands further away than the last, on alternating sides.
 #
-# With two knobs there are two curvatures, across the ravine and along it. The steepest one, $\lambda_\text{max}$, decides what you may dare, and the flattest one pays.
+# With two knobs there are two curvatures, across the ravine and along it. The larger one, $\lambda_\text{max}$ ("lambda max"), limits the step; the direction of the smaller one has to make do with it.
 
 # %% [markdown] exercise="largest_stable_lr" tags=["prompt"] difficulty="hard" minutes=20
 # ### Exercise 1.4: the speed limit
@@ -368,7 +368,7 @@ def largest_stable_lr(xs: list[float]) -> float:
 
 
 # %% [markdown] exercise="largest_stable_lr" tags=["solution"]
-# I used the slope's own curvature $p$ at first and forgot that the offset joins in. The limit came out a few per cent too high, and for a while I blamed rounding for a descent that exploded where I had proved that it could not.
+# I used the slope's own curvature $p$ at first and forgot that the offset joins in. The limit came out slightly too high, and for a while I blamed rounding for a descent that exploded where I had proved that it could not.
 
 # %% exercise="largest_stable_lr" tags=["check"]
 limit = largest_stable_lr([1.0, 2.0, 4.0])  # p = 14, q = 14/3, r = 2
@@ -384,7 +384,7 @@ assert abs(limit - 2 / 15.601170) < 1e-6, f"it should be 0.128196, not {limit}"
 # %% [markdown]
 # Theory is cheap; let us hold it to its word. One descent at a tenth of the limit, one just below it, one just above. Predict: in which order will they stand after 150 steps?
 
-# %% tags=["figure"] alt="Loss on a logarithmic scale over 150 steps. At 0.1 and at 0.98 times the limit it falls; at 1.02 times the limit it falls at first and then rises without bound."
+# %% tags=["figure"] alt="Loss on a logarithmic scale over 150 steps. At 0.1 and at 0.98 times the limit it falls; at 1.02 times the limit it rises from the first step, without bound."
 limit = largest_stable_lr(hours)
 ends = {}
 for factor in (0.1, 0.98, 1.02):
@@ -398,10 +398,10 @@ assert ends[0.98] < ends[0.1] < losses[0] < ends[1.02]
 record("largest stable learning rate", limit)
 
 # %% [markdown]
-# The limit is sharp: four parts in a hundred lie between learning and ruin. And the daring rate is ahead of the careful one: it leaps from wall to wall, but along the floor of the ravine it gets ten times as far. (`record` notes a number for the pages outside the chapters.)
+# The limit is sharp: four parts in a hundred lie between learning and ruin. And the daring rate is ahead of the careful one: it leaps from wall to wall, but along the floor of the ravine each step gets nearly ten times as far. (`record` notes a number for the pages outside the chapters.)
 #
 # > [!BUG] Break it: the loop that is too good
-# > The next cell is the descent of a friend. It finds the right line. Then it is started a little above the limit, where you have just seen gradient descent blow up, and it does not. Is our theory wrong, or is something else? Find the line before you unfold the answer.
+# > The next cell is the descent of a friend. It finds the right line. Then I start it with a learning rate a little above the limit, where you have just seen gradient descent blow up, and it does not. Is our theory wrong, or is something else? Find the faulty line of code before you unfold the answer.
 
 
 # %%
@@ -420,7 +420,7 @@ assert abs(below[0] - best_w) < 0.001 and abs(above[0] - best_w) < 0.001
 
 # %% [markdown]
 # > [!SUCCESS]- What was wrong
-# > The second line takes its gradient at the *new* $w$: the two knobs no longer move together along one gradient, but one after the other. Andrew Ng's machine learning course warns of exactly this under the name "simultaneous update". It is a different algorithm (coordinate descent), with another speed limit, here a little higher than ours. But it is not what it says it is, and what we know of gradient descent does not hold for it. The loss curve did not betray it.
+# > The second line takes its gradient at the *new* $w$: the two knobs no longer move together along one gradient, but one after the other. Andrew Ng's machine learning course warns of exactly this under the name "simultaneous update". It is a different algorithm (coordinate descent), with another speed limit, here a little higher than ours. But it is not what it says it is, and what we know of gradient descent does not hold for it. Its final loss did not betray it.
 #
 # Whether you found it or not, here is a test that would have: lay one step beside one gradient.
 
@@ -428,8 +428,8 @@ assert abs(below[0] - best_w) < 0.001 and abs(above[0] - best_w) < 0.001
 slope_w, slope_b = finite_difference(line_loss, [0.0, 0.0])
 one_step = friends_descent(0.01, steps=1)
 print(f"moved b by {one_step[1]:.4f}, the gradient says {-0.01 * slope_b:.4f}")
-assert abs(one_step[0] + 0.01 * slope_w) < 1e-6, "w moved by its gradient"
-assert abs(one_step[1] + 0.01 * slope_b) > 0.1, "b did not"
+assert abs(one_step[0] + 0.01 * slope_w) < 1e-6, "w did not move by its gradient"
+assert abs(one_step[1] + 0.01 * slope_b) > 0.1, "b did, after all"
 assert line_loss(list(friends_descent(1.1 * limit, 500))) > 1e9, "it has a limit, too"
 
 # %% [markdown]
@@ -583,7 +583,7 @@ assert all(abs(f - n) < 1e-6 for f, n in zip(found, nudged, strict=True)), (
 
 
 # %% [markdown]
-# And the loop, which has not changed at all:
+# And the loop, with the same two lines at its heart: take the gradient, move every knob against it.
 
 # %% export="training.py"
 """Training: walk downhill."""
@@ -618,7 +618,7 @@ assert abs(slope - path[-1][0]) + abs(bias - path[-1][1]) < 1e-9, "not the old l
 #
 # The model's output is a number and we want a name. Let the target be $+1$ for a seven and $-1$ for a three; whatever comes out above 0 counts as "seven".
 #
-# And the speed limit, with 784 knobs? There are 785 curvatures now, and nobody wants to compute them. But none of them is negative, and together they make $\frac2n\sum_i (|x_i|^2 + 1)$, where $|x_i|^2$ is the sum of image $i$'s squared pixels (for the line that is $p + r$, and indeed its two $\lambda$ add up to that). The largest cannot exceed the sum of all, so 2 over that sum is safe.
+# And the speed limit, with 784 weights and a bias? There are 785 curvatures now, and nobody wants to compute them. But none of them is negative (a mean of squares bends upwards in every direction, or not at all), and together they make $\frac2n\sum_i (|x_i|^2 + 1)$, where $|x_i|^2$ is the sum of image $i$'s squared pixels (for the line that is $p + r$, and indeed its two $\lambda$ add up to that). The largest cannot exceed the sum of all, so 2 over that sum is safe.
 
 # %%
 squares = [sum(value * value for value in x) for x in images]
@@ -666,7 +666,7 @@ record("error rate, closest mean, 3 or 7", thumb_new)
 record("error rate, 3 or 7", learnt_new)
 
 # %% [markdown]
-# On the images that it has seen, learning wins clearly. On the new ones, before you look at who is ahead, look at the last column. With $n$ images and a true error rate $p$, luck alone moves the measured rate by about $\sqrt{p(1-p)/n}$. The 200 new images that come with this book are too few to tell the two methods apart. (The full data set has ten times as many, and there the difference is beyond luck: `DATA=mnist` runs this chapter on it.) So the fair summary is *at least as good*. And the 120 steps were my choice: with many more the weights fit the seen images better still, and the new ones worse. Chapter 13 is about that.
+# On the images that it has seen, learning wins clearly. On the new ones, before you look at who is ahead, look at the *give or take*. With $n$ images, luck alone moves a measured error rate by about $\sqrt{\text{rate}\,(1 - \text{rate}) / n}$. The 200 new images that come with this book are too few to tell the two methods apart. (The full data set has ten times as many, and there the difference is beyond luck: `DATA=mnist` runs this chapter on it.) So the fair summary is *at least as good*. And the 120 steps were my choice; with thousands, on the images that come with this book, the seen ones fit better still and the new ones worse. Chapter 13 is about that.
 #
 # How do the two sets of weights look?
 
@@ -750,7 +750,7 @@ record("error_rate", ten_digits)
 #
 # ## What a weighted sum cannot do
 #
-# Where does it fail? A weighted sum lets every pixel vote, for or against, regardless of all others. Ask it for something as small as "ink here or ink there, but not in both places". If ink at either place alone is to lift the output above 0, and a blank is not, then ink at both lifts it twice as far:
+# Where does it fail? A weighted sum lets every pixel vote, for or against, regardless of all others. Ask it for something as small as "ink here or ink there, but not in both places". If ink at either place alone is to lift the output above 0, and a blank is not, then ink at both lifts it by both amounts:
 #
 # $$w_1 + b > 0, \quad w_2 + b > 0, \quad b \le 0 \quad\Longrightarrow\quad w_1 + w_2 + b > 0$$
 #
@@ -768,9 +768,9 @@ assert max(map(abs, answers)) < 1e-6
 #
 # ## Recap
 #
-# A model has knobs; a loss says in one number how wrong they are; the gradient says how the loss changes with each knob; gradient descent moves all of them against it, together, by a small step. The step may not exceed $2/\lambda_\text{max}$. If you remember one thing, let it be the habit: **never trust a gradient, or a step, that you have not compared with nudging.** A wrong one may well learn.
+# A model has knobs; a loss says in one number how wrong they are; the gradient says how the loss changes with each knob; gradient descent moves all of them against it, together, by a small step. The learning rate must stay below $2/\lambda_\text{max}$. If you remember one thing, let it be the habit: **never trust a gradient, or a step, that you have not compared with nudging.** A wrong one may well learn.
 #
-# **Unlocked:** nothing. These two chapters are plain Python throughout.
+# **Unlocked:** nothing. Chapters 1 and 2 are plain Python throughout.
 #
 # **What changed in the checkpoint:** five modules to start with. `losses.py` has `mse`, `linear.py` has `predict`, `gradients.py` has `finite_difference` and `mse_gradient`, `training.py` has `gradient_descent`, and `metrics.py` has `error_rate`.
 #

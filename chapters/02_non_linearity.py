@@ -3,7 +3,7 @@
 #
 # A weighted sum draws straight lines, however many weights it has. In this chapter we put one bend into it, work out by hand how blame for an error travels back through the bend, and end with a network that names all ten digits, in plain Python. It will be better than chapter 1's and painfully slow; hold on to that feeling, chapter 3 needs it.
 #
-# **You need:** chapter 1. **You will reach:** ten digits with fewer than 14 errors in 100. **Time:** about two times.
+# **You need:** chapter 1. **You will reach:** ten digits with fewer than 14 errors in 100. **Time:** about two hours.
 
 # %%
 import math
@@ -32,7 +32,7 @@ plt.plot(times, levels, "o", ms=4)
 plt.plot(times, [predict(x, [slope], bias) for x in inputs])
 plt.xlabel("time")
 plt.ylabel("water level")
-assert losses[-2] - losses[-1] < 1e-9, "the line has settled"
+assert losses[-2] - losses[-1] < 1e-9, "the line has not settled"
 assert line_loss > 100 * 0.05**2
 print(f"loss of the best line: {line_loss:.3f}")
 
@@ -64,7 +64,7 @@ assert gap < 1e-12
 #
 # ## A corner
 #
-# The smallest such thing is a corner: let positive numbers pass and hold the rest at 0. It is called the *rectified linear unit*, ReLU for short:
+# The smallest such thing is a corner: let positive numbers pass and hold the rest at 0. It is called the *rectified linear unit*, ReLU for short (say "ray-loo"):
 #
 # $$\operatorname{relu}(z) = \max(0, z)$$
 
@@ -140,7 +140,7 @@ figure.tight_layout()
 # \qquad h_j = \operatorname{relu}(z_j)
 # \qquad \hat y_k = \sum_{j=1}^{H} V_{kj}\, h_j + c_k$$
 #
-# Hidden unit $j$ has a row of weights $W_j$ and a bias $b_j$; output $k$ has a row of weights $V_k$ and a bias $c_k$. The $z_j$ are called *pre-activations*, the $h_j$ *activations*. Capital letters are tables of numbers: $W$ has $H$ rows of $D$ numbers, which we write as its *shape* $(H, D)$, and $V$ has shape $(K, H)$.
+# Hidden unit $j$ has a row of weights $W_j$ and a bias $b_j$; output $k$ has a row of weights $V_k$ and a bias $c_k$. The $z_j$ are called *pre-activations*, the $h_j$ *activations*. Capital letters are tables of numbers: $W$ has $H$ rows of $D$ numbers, which we write as its *shape* $(H, D)$; $W_{jd}$, "W j d", is number $d$ of row $j$. $V$ has shape $(K, H)$.
 
 # %% export="network.py"
 """A network with one hidden layer of ReLU units, in plain lists."""
@@ -172,7 +172,7 @@ class Network:
 
 
 # %% [markdown]
-# A network of known numbers to try things on: two inputs, two hidden units, two outputs. Which of its two hidden units is *asleep* for this input, that is, has a pre-activation below 0 and so gives 0?
+# A network of known numbers to try things on: two inputs, two hidden units, two outputs. Which of its two hidden units is *asleep* for this input, that is, has a pre-activation not above 0 and so gives 0?
 
 # %%
 toy = Network(
@@ -239,7 +239,7 @@ assert outputs == [7.6, -1.975], f"the outputs should be [7.6, -1.975], not {out
 #
 # $$\frac{\partial L}{\partial w} = \frac{\partial L}{\partial \hat y} \cdot \frac{\partial \hat y}{\partial h} \cdot \frac{\partial h}{\partial z} \cdot \frac{\partial z}{\partial w} = 2(\hat y - y) \cdot v \cdot \operatorname{relu}'(z) \cdot x$$
 #
-# (The prime in relu′ means "slope of".) That is the chain rule: rates in a row multiply.
+# (Say "relu prime": the prime means "slope of".) That is the chain rule: rates in a row multiply.
 
 # %%
 from ch01.gradients import finite_difference
@@ -277,7 +277,7 @@ assert abs(math.prod(rates) - nudged) < 1e-6
 # %% [markdown] exercise="backward" tags=["prompt"] difficulty="hard" minutes=30
 # ### Exercise 2.3: backward
 #
-# Write `backward(network, x, z, hidden, output_slopes)`. It gets what `forward` gave back, and `output_slopes`, the $K$ numbers $\partial L/\partial \hat y_k$. Give back a `Network` that holds one slope for every knob.
+# Write `backward(network, x, z, hidden, output_slopes)`. It gets `x`, the `z` and `hidden` that `forward` gave back, and `output_slopes`, the $K$ numbers $\partial L/\partial \hat y_k$. Give back a `Network` that holds one slope for every knob.
 
 # %% [markdown] exercise="backward" tags=["hint"]
 # Do it in the order of the formulas: `hidden_slopes` (H numbers), then `z_slopes` (H numbers), then the two tables. For $\partial L/\partial h_j$ you need *column* $j$ of $V$, because $k$ is what is summed over: `zip(*network.output_weights)` walks through the columns.
@@ -343,7 +343,7 @@ assert list(got.hidden_biases) == [0.0, -3.0], "a bias is a weight whose input i
 assert list(got.output_biases) == [-1.0, 2.0], "the output biases: as the outputs"
 
 # %% [markdown]
-# And the oath of chapter 1, no gradient without nudging, now for every knob of a network at once. (`finite_difference` wants one flat list; this nudges the numbers where they stand.)
+# And chapter 1's rule, no gradient without nudging, now for every knob of a network at once. (`finite_difference` wants one flat list; this nudges the numbers where they stand.)
 
 # %% export="gradients.py"
 from collections.abc import Callable
@@ -424,7 +424,7 @@ assert len(differences) == 3 * 5 + 5 + 5 * 2 + 2 and max(differences) < 1e-8
 # >
 # > $$y_j = \frac{1}{1 + e^{-x_j}}$$
 # >
-# > Here $x_j$ ("x j") is what we call $z_j$, and $y_j$ is our $h_j$; $E$ is the loss (with a ½ in front, which spares them the 2). Their equations 5 to 7 are the way back through one layer:
+# > Here $e$ is Euler's number, 2.718…, and $e^{-x}$ is `math.exp(-x)`; $x_j$ ("x j") is what we call $z_j$, and $y_j$ is our $h_j$; $E$ is the loss (with a ½ in front, which spares them the 2). Their equations 5 to 7 are the way back through one layer:
 # >
 # > $$\frac{\partial E}{\partial x_j} = \frac{\partial E}{\partial y_j}\; y_j (1 - y_j)
 # > \qquad
@@ -432,7 +432,7 @@ assert len(differences) == 3 * 5 + 5 + 5 * 2 + 2 and max(differences) < 1e-8
 # > \qquad
 # > \frac{\partial E}{\partial y_i} = \sum_j \frac{\partial E}{\partial x_j}\; w_{ji}$$
 # >
-# > Index $i$ numbers the units below and $j$ those above; $w_{ji}$ is the weight from $i$ to $j$. Line by line these are our `z_slopes`, our tables of weights and our `hidden_slopes`. Only the first one differs, for the slope of another bend. The next exercise supplies it, and the cell after it is the box in code.
+# > Index $i$ numbers the units below and $j$ those above; $w_{ji}$ is the weight from $i$ to $j$. One by one these are our `z_slopes`, the slopes of our weights and our `hidden_slopes`. Only the first one differs, for the slope of another bend. The next exercise supplies it, and the cell after it is the box in code.
 
 # %% [markdown] exercise="sigmoid" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 2.4: the smooth bend
@@ -497,7 +497,7 @@ assert abs(sigmoid_slope(-2.0) - got) < 1e-9, "the slope is the same on both sid
 assert max(sigmoid_slope(k / 10) for k in range(-50, 51)) == 0.25, "steepest at 0: 1/4"
 
 # %% [markdown]
-# Now the paper line by line, for two units below and three above, and nudged:
+# Now the paper line by line, for two units below and three above, with targets $d_j$, and nudged:
 
 # %%
 y_below, wanted = [0.5, -1.0], [1.0, 0.0, 0.0]
@@ -592,11 +592,11 @@ record("loss on the tide, line", line_loss)
 record("loss on the tide, 16 hidden units", tide_losses[2])
 
 # %% [markdown]
-# The same points, the same loop; what changed is a corner. A tick marks where each hidden unit has put its own.
+# The same points, and still steps downhill; what is new is the corners. A tick marks where each hidden unit has put its own.
 #
 # ## Units that never wake
 #
-# Two ways in which a hidden unit can fail, and both are common. First: start all weights at 0, as we did in chapter 1. Predict what happens before you run it.
+# A hidden unit can fail in two ways, and both are common. First: start all weights at 0, as we did in chapter 1. Predict what happens before you run it.
 
 # %%
 zero = Network([[0.0] for _ in range(16)], [0.0] * 16, [[0.0] * 16], [0.0])
@@ -605,7 +605,7 @@ for _ in range(100):
 mean_level = sum(levels) / len(levels)
 flat_loss = mse([mean_level] * len(levels), levels)
 print(f"loss {loss_on_tide(zero):.3f}; of a constant {flat_loss:.3f}")
-assert zero.hidden_weights == [[0.0] for _ in range(16)], "not one of them has moved"
+assert zero.hidden_weights == [[0.0] for _ in range(16)], "a hidden weight has moved"
 assert loss_on_tide(zero) > 0.99 * flat_loss
 
 # %% [markdown]
@@ -700,7 +700,7 @@ assert losses[0] < 0.8 * losses[1] and losses[1] > 0.97 * 0.09
 
 # %% [markdown]
 # > [!SUCCESS]- What was wrong
-# > `[row] * 16` does not copy the row sixteen times. It makes a list that holds the *same* row sixteen times: sixteen hidden units share one set of weights. Every example corrects that row sixteen times over, which is as good as a learning rate sixteen times too high, and you have just seen what that does: `dead_units` finds them all dead. And had they lived, sixteen units with one set of weights would have looked at the image in only one way. The Python FAQ documents the trap under "How do I create a multidimensional list?", and people go on falling into it. Count the distinct rows:
+# > `[row] * 16` does not copy the row sixteen times. It makes a list that holds the *same* row sixteen times: sixteen hidden units share one set of weights. Every example corrects that row sixteen times over, which acts much like a learning rate sixteen times too high, and you have just seen what that does: `dead_units` finds them all dead. And had they lived, sixteen units with one set of weights would have looked at the image in only one way. The Python FAQ documents the trap under "How do I create a multidimensional list?", and people go on falling into it. Count the distinct rows:
 
 # %%
 distinct = [len({id(row) for row in n.hidden_weights}) for n in (ours, friends)]
@@ -741,12 +741,14 @@ straight_new = error_rate(straight, few_valid_labels)
 print(f"{seen:.1%} of the images it has seen are wrong, {new:.1%} of the new ones")
 luck = (straight_new * (1 - straight_new) / len(few_valid_labels)) ** 0.5
 print(f"a weighted sum: {straight_new:.1%} of the new ones, give or take {luck:.1%}")
-assert seen < 0.01 and 0 < new < 0.04
-assert (new >= straight_new) == (len(few_images) < 1000)
+if len(few_images) < 1000:
+    assert seen < 0.01 and straight_new <= new < 0.04
+else:
+    assert new < straight_new - 2 * luck, "with thousands of images the network wins"
 record("error rate, 3 or 7", new)
 
 # %% [markdown]
-# It has nearly every image right that it was shown, and on new ones it is no better than a weighted sum. What it learnt about the 800 beyond that does not carry over to others. That gap is called *over-fitting*. More data is the best cure (on the thousands of threes and sevens of the full set the network does win), and chapter 13 has others; in the meantime the honest question is always how it does on new images. And for threes and sevens a weighted sum was almost enough already. Let us ask something harder.
+# Of the images it was shown it gets nearly every one right; on new ones it is no better than a weighted sum. (That one takes fewer steps here than in chapter 1, so its error differs a little.) What the network learnt beyond that was about those images and does not carry over to others. This is called *over-fitting*. More data is the best cure (on the thousands of threes and sevens of the full set the network does win), and chapter 13 has others; in the meantime the honest question is always how it does on new images. And for threes and sevens a weighted sum was almost enough already. Let us ask something harder.
 #
 # ## Ten digits, and the bill
 #
@@ -804,7 +806,7 @@ rate = multiplications * len(images) / seconds
 print(f"{rate / 1e6:.0f} million multiplications per second")
 
 # %% [markdown]
-# Nearly all of it is one and the same thing: the first layer's table of weights times a list of numbers, and on the way back a list times a list to fill a table of that size. And the processor in front of you is capable of far more than that: we are paying not for arithmetic but for asking Python, politely, one number at a time. Chapter 3 asks for whole tables at once, and measures how much more.
+# Nearly all of it goes into one table, the first layer's: on the way forward it is multiplied by a list, on the way back a table of that size is filled by a list times a list, and then every number of it is scaled by the learning rate. And the processor in front of you is capable of far more than that: we are paying not for arithmetic but for asking Python, politely, one number at a time. Chapter 3 asks for whole tables at once, and measures how much more.
 #
 # ## Recap
 #

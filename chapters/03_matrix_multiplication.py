@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3. Matrix multiplication
 #
-# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on multiplying tables and lists of numbers. That operation has a name, and more has been done to make it fast than for any other in computing. We shall write it eight times, until it has become a single character (nearly always faster than before, and once not), and then run chapter 2's network on it.
+# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on multiplying tables and lists of numbers. That operation has a name, and few have had more work put into their speed. We shall write it eight times, until it has become a single character (mostly faster than before, and once far slower), and then run chapter 2's network on it.
 #
 # **You need:** chapter 2, and PyTorch as a box of numbers, no more. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about two hours.
 #
@@ -26,7 +26,7 @@ print("images:", tuple(images.shape), images.dtype)
 print("labels:", tuple(labels.shape), labels.dtype)
 
 # %% [markdown]
-# A tensor's *shape* says how many numbers it has along each direction. `images` has shape $(N, 784)$: $N$ rows, one for each image.
+# A tensor's *shape* says how many numbers it has along each direction (PyTorch says *dimension*, others say *axis*). `images` has shape $(N, 784)$: $N$ rows, one for each image.
 #
 # ## The thing itself
 #
@@ -94,7 +94,7 @@ for left, right, shapes in (
 
 
 # %% [markdown]
-# To compare speeds we need a stopwatch that is fair on a busy computer: run several times and keep the shortest, for other work can only slow a run down.
+# To compare speeds we need a stopwatch that is fair on a busy computer; each version is a rung of a *ladder*, and its time is kept under its name: run several times and keep the shortest, for other work can only slow a run down.
 
 # %%
 ladder = {}
@@ -226,7 +226,7 @@ assert broadcast_shape((3, 0), (1,)) == (3, 0), "a length of 1 stretches even to
 # %% [markdown]
 # ## Repeating without copying
 #
-# "Repeated" sounds like memory, and it would be much. But look at how a tensor keeps its numbers: in one long row, with a *stride* for each direction that says how many places further the next number in that direction is.
+# "Repeated" sounds like copying, and the copies would fill a lot of memory. But look at how a tensor keeps its numbers: in one long row, with a *stride* for each direction that says how many places further the next number in that direction is.
 
 # %%
 table = torch.arange(12).view(3, 4)
@@ -234,10 +234,10 @@ print(table)
 print("strides:", table.stride())
 print("transposed:", table.T.stride(), "first column:", table[:, 0].stride())
 assert table.stride() == (4, 1) and table.T.stride() == (1, 4)
-assert table.T.data_ptr() == table.data_ptr(), "the same numbers, read in another order"
+assert table.T.data_ptr() == table.data_ptr(), "transposing copied the numbers"
 
 # %% [markdown]
-# One step down is four places further, one step to the right is one. To transpose, swap the strides: the numbers stay where they are, and two tensors show the same memory (such a tensor is called a *view*). And a stride can be 0. One step in that direction is no step: the same number again.
+# One step down is four places further, one step to the right is one. To transpose, swap the strides: the numbers stay where they are; the two tensors share one memory, and the second is called a *view* of the first. And a stride can be 0. One step in that direction is no step: the same number again.
 
 # %% [markdown] exercise="expand" tags=["prompt"] difficulty="medium" minutes=15
 # ### Exercise 3.3: a stride of 0
@@ -319,7 +319,7 @@ unlock(
 
 # %% [markdown]
 # > [!BUG] Break it: perfect predictions, terrible loss
-# > Five predictions, five targets, all of them exactly right. One comes as a column, because the network gives back one row for each input. What will the mean squared error be?
+# > Five predictions, five targets, all of them exactly right. The predictions come as a column, because the network gives back one row for each input. What will the mean squared error be?
 
 # %%
 predictions = torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]])
@@ -426,7 +426,7 @@ for sigma in range(4):
         dx_prime[sigma] += jacobian[sigma, nu] * dx[nu]
 
 # %% [markdown]
-# In letters: `"sn,n->s"`. Name the directions of both factors, name those of the result; whatever is not named in the result is summed over. (That is a little more than Einstein's rule: `"nd,nd->n"` repeats $n$ and keeps it.) Matrix multiplication is `"ik,kj->ij"`, and there is not much that cannot be said like this.
+# In letters: `"sn,n->s"`. Name the directions of both factors, name those of the result; whatever is not named in the result is summed over. (That is a little more than Einstein's rule: `"nd,nd->n"` repeats $n$ and keeps it.) Matrix multiplication is `"ik,kj->ij"`, and most sums of products can be said like this.
 
 # %% [markdown] exercise="einsum" tags=["prompt"] difficulty="hard" minutes=30
 # ### Exercise 3.4: einsum
@@ -452,7 +452,7 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     first, second = inputs.split(",")
     fits = [len({*n}) == len(n) == x.dim() for n, x in ((first, a), (second, b))]
     if not all(fits) or len({*output} & {*first, *second}) != len(output):
-        raise ValueError(f"{equation!r} does not name {a.dim()} and {b.dim()} axes")
+        raise ValueError(f"{equation!r} does not name {a.dim()} and {b.dim()} dims")
     order = output + "".join(sorted(set(first + second) - set(output)))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
@@ -519,7 +519,7 @@ batched = "bik,bkj->bij"
 squared_lengths = "nd,nd->n"
 
 # %% [markdown] exercise="in_letters" tags=["solution"]
-# The first of these is the reason why I write weights with one row for each unit: chapter 2's rows stay rows.
+# The first shows that weights can keep one row for each unit: the letters do the transposing, and chapter 2's rows stay rows.
 
 # %% exercise="in_letters" tags=["check"]
 for answer in (layer, batched, squared_lengths):
@@ -562,7 +562,7 @@ unlock(
 )
 
 # %% [markdown]
-# Matrix multiplication is now one of its sentences. PyTorch's `matmul` (written `@`) knows many forms of it; here are the three that this book needs. One thing must be added that the letters don't say: in `einsum` a length of 1 stretches, and here it must not.
+# Matrix multiplication is now one of `einsum`'s sentences. PyTorch's `matmul` (written `@`) knows many forms of it; here are the three that this book needs. One thing must be added that the letters don't say: in `einsum` a length of 1 stretches, and here it must not.
 
 
 # %% export="matmul.py"
@@ -651,7 +651,7 @@ del predict
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
+    """Weighted sums, offset. Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
     return x @ weight.T + bias
 
 
@@ -785,7 +785,7 @@ def sgd_epoch(
 ) -> float:
     """Correct the network after every batch, once through all inputs in random order.
 
-    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
+    Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its correction.
     """
     order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
     total = 0.0
@@ -835,17 +835,17 @@ import torch
 
 
 def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
+    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (N)."""
     return (guesses != labels).double().mean().item()
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> int:
-    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
+    """How many hidden units give 0 for every input. Shapes: inputs (N, D)."""
     return int((forward(network, inputs)[1].sum(0) == 0).sum())
 
 
 # %% [markdown]
-# First the oath. Then the real question: is it still the *same* network? I take chapter 2's list version with its random weights, copy them, and train both on 400 images in the same order.
+# First the nudges, as always. Then the real question: is it still the *same* network? I take chapter 2's list version with its random weights, copy them, and train both on 400 images in the same order.
 
 # %%
 network = init_network(3, 5, 2, generator)  # in double precision, for nudging:
@@ -915,7 +915,7 @@ assert batched_times > 2 * times_as_fast
 record("times as fast as lists, batches of 20", batched_times)
 
 # %% [markdown]
-# A batch makes fewer corrections, each along a better-averaged gradient. So this is no longer the same training, and it wants a larger learning rate. Two epochs each, with chapter 2's recipe on top:
+# Batches mean fewer corrections, each along a gradient averaged over more images. So this is no longer the same training, and it wants a larger learning rate. Two epochs each, with chapter 2's recipe on top:
 
 # %%
 targets = (labels[:, None] == torch.arange(10)).float()  # (N, 1) with (10)
@@ -940,7 +940,7 @@ for (lr, batch_size), wrong in zip(recipes, two_epochs, strict=True):
 assert two_epochs[2] < 0.7 * two_epochs[1]
 
 # %% [markdown]
-# What to do with so much time? More hidden units, more epochs, and, because luck decides about a per cent, three networks instead of one:
+# The larger rate makes up for most of what the fewer corrections lost. What to do with so much time? More hidden units, more epochs, and, because luck has a say, three networks instead of one:
 
 # %%
 error_rates = []

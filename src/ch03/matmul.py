@@ -47,7 +47,7 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     first, second = inputs.split(",")
     fits = [len({*n}) == len(n) == x.dim() for n, x in ((first, a), (second, b))]
     if not all(fits) or len({*output} & {*first, *second}) != len(output):
-        raise ValueError(f"{equation!r} does not name {a.dim()} and {b.dim()} axes")
+        raise ValueError(f"{equation!r} does not name {a.dim()} and {b.dim()} dims")
     order = output + "".join(sorted(set(first + second) - set(output)))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
