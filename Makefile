@@ -28,7 +28,7 @@ export: $(READY) ## write the checkpoints src/ch01, src/ch02, … from the chapt
 run: $(READY) ## run the chapters that have changed (N=2 for one)
 	@$(GROUNDUP) run $(N)
 
-notebooks: $(READY) ## write notebooks to work in into build/notebooks (N=2 for one)
+notebooks: $(READY) ## write notebooks to work in into notebooks/ (N=2 for one)
 	@$(GROUNDUP) notebooks $(N)
 
 diff: $(READY) ## show what changed between two checkpoints (FROM=1 TO=2)

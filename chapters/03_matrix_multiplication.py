@@ -785,7 +785,7 @@ def sgd_epoch(
 ) -> float:
     """Correct the network after every batch, once through all inputs in random order.
 
-    Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its correction.
+    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
     """
     order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
     total = 0.0
@@ -835,12 +835,12 @@ import torch
 
 
 def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (N)."""
+    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
     return (guesses != labels).double().mean().item()
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> int:
-    """How many hidden units give 0 for every input. Shapes: inputs (N, D)."""
+    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
     return int((forward(network, inputs)[1].sum(0) == 0).sum())
 
 

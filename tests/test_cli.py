@@ -103,7 +103,9 @@ def test_mistakes(book: Book, capsys: pytest.CaptureFixture, arguments: list[str
             1,
             "error: no room on the disk: free some (groundup clean removes build/), ",
         ),
-        (PermissionError(errno.EACCES, "no", "x"), 1, "error: x: permission denied: "),
+        (PermissionError(errno.EACCES, "permission denied", "x"), 1, "error: x: permission denied: "),
+        (OSError(errno.EROFS, "Read-only file system", "x"), 1, "error: x: Read-only file system: "),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "x"), 1, "error: x: Is a directory: "),
     ],
 )
 def test_errors(
@@ -167,9 +169,9 @@ def test_from_chapters_to_a_diff(book: Book, capsys: pytest.CaptureFixture, monk
     assert cli.main(["diff", "0", "1"]) == 0
     assert capsys.readouterr().out.startswith("--- /dev/null\n+++ src/ch01/one.py\n")
     assert cli.main(["notebooks"]) == 0
-    assert capsys.readouterr().out == "build/notebooks/01_one.ipynb\nbuild/notebooks/02_two.ipynb\n"
+    assert capsys.readouterr().out == "notebooks/01_one.ipynb\nnotebooks/02_two.ipynb\n"
     assert cli.main(["notebooks", "02"]) == 0
-    assert capsys.readouterr().out == "build/notebooks/02_two.ipynb\n"
+    assert capsys.readouterr().out == "notebooks/02_two.ipynb\n"
     assert cli.main(["clean"]) == 0
     assert not book.build.exists()
     assert cli.main(["clean"]) == 0

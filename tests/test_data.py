@@ -369,6 +369,16 @@ def test_own_folder(cache, tmp_path, monkeypatch, compressed):
     assert files_in(cache) == []
 
 
+def test_own_folder_written_as_an_address(cache, tmp_path, monkeypatch):
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv("GROUNDUP_MNIST", tmp_path.as_uri())
+    assert len(mnist()[0]) == TRAIN - VALID
+    monkeypatch.setenv("GROUNDUP_MNIST", "ftp://example.org/mnist")
+    with pytest.raises(DataError, match="an address that begins with http:// or https://"):
+        mnist()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -12,7 +12,7 @@ import pytest
 from exercises import BOOK
 
 from groundup import editions
-from groundup.book import Book
+from groundup.book import Book, BookError
 from groundup.parse import parse
 from groundup.stubs import stub
 
@@ -67,7 +67,7 @@ def book(tmp_path: Path) -> Book:
 
 def test_notebook(book: Book) -> None:
     [path] = editions.write_notebooks(book, [3])
-    assert path == book.build / "notebooks" / "03_numbers.ipynb"
+    assert path == book.root / "notebooks" / "03_numbers.ipynb"
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
@@ -115,12 +115,18 @@ def test_written_again_it_is_the_same(book: Book) -> None:
     assert path.read_bytes() == first
 
 
-def test_the_notebook_of_a_renamed_chapter_goes(book: Book) -> None:
-    [old] = editions.write_notebooks(book, [3])
-    book.chapter(3).rename(book.root / "chapters" / "03_figures.py")
-    [new] = editions.write_notebooks(book, [3])
-    assert not old.exists()
-    assert new.exists()
+def test_a_notebook_that_the_reader_worked_in_is_left_alone(book: Book) -> None:
+    [path] = editions.write_notebooks(book, [3])
+    book.chapter(3).write_text(CHAPTER.replace("twice", "three times"))
+    assert editions.write_notebooks(book, [3]) == [path], "nobody worked in it: it follows its chapter"
+    assert "three times" in path.read_text()
+    path.write_text(path.read_text().replace("raise NotImplementedError", "return 2 * x"))
+    mine = path.read_bytes()
+    with pytest.raises(BookError, match=r"notebooks/03_numbers\.ipynb: you have worked in it"):
+        editions.write_notebooks(book, [3])
+    assert path.read_bytes() == mine
+    path.unlink()
+    assert editions.write_notebooks(book, [3]) == [path]
 
 
 @pytest.mark.parametrize(

@@ -420,6 +420,21 @@ def test_stale(written: Book, how: str, line: str) -> None:
     assert path.read_text(encoding="utf-8") == text
 
 
+def test_a_checkpoint_of_broken_bytes_is_stale_and_mended(written: Book) -> None:
+    path = written.root / "src/ch02/new.py"
+    good = path.read_bytes()
+    path.write_bytes(good + b"\xff")
+    assert export.stale(written) == [f"src/ch02/new.py {STALE[0][1]}"]
+    assert export.write(written) == [path]
+    assert path.read_bytes() == good
+
+
+def test_a_gap_between_the_chapters(written: Book) -> None:
+    (written.root / "chapters/01_chapter.py").unlink()
+    with pytest.raises(ChapterError, match="chapter 1 is missing: each chapter builds on the one before"):
+        export.write(written)
+
+
 def test_a_module_that_is_exported_no_more(written: Book) -> None:
     book = make_book(written.root, FIRST, "# %%\n1")
     new = book.root / "src/ch02/new.py"

@@ -38,6 +38,21 @@ def violations(book: Book) -> list[str]:
 PLANTED = [
     ("import torch\ntorch.matmul(a, b)", 6, "uses torch.matmul, which chapter 3 unlocks"),
     ("import torch as t\nt.mm(a, b)", 6, "uses torch.mm, which chapter 3 unlocks"),
+    ("from ch03 import nn as n\nn.torch.softmax(x, 0)", 6, "reaches torch through ch03: write import torch"),
+    ("from ch03 import nn as n\nn.weights.softmax(0)", 6, "uses torch.Tensor.softmax, which chapter 7 unlocks"),
+    ("import groundup.proof\ngroundup.proof.torch.nn.Linear", 6, "reaches torch through groundup: write import torch"),
+    (
+        "import torch\nclass T(torch.Tensor):\n    def f(self):\n        self.backward()",
+        8,
+        "uses torch.Tensor.backward, which chapter 6 unlocks",
+    ),
+    (
+        "import torch\nclass T(torch.Tensor):\n    def f(self):\n        return super().relu()",
+        8,
+        "uses torch.Tensor.relu, which chapter 4 unlocks",
+    ),
+    ("from _operator import matmul\nmatmul(a, b)", 6, "uses @, which chapter 3 unlocks"),
+    ("import pkgutil\npkgutil.resolve_name('torch.nn:Linear')", 6, "uses pkgutil.resolve_name, behind which nothing"),
     ("from torch import matmul as mm", 5, "uses torch.matmul, which chapter 3 unlocks"),
     ("from torch import *", 5, "imports * from torch: import the names that you use"),
     ("from torch.nn import *", 5, "imports * from torch.nn: import the names that you use"),
@@ -188,6 +203,7 @@ CLEAN = [
     "import matplotlib.pyplot as plt\nfrom groundup import data, extend, plot, record\nplt.plot([1])",
     "from ch03.linear import matmul\nmatmul(a, b)",
     "from ch03 import linear\nlinear.matmul(a, b)",
+    "from ch03 import activations\nactivations.relu(x), activations.SCALE.abs()",
     "def matmul(a, b):\n    return a\nmatmul(1, 2)",
     "class Layer:\n    def backward(self, g):\n        return g\nLayer().backward(1)",
     "class Layer:\n    def forward(self, x):\n        self.softmax = x\n        return self.softmax\nLayer().softmax",
@@ -322,6 +338,18 @@ def test_a_package_cannot_unlock_for_itself(tmp_path: Path) -> None:
     folder = package(tmp_path, nn=f"{UNLOCK}\na @ b\n")
     with pytest.raises(ChapterError, match=r"^my_work/nn\.py:3 uses @, which chapter 3 unlocks$"):
         check_package(book, folder, 3)
+
+
+def test_a_package_cannot_borrow_torch_from_a_neighbour(tmp_path: Path) -> None:
+    book = book_of(tmp_path, c03="x = 1")
+    folder = package(tmp_path, params="import torch\n", nn="from . import params\nparams.torch.nn.Linear(1, 2)\n")
+    with pytest.raises(ChapterError, match=r"^my_work/nn\.py:2 reaches torch through params: write import torch$"):
+        check_package(book, folder, 3)
+
+
+def test_a_file_that_begins_with_a_byte_order_mark(tmp_path: Path) -> None:
+    folder = package(tmp_path, nn="\ufeffx = 1\n")
+    check_package(book_of(tmp_path, c03="x = 1"), folder, 3)
 
 
 def test_a_package_with_a_syntax_error(tmp_path: Path) -> None:

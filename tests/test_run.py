@@ -1,6 +1,7 @@
 """Running chapters: once, only what changed, and a failure that leaves the last good run in place."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -83,6 +84,7 @@ def test_a_run_makes_a_notebook_and_results(book, capsys):
     assert cells[5].outputs[0].text == f"{book.root} 1 0 UTC\n"
     results = load_results(book, 2)
     assert results.pop("seconds") > 0
+    assert results.pop("notebook") == hashlib.sha256(book.executed(2).read_bytes()).hexdigest()
     assert results == {
         "key": key(book, 2),
         "chapter": 2,
@@ -418,3 +420,14 @@ def test_a_run_that_is_killed_takes_its_kernels_along(book):
 
 def test_results_are_plain_json(book, counted):
     assert json.loads(book.results(1).read_text()) == load_results(book, 1)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff", b'{"cells": ['])
+def test_a_damaged_notebook_is_made_again(book: Book, damage: bytes) -> None:
+    write(book, 1, "1 + 1")
+    run(book, [1])
+    good = book.executed(1).read_bytes()
+    book.executed(1).write_bytes(damage)
+    assert run(book, [1]) == [1]
+    assert book.executed(1).read_bytes() == good
+    assert run(book, [1]) == []

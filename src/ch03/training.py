@@ -19,7 +19,7 @@ def sgd_epoch(
 ) -> float:
     """Correct the network after every batch, once through all inputs in random order.
 
-    Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its correction.
+    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
     """
     order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
     total = 0.0

@@ -22,6 +22,7 @@ class Aliases(ast.NodeVisitor):
         self.later = later
         self.scopes: list[dict[str, str | None]] = [{}]
         self.branches = 0  # how many if and try statements are open
+        self.in_tensor = False  # whether the class that is being read is a kind of tensor
 
     def full_name(self, node: ast.AST) -> str | None:
         """The full name of a module or of what one holds, when `node` is such a thing."""
@@ -85,10 +86,19 @@ class Aliases(ast.NodeVisitor):
         for outside in (*node.decorator_list, *node.bases, *node.keywords):
             self.visit(outside)
         self.bind(node.name)
+        outer = self.in_tensor
+        self.in_tensor = any(self.full_name(base) in ("torch.Tensor", "torch.nn.Parameter") for base in node.bases)
         with self.scope(_ClassScope()) as scope:
             for statement in node.body:
                 self.visit(statement)
+        self.in_tensor = outer
         self.leave_class(node, scope)
+
+    def is_own(self, node: ast.expr) -> bool:
+        """Whether the object is the class's own, self, cls or super(), in a class that is no kind of tensor."""
+        if isinstance(node, ast.Call):
+            return not self.in_tensor and isinstance(node.func, ast.Name) and node.func.id == "super"
+        return not self.in_tensor and isinstance(node, ast.Name) and node.id in ("self", "cls")
 
     def leave_class(self, node: ast.ClassDef, names: Iterable[str]) -> None:
         """Called with the names that a class's body binds."""

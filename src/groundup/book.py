@@ -95,7 +95,7 @@ class Book:
 
 def write_if_changed(path: Path, text: str) -> bool:
     """Write `text` in one step, so that no half-written file is ever seen; say whether it differed."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    if path.is_file() and path.read_bytes() == text.encode():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:

@@ -39,6 +39,8 @@ def check_cell(cell: Cell, problems: Problems, known: tuple[str, ...]) -> None:
             add(f'tags=["{tag}"] says something of what a cell runs: put it on a code cell')
     if cell.export is not None and not (cell.is_code and _is_module(cell.export)):
         add(f'export="{cell.export}": a code cell names a module such as export="nn.py"')
+    if cell.export is not None and "oracle" in cell.tags:
+        add("an oracle may use what is locked, and so is not exported: take away the tag, or the key export")
     if ("figure" in cell.tags) != ("alt" in cell.keys):
         add('a figure needs its alt text, and alt text its figure: # %% tags=["figure"] alt="what it shows"')
     if "figure" in cell.tags and not str(cell.keys.get("alt", "x")).strip():

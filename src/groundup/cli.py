@@ -36,8 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         if error.errno in NO_ROOM:
             return _fail("no room on the disk: free some (groundup clean removes build/), then run this again", 1)
-        if isinstance(error, PermissionError) and error.filename:
-            return _fail(f"{error.filename}: permission denied: make it readable and writable for you", 1)
+        if error.filename:
+            return _fail(
+                f"{error.filename}: {error.strerror}: look whether it is there, and yours to read and write", 1
+            )
         raise
     return code or 0
 

@@ -45,9 +45,11 @@ def fetch(name: str) -> bytes:
 
     Raises: DataError when no folder, cache or mirror has it, or when it cannot be stored.
     """
-    own = os.environ.get(OWN, "")
+    own = os.environ.get(OWN, "").removeprefix("file://")
     if own and "://" not in own:
         return _from_folder(Path(own).expanduser(), name)
+    if own and not own.startswith(("http://", "https://")):
+        raise DataError(f"{OWN}={own}: give a folder, or an address that begins with http:// or https://; {_WITHOUT}")
     import pooch  # here, for the embedded data need no downloader
 
     pooch.get_logger().setLevel("WARNING")

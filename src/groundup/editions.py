@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundup.book import Book, write_if_changed
+from groundup.book import Book, BookError, write_if_changed
 from groundup.parse import Cell, Chapter, Exercise, parse
 from groundup.stubs import stub
 
@@ -22,25 +23,51 @@ METADATA = {
 NOTHING_TO_KEEP = "# your code"
 
 
-def write_notebooks(book: Book, numbers: Iterable[int]) -> list[Path]:
-    """Write the notebooks of some chapters into build/notebooks; return their paths.
+def notebooks(book: Book, numbers: Iterable[int]) -> dict[str, str]:
+    """The notebooks of some chapters by file name.
 
-    Notebooks of chapters that no longer exist are removed.
     Raises: ChapterError when a chapter has mistakes, UsageError when it does not exist.
     """
     import nbformat
 
     chapters = [parse(book.chapter(number)) for number in numbers]
-    folder = book.build / "notebooks"
-    paths = []
-    for chapter in chapters:
-        paths.append(folder / f"{chapter.stem}.ipynb")
-        write_if_changed(paths[-1], nbformat.writes(notebook(chapter)) + "\n")
-    known = {path.stem for path in book.chapters().values()}
-    for path in folder.glob("*.ipynb"):
-        if path.stem not in known:
-            path.unlink()
-    return paths
+    return {f"{chapter.stem}.ipynb": nbformat.writes(notebook(chapter)) + "\n" for chapter in chapters}
+
+
+def write_notebooks(book: Book, numbers: Iterable[int]) -> list[Path]:
+    """Write the notebooks of some chapters into notebooks/; return their paths.
+
+    Not into build/, for from then on they are the reader's.
+
+    Raises: as `notebooks` does, and BookError, after the others were written, for those that a reader has worked in.
+    """
+    written, kept = [], []
+    for name, text in notebooks(book, numbers).items():
+        path = book.root / "notebooks" / name
+        if _is_worked_in(path):
+            kept.append(path)
+            continue
+        write_if_changed(path, text)
+        write_if_changed(_mark(path), _digest(path))
+        written.append(path)
+    if kept:
+        names = ", ".join(map(book.relative, kept))
+        raise BookError(f"{names}: you have worked in it, so it was left alone: move it elsewhere to get a new one")
+    return written
+
+
+def _is_worked_in(path: Path) -> bool:
+    """Whether a notebook is there and is no longer what was written."""
+    return path.is_file() and not (_mark(path).is_file() and _mark(path).read_text() == _digest(path))
+
+
+def _mark(path: Path) -> Path:
+    """The hidden file beside a notebook that holds the hash of what was written."""
+    return path.with_name(f".{path.stem}.sha256")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def notebook(chapter: Chapter) -> NotebookNode:

@@ -76,7 +76,7 @@ def stale(book: Book) -> list[str]:
     wanted = _by_path(book)
     for path in sorted({*wanted, *_committed(book)}):
         name = book.relative(path)
-        text = path.read_text(encoding="utf-8") if path.is_file() else None
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
         if path not in wanted:
             remedy = "`make export` removes it" if _is_generated(path) else "move it elsewhere"
             lines.append(f"{name} is exported by no chapter: {remedy}")
@@ -102,6 +102,10 @@ def render(module: Module, needs: Needs) -> str:
 
 def _parse_all(book: Book) -> list[Chapter]:
     chapters, mistakes = [], []
+    numbers = list(book.chapters())
+    missing = set(range(1, max(numbers, default=0))) - {*numbers}
+    if missing:
+        raise ChapterError(f"chapter {min(missing)} is missing: each chapter builds on the one before")
     for path in book.chapters().values():
         try:
             chapters.append(parse(path))

@@ -69,10 +69,10 @@ def _cells(text: str, problems: Problems, known: tuple[str, ...], prefix: str) -
     lines = text.split("\n")  # not splitlines(), which also splits strings at form feeds and the like
     starts = [number for number, line in enumerate(lines) if line.startswith("# %%")]
     before = next((n for n, line in enumerate(lines[: starts[0] if starts else None]) if line.strip()), None)
-    if before is not None or not starts:
-        problems.add(
-            (before or 0) + 1, "text before the first cell: begin the file with '# %% [markdown]' (no YAML header)"
-        )
+    if before is not None:
+        problems.add(before + 1, "text before the first cell: begin the file with '# %% [markdown]' (no YAML header)")
+    elif not starts:
+        problems.add(1, "the file is empty: begin it with '# %% [markdown]' and the chapter's title")
     if not starts:
         return []
     for number, line in enumerate(lines, 1):

@@ -96,7 +96,7 @@ def _is_hidden(path: Path) -> bool:
 
 def _read(path: Path, file: str) -> Usage:
     try:
-        return read(path.read_text(encoding="utf-8"))
+        return read(path.read_text(encoding="utf-8-sig"))
     except SyntaxError as error:
         raise ChapterError(f"{file}:{error.lineno or 1}: not Python: {error.msg}: mend it first") from None
     except (UnicodeDecodeError, ValueError):

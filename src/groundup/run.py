@@ -52,7 +52,7 @@ def key(book: Book, number: int) -> str:
         *sorted(book.checkpoint(number - 1).glob("*.py")),
         *(TOOL / name for name in MODULES),
     ]
-    parts = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    parts = [(path.name, _digest(path)) for path in files]
     parts += [("data", os.environ.get("DATA") or "embedded"), ("python", platform.python_version())]
     parts += [(name, importlib.metadata.version(name)) for name in LIBRARIES]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -71,9 +71,14 @@ def load_results(book: Book, number: int) -> dict:
 
 def _is_current(book: Book, number: int, wanted: str) -> bool:
     try:
-        return book.executed(number).is_file() and load_results(book, number).get("key") == wanted
-    except BookError:
+        results = load_results(book, number)
+        return (results.get("key"), results.get("notebook")) == (wanted, _digest(book.executed(number)))
+    except (BookError, OSError):
         return False
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 async def _run_all(book: Book, chapters: list[Chapter], keys: dict[int, str]) -> list[str]:
@@ -104,8 +109,9 @@ async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress
             results = {"key": wanted, "chapter": chapter.number, **_recorded(chapter, Path(folder) / "records")}
         normalise(notebook)
         results["seconds"] = round(time.monotonic() - started, 1)
-        # The results last: their key says that the notebook beside them is complete.
+        # The results last: they say that the notebook beside them is complete, and which one it is.
         write_if_changed(book.executed(chapter.number), nbformat.writes(notebook) + "\n")
+        results["notebook"] = _digest(book.executed(chapter.number))
         write_if_changed(book.results(chapter.number), json.dumps(results, indent=1, ensure_ascii=False) + "\n")
         done = f"{steps} cells in {results['seconds']} s"
     except asyncio.CancelledError:

@@ -12,13 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from groundup.aliases import Aliases, is_getattr, literal
-from groundup.vocabulary import METHODS, NAMESPACES
-
-OPERATOR_FUNCTIONS = {f"operator.{word}": "@" for word in ("matmul", "imatmul", "__matmul__", "__imatmul__")}
-GETTERS = ("operator.methodcaller", "operator.attrgetter")
-BUILTINS = ("eval", "exec", "__import__")
-# nothing that is read here would tell what these do
-UNSEEN = (*BUILTINS, *(f"builtins.{word}" for word in BUILTINS), "importlib.import_module", "sys.modules")
+from groundup.vocabulary import GETTERS, METHODS, NAMESPACES, OPERATOR_FUNCTIONS, UNSEEN
 
 
 @dataclass(frozen=True)
@@ -93,22 +87,29 @@ class _Reader(Aliases):
         name = self.full_name(node)
         if name:
             self.use(line, name)
+            if not name.startswith("torch."):
+                self._through_module(node, name)
             return
-        if not _is_own(node.value):
+        if not self.is_own(node.value):
             self._word(line, node.attr)
         elif isinstance(node.ctx, ast.Store):
             self.usage.members.append((line, node.attr))
         self.visit(node.value)
 
-    def visit_BinOp(self, node: ast.BinOp) -> None:
+    def _through_module(self, node: ast.Attribute, name: str) -> None:
+        """What is reached through another module: PyTorch itself, or a method of one of its variables."""
+        if "torch" in name.split("."):
+            self.fault(node.lineno, f"reaches torch through {name.lstrip('.').split('.')[0]}: write import torch")
+        elif isinstance(node.value, ast.Attribute):
+            self._word(node.end_lineno or node.lineno, node.attr)
+
+    def visit_BinOp(self, node: ast.BinOp | ast.AugAssign) -> None:
         if isinstance(node.op, ast.MatMult):
-            self.usage.uses.append(Use(node.left.end_lineno or node.lineno, "@"))
+            left = node.left if isinstance(node, ast.BinOp) else node.target
+            self.usage.uses.append(Use(left.end_lineno or node.lineno, "@"))
         self.generic_visit(node)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        if isinstance(node.op, ast.MatMult):
-            self.usage.uses.append(Use(node.target.end_lineno or node.lineno, "@"))
-        self.generic_visit(node)
+    visit_AugAssign = visit_BinOp
 
     def visit_Call(self, node: ast.Call) -> None:
         name = self.full_name(node.func)
@@ -132,7 +133,7 @@ class _Reader(Aliases):
         elif owner in NAMESPACES or owner == "torch.Tensor":
             self.fault(node.lineno, f"takes a computed name from {owner}: write the name out")
         else:
-            if word and not _is_own(node.args[0]):
+            if word and not self.is_own(node.args[0]):
                 self._word(node.lineno, word)
             self.visit(node.args[0])
         for rest in node.args[1:]:
@@ -175,7 +176,15 @@ class _Reader(Aliases):
                 self.fault(item.lineno, f"imports torch from {module or '.'}: write import torch")
             if name not in NAMESPACES:
                 self.use(item.lineno, name)
-            known = torch or module in ("groundup", "groundup.unlock", "operator", "importlib", "sys")
+            known = torch or module in (
+                "groundup",
+                "groundup.unlock",
+                "operator",
+                "_operator",
+                "importlib",
+                "pkgutil",
+                "sys",
+            )
             is_module = not module or re.fullmatch(r"ch\d\d", module) is not None
             self.bind(item.asname or item.name, name if known or is_module else None)
 
@@ -189,10 +198,3 @@ class _Reader(Aliases):
 
     def leave_class(self, node: ast.ClassDef, names: Iterable[str]) -> None:
         self.usage.members += [(node.lineno, name) for name in names]
-
-
-def _is_own(node: ast.expr) -> bool:
-    """Whether the object is the class's own: self, cls or super()."""
-    if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and node.func.id == "super"
-    return isinstance(node, ast.Name) and node.id in ("self", "cls")

@@ -8,6 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# Python's own spellings of `@`, and ways to a method by its name.
+OPERATOR_FUNCTIONS = {
+    f"{module}.{word}": "@"
+    for module in ("operator", "_operator")
+    for word in ("matmul", "imatmul", "__matmul__", "__imatmul__")
+}
+GETTERS = ("operator.methodcaller", "operator.attrgetter")
+BUILTINS = ("eval", "exec", "__import__")
+UNSEEN = (  # nothing that is read in a file would tell what these do
+    *BUILTINS,
+    *(f"builtins.{word}" for word in BUILTINS),
+    "importlib.import_module",
+    "pkgutil.resolve_name",
+    "sys.modules",
+)
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())

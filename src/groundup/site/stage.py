@@ -21,9 +21,8 @@ def stage(book: Book, folder: Path) -> None:
     shutil.copytree(book.root / "docs", folder, ignore=shutil.ignore_patterns("overrides", "*.part"))
     for number in book.chapters():
         _chapter(book, number, folder / "chapters")
-    (folder / "notebooks").mkdir()
-    for notebook in editions.write_notebooks(book, book.chapters()):
-        shutil.copy(notebook, folder / "notebooks")
+    for name, text in editions.notebooks(book, book.chapters()).items():
+        _write(folder / "notebooks" / name, text)
     for page in sorted(folder.glob("*.md")):
         text = page.read_text(encoding="utf-8")
         page.write_text(pages.fill(text, book, f"docs/{page.name}"), encoding="utf-8")
