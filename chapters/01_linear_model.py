@@ -666,7 +666,7 @@ record("error rate, closest mean, 3 or 7", thumb_new)
 record("error rate, 3 or 7", learnt_new)
 
 # %% [markdown]
-# On the images that it has seen, learning wins clearly. On the new ones, before you look at who is ahead, look at the *give or take*. With $n$ images, luck alone moves a measured error rate by about $\sqrt{\text{rate}\,(1 - \text{rate}) / n}$. The 200 new images that come with this book are too few to tell the two methods apart. (The full data set has ten times as many, and there the difference is beyond luck: `DATA=mnist` runs this chapter on it.) So the fair summary is *at least as good*. And the 120 steps were my choice; with thousands, on the images that come with this book, the seen ones fit better still and the new ones worse. Chapter 13 is about that.
+# On the images that it has seen, learning wins clearly. On the new ones, before you look at who is ahead, look at the *give or take*. With $n$ images, luck alone moves a measured error rate by about $\sqrt{\text{rate}\,(1 - \text{rate}) / n}$. The 200 new images that come with this book are too few to tell the two methods apart. (The full data set has ten times as many, and there the difference is beyond luck: `DATA=mnist` runs this chapter on it.) So the fair summary is *at least as good*. And the 120 steps were my choice: how long to train is a knob as well, which nobody has turned for us yet. Chapter 13 comes back to it.
 #
 # How do the two sets of weights look?
 
