@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3. Matrix multiplication
 #
-# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on multiplying tables and lists of numbers. That operation has a name, and few have had more work put into their speed. We shall write it eight times, until it has become a single character (mostly faster than before, and once far slower), and then run chapter 2's network on it.
+# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on multiplying tables and lists of numbers. That operation has a name, and few others have had as much work put into their speed. We shall write it eight times, until it has become a single character (mostly faster than before, and once far slower), and then run chapter 2's network on it.
 #
 # **You need:** chapter 2, and PyTorch as a box of numbers, no more. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about two hours.
 #
@@ -94,7 +94,7 @@ for left, right, shapes in (
 
 
 # %% [markdown]
-# To compare speeds we need a stopwatch that is fair on a busy computer; each version is a rung of a *ladder*, and its time is kept under its name: run several times and keep the shortest, for other work can only slow a run down.
+# To compare speeds we need a stopwatch that is fair on a busy computer: run several times and keep the shortest, for other work can only slow a run down. Each version will be a rung of a *ladder*, its time kept under its name.
 
 # %%
 ladder = {}
@@ -845,7 +845,7 @@ def dead_units(network: Network, inputs: torch.Tensor) -> int:
 
 
 # %% [markdown]
-# First the nudges, as always. Then the real question: is it still the *same* network? I take chapter 2's list version with its random weights, copy them, and train both on 400 images in the same order.
+# First the nudges, as always. Then the real question: is it still the *same* network? I take chapter 2's list version with its random weights, copy them, and train both on every tenth image, in the same order.
 
 # %%
 network = init_network(3, 5, 2, generator)  # in double precision, for nudging:
