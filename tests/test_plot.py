@@ -112,10 +112,9 @@ def test_images_takes_lists_squares_and_bytes():
     assert np.allclose(canvas[:, :28], canvas[:, 62:])
 
 
-def test_labels_captions_and_title():
-    images(DIGITS, labels=range(12), captions=["said 3"] * 12, title="Twelve", columns=6)
-    assert texts() == [text for number in range(12) for text in (str(number), "said 3")]
-    assert plt.gca().get_title(loc="left") == "Twelve"
+def test_labels():
+    images(DIGITS, labels=range(12), columns=6)
+    assert texts() == [str(number) for number in range(12)]
 
 
 def test_a_grid_of_digits_is_a_small_file_with_sharp_pixels():
@@ -127,7 +126,7 @@ def test_a_grid_of_digits_is_a_small_file_with_sharp_pixels():
 
 
 def test_texts_do_not_touch_the_tiles():
-    images(DIGITS, labels=["8"] * 12, captions=["8"] * 12)
+    images(DIGITS, labels=["8"] * 12)
     figure, axes = plt.gcf(), plt.gca()
     figure.canvas.draw()
     canvas = np.isnan(drawn())
@@ -142,7 +141,6 @@ def test_texts_do_not_touch_the_tiles():
     [
         (lambda: images([]), "at least one picture"),
         (lambda: images(DIGITS, labels=[1]), "12 pictures and 1 labels: give one for each"),
-        (lambda: images(DIGITS, captions=[1]), "12 pictures and 1 captions"),
         (lambda: images([[0.0] * 783]), "a picture of 783 numbers: give 784"),
         (lambda: weights([0.0]), "a picture of 1 numbers"),
     ],

@@ -20,7 +20,7 @@ def entries(tmp_path, monkeypatch):
 )
 def test_a_number_or_a_list_of_them(entries, value, written):
     record("error rate", value)
-    assert entries() == [{"kind": "record", "name": "error rate", "value": written}]
+    assert entries() == [{"entry": "record", "name": "error rate", "value": written}]
 
 
 def test_numbers_of_other_libraries(entries):
@@ -52,4 +52,7 @@ def test_nothing_is_written_outside_a_run(tmp_path, monkeypatch):
 def test_entries_are_added_in_order(entries):
     record("ŷ", 1)
     append("certificate", {"name": "torch.matmul"})
-    assert [(entry["kind"], entry["name"]) for entry in entries()] == [("record", "ŷ"), ("certificate", "torch.matmul")]
+    assert [(entry["entry"], entry["name"]) for entry in entries()] == [
+        ("record", "ŷ"),
+        ("certificate", "torch.matmul"),
+    ]

@@ -89,7 +89,7 @@ def test_a_run_makes_a_notebook_and_results(book, capsys):
         "key": key(book, 2),
         "chapter": 2,
         "records": {"error rate": 0.5, "losses": [3.0, 2.0]},
-        "certificates": [{"kind": "certificate", "name": "torch.matmul"}],
+        "certificates": [{"name": "torch.matmul"}],
     }
     output = capsys.readouterr()
     assert output.out == ""
@@ -266,6 +266,14 @@ def test_a_failure_names_the_line_and_keeps_the_last_good_run(book):
     assert after.keys() == before.keys()
     write(book, 2, "2 + 2")
     assert run(book, [2]) == []
+
+
+def test_a_figure_shows_no_value_beside_it(book):
+    write(book, 1, "import matplotlib.pyplot as plt", 'tags=["figure"] alt="A line."|plt.plot([1, 2])\nplt.xlabel("x")')
+    line = book.chapter(1).read_text().splitlines().index('plt.xlabel("x")') + 1
+    with pytest.raises(ChapterError, match=rf"^chapters/01_chapter\.py:{line}: a figure's cell that shows a value too"):
+        run(book, [1])
+    assert made(book) == {}
 
 
 def test_a_figure_that_cannot_be_drawn_is_a_failure(book):

@@ -49,6 +49,7 @@ async def execute(
         for index, cell in enumerate(notebook.cells):
             await kernel.async_execute_cell(cell, index, kernel.code_cells_executed + 1)
             _refuse_errors(cell)
+            _refuse_values(chapter, chapter.cells[index], cell)
             step(kernel.code_cells_executed)
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
         task = asyncio.current_task()
@@ -67,6 +68,14 @@ def _refuse_errors(executed: NotebookNode) -> None:
     """A figure that cannot be drawn leaves an error among the outputs of a cell that went well otherwise."""
     if _errors(executed):
         raise CellExecutionError("", "", "")
+
+
+def _refuse_values(chapter: Chapter, cell: Cell, executed: NotebookNode) -> None:
+    """A figure's cell shows its figure, and not what its last line happens to return."""
+    kinds = [output.output_type for output in executed.get("outputs", [])]
+    if "figure" in cell.tags and "execute_result" in kinds:
+        last = cell.line + 1 + cell.source.rstrip().count("\n")
+        raise ChapterError(f"{chapter.file}:{last}: a figure's cell that shows a value too: end this line with ;")
 
 
 def _errors(executed: NotebookNode) -> list[NotebookNode]:

@@ -55,25 +55,21 @@ def images(
     pictures: Sequence[Picture],
     labels: Sequence[object] | None = None,
     columns: int = 10,
-    captions: Sequence[object] | None = None,
-    title: str | None = None,
 ) -> None:
-    """Draw digits as a grid of tiles, each with its label above and its caption below.
+    """Draw digits as a grid of tiles, each with its label above.
 
     Shapes: each picture 784 numbers or (28, 28), from 0 (background) to 1 or to 255.
     Raises: ValueError when there is no picture, or not one text for each.
     """
     if len(pictures) == 0:
         raise ValueError("images([]): give at least one picture")
-    for name, texts in (("labels", labels), ("captions", captions)):
-        if texts is not None and len(texts) != len(pictures):
-            raise ValueError(f"{len(pictures)} pictures and {len(texts)} {name}: give one for each picture")
+    if labels is not None and len(labels) != len(pictures):
+        raise ValueError(f"{len(pictures)} pictures and {len(labels)} labels: give one for each picture")
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     inch = max(10, columns) * (SIDE + GAP) / WIDTH  # pixels to an inch: one tile is as wide as one of ten
-    line = round(0.17 * inch)
-    above, below = (line if texts is not None else 0 for texts in (labels, captions))
-    pitch = SIDE + GAP + above + below
+    above = 0 if labels is None else round(0.17 * inch)
+    pitch = SIDE + GAP + above
     canvas = np.full((rows * pitch - GAP, columns * (SIDE + GAP) - GAP), np.nan)  # NaN is drawn transparent
     _, ax = plt.subplots(figsize=(canvas.shape[1] / inch, canvas.shape[0] / inch))
     for index, picture in enumerate(pictures):
@@ -81,14 +77,11 @@ def images(
         top, left = row * pitch + above, column * (SIDE + GAP)
         tile = _square(picture)
         canvas[top : top + SIDE, left : left + SIDE] = tile / (255 if tile.max() > 1 else 1)
-        for texts, edge, anchor in ((labels, top - 0.02 * inch, "bottom"), (captions, top + SIDE + 0.02 * inch, "top")):
-            if texts is not None:
-                ax.text(left + SIDE / 2, edge, str(texts[index]), ha="center", va=anchor, size=8)
+        if labels is not None:
+            ax.text(left + SIDE / 2, top - 0.02 * inch, str(labels[index]), ha="center", va="bottom", size=8)
     ax.imshow(canvas, cmap=DIGIT, vmin=0, vmax=1)
     ax.set_axis_off()
     ax.set_position((0, 0, 1, 1))
-    if title is not None:
-        ax.set_title(title)
 
 
 def weights(picture: Picture, ax: Axes | None = None) -> None:

@@ -29,4 +29,4 @@ def append(kind: str, content: dict) -> None:
     target = os.environ.get(RECORDS)
     if target:
         with Path(target).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, **content}) + "\n")
+            file.write(json.dumps({**content, "entry": kind}) + "\n")

@@ -136,12 +136,14 @@ def _recorded(chapter: Chapter, path: Path) -> dict:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     entries = [json.loads(line) for line in lines]
     records: dict = {}
+    certificates = []
     for entry in entries:
-        if entry["kind"] == "record":
+        if entry.pop("entry") == "record":
             if entry["name"] in records:
                 raise ChapterError(
                     f"{chapter.file}: {entry['name']!r} is recorded twice: give each number its own name"
                 )
             records[entry["name"]] = entry["value"]
-    # Every other entry is a certificate; its kind says what was unlocked: a function, a module or an optimizer.
-    return {"records": records, "certificates": [entry for entry in entries if entry["kind"] != "record"]}
+        else:
+            certificates.append(entry)
+    return {"records": records, "certificates": certificates}

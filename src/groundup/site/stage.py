@@ -59,8 +59,6 @@ def place_cells(cells: list[dict[str, Any]]) -> None:
         if "hint" in metadata["tags"]:
             name = metadata["exercise"]
             metadata["page"]["hint"] = hints[name] = hints.get(name, 0) + 1
-        if "figure" in metadata["tags"]:  # shows its figure, and not what its last line happens to return
-            cell["outputs"] = [output for output in cell["outputs"] if output["output_type"] != "execute_result"]
     for kind, name_of in (("exercise", _exercise), ("solution", _solution)):
         for before, after in pairwise([None, *cells, None]):
             if name_of(before) != name_of(after):
