@@ -148,24 +148,24 @@ plt.ylabel("loss");
 #
 # Say "partial L by partial w": how much the loss changes per unit of $w$ while every other knob stays where it is. The nudge $h$ is small. One such number per knob, in a list, is the *gradient*. It points uphill, so we shall walk the other way.
 
-# %% [markdown] exercise="finite_difference" tags=["prompt"] difficulty="medium" minutes=10
+# %% [markdown] exercise="numerical_grad" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 1.2: nudge every knob
 #
-# Write `finite_difference(f, knobs, step)`. The function `f` takes a list of numbers and returns one number; give back the list of its slopes at `knobs`, one for each knob, by the formula above with $h$ = `step`. The caller's list must come out as it went in.
+# Write `numerical_grad(f, knobs, step)`. The function `f` takes a list of numbers and returns one number; give back the list of its slopes at `knobs`, one for each knob, by the formula above with $h$ = `step`. The caller's list must come out as it went in.
 
-# %% [markdown] exercise="finite_difference" tags=["hint"]
+# %% [markdown] exercise="numerical_grad" tags=["hint"]
 # For each position `i` build two fresh lists, one with `knobs[i] + step` and one with `knobs[i] - step`. All other numbers stay.
 
-# %% [markdown] exercise="finite_difference" tags=["hint"]
+# %% [markdown] exercise="numerical_grad" tags=["hint"]
 # `up = [*knobs[:i], knobs[i] + step, *knobs[i + 1 :]]`. The two points are `2 * step` apart.
 
-# %% exercise="finite_difference" tags=["solution"] export="gradients.py"
+# %% exercise="numerical_grad" tags=["solution"] export="gradients.py"
 """Gradients, by nudging and by hand: the former are slow, and check the latter."""
 
 from collections.abc import Callable
 
 
-def finite_difference(
+def numerical_grad(
     f: Callable[[list[float]], float], knobs: list[float], step: float = 1e-4
 ) -> list[float]:
     """Slope of `f` with respect to each of `knobs`, by central differences.
@@ -180,12 +180,12 @@ def finite_difference(
     return slopes
 
 
-# %% [markdown] exercise="finite_difference" tags=["solution"]
+# %% [markdown] exercise="numerical_grad" tags=["solution"]
 # At first I nudged to one side only, `(f(up) - f(here)) / step`. It saves half of the calls and costs half of the digits: a curve bends away from its tangent on both sides, and with two points the bends cancel. I also nudged in place, and forgot to undo the nudge. The slope of the first knob was right and every other one was slightly off, which is the worst kind of wrong.
 
-# %% exercise="finite_difference" tags=["check"]
+# %% exercise="numerical_grad" tags=["check"]
 spot = [3.0, 1.0]
-got = finite_difference(lambda k: k[0] ** 2 + 10 * k[0] * k[1], spot, step=0.1)
+got = numerical_grad(lambda k: k[0] ** 2 + 10 * k[0] * k[1], spot, step=0.1)
 assert spot == [3.0, 1.0], "the caller's list has changed: nudge a copy"
 assert len(got) == 2, f"one slope for each knob: 2 knobs, but {len(got)} slopes"
 assert abs(got[0]) > 1e-9, "up and down are one and the same list: make two copies"
@@ -194,14 +194,14 @@ assert abs(got[0] - 0.16) > 0.01, "mind the brackets: divide by (2 * step)"
 assert all(abs(got[1] - wrong) > 0.5 for wrong in (29, 31)), (
     "put the first knob back before you nudge the second"
 )
-(cubed,) = finite_difference(lambda k: k[0] ** 3, [1.0], step=0.1)
+(cubed,) = numerical_grad(lambda k: k[0] ** 3, [1.0], step=0.1)
 assert abs(cubed - 3.31) > 1e-6, "nudge to both sides: one side alone is less exact"
 assert abs(cubed - 3.01) < 1e-6, f"the slope of k**3 at 1 should be 3.01, not {cubed}"
 assert abs(got[0] - 16) < 1e-6 and abs(got[1] - 30) < 1e-6, f"not [16, 30] but {got}"
 
 
 # %%
-print("gradient with both knobs at 0:", finite_difference(line_loss, [0.0, 0.0]))
+print("gradient with both knobs at 0:", numerical_grad(line_loss, [0.0, 0.0]))
 
 # %% [markdown]
 # Both slopes are negative: turn either knob up and the loss falls. And $w$'s is the steeper of the two by far, because $w$ is multiplied by the hours. Keep that in mind; it will make trouble.
@@ -216,20 +216,20 @@ print("gradient with both knobs at 0:", finite_difference(line_loss, [0.0, 0.0])
 #
 # (Multiplying rates is the *chain rule*, and chapter 2 is about little else.)
 
-# %% [markdown] exercise="line_gradient" tags=["prompt"] difficulty="medium" minutes=10
+# %% [markdown] exercise="line_grad" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 1.3: both slopes in one pass
 #
-# Write `line_gradient(xs, ys, w, b)`: give back the two numbers $\partial L/\partial w$ and $\partial L/\partial b$, by the formulas above.
+# Write `line_grad(xs, ys, w, b)`: give back the two numbers $\partial L/\partial w$ and $\partial L/\partial b$, by the formulas above.
 
-# %% [markdown] exercise="line_gradient" tags=["hint"]
+# %% [markdown] exercise="line_grad" tags=["hint"]
 # Make the list of errors first: `errors = [predict_line(x, w, b) - y for ...]`. Both formulas use it.
 
-# %% [markdown] exercise="line_gradient" tags=["hint"]
+# %% [markdown] exercise="line_grad" tags=["hint"]
 # The two sums differ in one factor only: the slope's has $x_i$ in it, because a student who studied twice as long feels the slope twice as much. The offset is felt by everyone alike.
 
 
-# %% exercise="line_gradient" tags=["solution"]
-def line_gradient(
+# %% exercise="line_grad" tags=["solution"]
+def line_grad(
     xs: list[float], ys: list[float], w: float, b: float
 ) -> tuple[float, float]:
     errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys, strict=True)]
@@ -238,11 +238,11 @@ def line_gradient(
     return slope_w, slope_b
 
 
-# %% [markdown] exercise="line_gradient" tags=["solution"]
+# %% [markdown] exercise="line_grad" tags=["solution"]
 # I forgot the $1/n$ and everything still worked, as long as there were 40 students and I had found a good step size by trial. With 400 students the same step size blew up. A factor that a step size can hide is easy to get wrong and hard to see; only the comparison with the nudges finds it.
 
-# %% exercise="line_gradient" tags=["check"]
-got = tuple(line_gradient([1.0, 2.0, 3.0], [1.0, 0.0, 2.0], w=1.0, b=0.5))
+# %% exercise="line_grad" tags=["check"]
+got = tuple(line_grad([1.0, 2.0, 3.0], [1.0, 0.0, 2.0], w=1.0, b=0.5))
 assert len(got) == 2, "give back two numbers: the slope for w and the slope for b"
 
 
@@ -265,8 +265,8 @@ assert is_near(20 / 3, 3), f"it should be (6.67, 3), not {got}"
 # Never believe a formula for a gradient, mine included, before it agrees with the nudges:
 
 # %%
-by_hand = line_gradient(hours, scores, 1.0, 20.0)
-by_nudging = finite_difference(line_loss, [1.0, 20.0])
+by_hand = line_grad(hours, scores, 1.0, 20.0)
+by_nudging = numerical_grad(line_loss, [1.0, 20.0])
 print("by hand   ", by_hand)
 print("by nudging", tuple(by_nudging))
 assert all(abs(a - n) < 1e-6 for a, n in zip(by_hand, by_nudging, strict=True)), (
@@ -285,7 +285,7 @@ def descend(lr: float, steps: int) -> list[tuple[float, float]]:
     w, b = 0.0, 0.0
     path = [(w, b)]
     for _ in range(steps):
-        slope_w, slope_b = line_gradient(hours, scores, w, b)
+        slope_w, slope_b = line_grad(hours, scores, w, b)
         w, b = w - lr * slope_w, b - lr * slope_b
         path.append((w, b))
     return path
@@ -408,8 +408,8 @@ record("largest stable learning rate", limit)
 def friends_descent(lr: float, steps: int) -> tuple[float, float]:
     w, b = 0.0, 0.0
     for _ in range(steps):
-        w = w - lr * line_gradient(hours, scores, w, b)[0]
-        b = b - lr * line_gradient(hours, scores, w, b)[1]
+        w = w - lr * line_grad(hours, scores, w, b)[0]
+        b = b - lr * line_grad(hours, scores, w, b)[1]
     return w, b
 
 
@@ -425,7 +425,7 @@ assert abs(below[0] - best_w) < 0.001 and abs(above[0] - best_w) < 0.001
 # Whether you found it or not, here is a test that would have: lay one step beside one gradient.
 
 # %%
-slope_w, slope_b = finite_difference(line_loss, [0.0, 0.0])
+slope_w, slope_b = numerical_grad(line_loss, [0.0, 0.0])
 one_step = friends_descent(0.01, steps=1)
 print(f"moved b by {one_step[1]:.4f}, the gradient says {-0.01 * slope_b:.4f}")
 assert abs(one_step[0] + 0.01 * slope_w) < 1e-6, "w did not move by its gradient"
@@ -518,20 +518,20 @@ assert all(agree)
 #
 # The same formula with one more index: $x_{ij}$ is pixel $j$ of image $i$.
 
-# %% [markdown] exercise="mse_gradient" tags=["prompt"] difficulty="medium" minutes=15
+# %% [markdown] exercise="linear_grad" tags=["prompt"] difficulty="medium" minutes=15
 # ### Exercise 1.5: one slope for every weight
 #
-# Write `mse_gradient(inputs, targets, weights, bias)`. `inputs` is a list of $n$ inputs, each a list as long as `weights`; `targets` has $n$ numbers. Give back the list of the weights' slopes and the bias's slope. Go through the inputs once: they are large.
+# Write `linear_grad(inputs, targets, weights, bias)`. `inputs` is a list of $n$ inputs, each a list as long as `weights`; `targets` has $n$ numbers. Give back the list of the weights' slopes and the bias's slope. Go through the inputs once: they are large.
 
-# %% [markdown] exercise="mse_gradient" tags=["hint"]
+# %% [markdown] exercise="linear_grad" tags=["hint"]
 # Start with a list of zeros, one for each weight. For every input compute one number, $\frac2n(\hat y - y)$, and add that number times the input to the list.
 
-# %% [markdown] exercise="mse_gradient" tags=["hint"]
+# %% [markdown] exercise="linear_grad" tags=["hint"]
 # Adding one list to another: `[total + s * value for total, value in zip(totals, x)]`. The bias's slope adds up `s` alone, as if its input were always 1.
 
 
-# %% exercise="mse_gradient" tags=["solution"] export="gradients.py"
-def mse_gradient(
+# %% exercise="linear_grad" tags=["solution"] export="gradients.py"
+def linear_grad(
     inputs: list[list[float]], targets: list[float], weights: list[float], bias: float
 ) -> tuple[list[float], float]:
     """Gradient of the linear model's mean squared error, by hand.
@@ -548,12 +548,12 @@ def mse_gradient(
     return weight_slopes, bias_slope
 
 
-# %% [markdown] exercise="mse_gradient" tags=["solution"]
+# %% [markdown] exercise="linear_grad" tags=["solution"]
 # I began with one list comprehension per weight, each going through all images: the same sums, but every image was fetched 784 times, and one step took minutes. Then I turned the loops inside out. Which loop is the outer one changes nothing in the formula and nearly everything in the time; chapter 3 lives on that.
 
-# %% exercise="mse_gradient" tags=["check"]
+# %% exercise="linear_grad" tags=["check"]
 tiny, wanted = [[1.0, 2.0], [3.0, -1.0], [0.0, 4.0]], [0.0, 4.0, 1.0]
-got = mse_gradient(tiny, wanted, [1.0, 1.0], 0.5)
+got = linear_grad(tiny, wanted, [1.0, 1.0], 0.5)
 assert len(got) == 2 and not hasattr(got[1], "__len__"), (
     "give back two things: the list of the weights' slopes, and the bias's slope"
 )
@@ -576,7 +576,7 @@ def tiny_loss(knobs: list[float]) -> float:
     return mse([predict(x, knobs[:2], knobs[2]) for x in tiny], wanted)
 
 
-nudged = finite_difference(tiny_loss, [1.0, 1.0, 0.5])
+nudged = numerical_grad(tiny_loss, [1.0, 1.0, 0.5])
 assert all(abs(f - n) < 1e-6 for f, n in zip(found, nudged, strict=True)), (
     f"nudging gives {nudged}, your formula {found}"
 )
@@ -599,7 +599,7 @@ def gradient_descent(
     weights, bias, losses = [0.0] * len(inputs[0]), 0.0, []
     for _ in range(steps):
         losses.append(mse([predict(x, weights, bias) for x in inputs], targets))
-        slopes, bias_slope = mse_gradient(inputs, targets, weights, bias)
+        slopes, bias_slope = linear_grad(inputs, targets, weights, bias)
         weights = [w - lr * s for w, s in zip(weights, slopes, strict=True)]
         bias -= lr * bias_slope
     return weights, bias, losses
@@ -716,7 +716,7 @@ def correct(
 
 # %%
 x, target = images[0], targets[0]
-slopes, bias_slope = mse_gradient([x], [target], weights, bias)
+slopes, bias_slope = linear_grad([x], [target], weights, bias)
 corrected, corrected_bias = correct(x, target, weights, bias, mu=0.001)
 gaps = [
     abs(c - (w - 0.001 * s)) for c, w, s in zip(corrected, weights, slopes, strict=True)
@@ -772,6 +772,6 @@ assert max(map(abs, answers)) < 1e-6
 #
 # **Unlocked:** nothing. Chapters 1 and 2 are plain Python throughout.
 #
-# **What changed in the checkpoint:** five modules to start with. `losses.py` has `mse`, `linear.py` has `predict`, `gradients.py` has `finite_difference` and `mse_gradient`, `training.py` has `gradient_descent`, and `metrics.py` has `error_rate`.
+# **What changed in the checkpoint:** five modules to start with. `losses.py` has `mse`, `linear.py` has `predict`, `gradients.py` has `numerical_grad` and `linear_grad`, `training.py` has `gradient_descent`, and `metrics.py` has `error_rate`.
 #
 # **To read on:** Michael Nielsen's *Neural Networks and Deep Learning*, chapter 1; *Dive into Deep Learning*, chapter 3; and Gabriel Goh, *Why Momentum Really Works* (Distill, 2017), whose first half is the best treatment of the speed limit that I know.

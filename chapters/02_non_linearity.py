@@ -71,7 +71,7 @@ assert gap < 1e-12
 # %% [markdown] exercise="relu" tags=["prompt"] difficulty="easy" minutes=5
 # ### Exercise 2.1: the corner and its slope
 #
-# Write `relu(z)` and `relu_slope(z)`, its derivative. To the right of 0 the slope is 1, to the left it is 0. At 0 itself there is a corner and no derivative; the world has agreed on 0 there, and so shall we. Both give back a `float`, whatever comes in.
+# Write `relu(z)` and `relu_grad(z)`, its derivative. To the right of 0 the slope is 1, to the left it is 0. At 0 itself there is a corner and no derivative; the world has agreed on 0 there, and so shall we. Both give back a `float`, whatever comes in.
 
 # %% [markdown] exercise="relu" tags=["hint"]
 # An expression with `if` and `else` does it: `a if condition else b`.
@@ -88,7 +88,7 @@ def relu(z: float) -> float:
     return float(z) if z > 0 else 0.0
 
 
-def relu_slope(z: float) -> float:
+def relu_grad(z: float) -> float:
     """Derivative of `relu` at `z`; at the corner, 0 by convention."""
     return 1.0 if z > 0 else 0.0
 
@@ -99,21 +99,21 @@ def relu_slope(z: float) -> float:
 # %% exercise="relu" tags=["check"]
 assert relu(-2.0) != -0.02, "that is a leaky ReLU: hold everything below 0 at 0"
 assert [relu(3.0), relu(-2.0), relu(0.0)] == [3.0, 0.0, 0.0], "relu(z) is max(0, z)"
-for function in (relu, relu_slope):
+for function in (relu, relu_grad):
     kinds = {type(function(z)).__name__ for z in (-2, 0, 2)}
     assert kinds == {"float"}, f"give back a float, always, and not {kinds}: 0.0, 2.0"
-assert relu_slope(0.0) != 1.0, (
+assert relu_grad(0.0) != 1.0, (
     "at the corner the slope is 0 by convention: z > 0, not >="
 )
-assert relu_slope(0.0) != 0.5, (
+assert relu_grad(0.0) != 0.5, (
     "no compromise: the slope at the corner is 0 by convention"
 )
-assert relu_slope(-1.0) == 0.0, "left of the corner relu is flat: its slope there is 0"
-assert relu_slope(7.0) == 1.0, (
+assert relu_grad(-1.0) == 0.0, "left of the corner relu is flat: its slope there is 0"
+assert relu_grad(7.0) == 1.0, (
     "right of the corner the slope is 1, not the value itself"
 )
-assert relu_slope(0.5) == 1.0, "everywhere right of the corner the slope is 1"
-assert relu_slope(0.0) == 0.0, "at the corner the slope is 0.0"
+assert relu_grad(0.5) == 1.0, "everywhere right of the corner the slope is 1"
+assert relu_grad(0.0) == 0.0, "at the corner the slope is 0.0"
 
 # %% [markdown]
 # What can be built from corners? Give each its own place and steepness, and add:
@@ -152,22 +152,22 @@ from dataclasses import dataclass
 class Network:
     """The knobs of the network, or one slope for each of them.
 
-    Shapes: hidden_weights (H, D), hidden_biases (H), output_weights (K, H),
-    output_biases (K).
+    Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
+    output_bias (K).
     """
 
-    hidden_weights: list[list[float]]
-    hidden_biases: list[float]
-    output_weights: list[list[float]]
-    output_biases: list[float]
+    hidden_weight: list[list[float]]
+    hidden_bias: list[float]
+    output_weight: list[list[float]]
+    output_bias: list[float]
 
     def parameters(self) -> list[list[float]]:
         """The lists that hold all numbers: change them and the network changes."""
         return [
-            *self.hidden_weights,
-            self.hidden_biases,
-            *self.output_weights,
-            self.output_biases,
+            *self.hidden_weight,
+            self.hidden_bias,
+            *self.output_weight,
+            self.output_bias,
         ]
 
 
@@ -176,10 +176,10 @@ class Network:
 
 # %%
 toy = Network(
-    hidden_weights=[[1.0, -1.0], [2.0, 1.0]],
-    hidden_biases=[0.5, -0.25],
-    output_weights=[[1.0, 2.0], [-3.0, -0.5]],
-    output_biases=[0.1, -0.1],
+    hidden_weight=[[1.0, -1.0], [2.0, 1.0]],
+    hidden_bias=[0.5, -0.25],
+    output_weight=[[1.0, 2.0], [-3.0, -0.5]],
+    output_bias=[0.1, -0.1],
 )
 toy_x = [1.0, 2.0]
 
@@ -189,7 +189,7 @@ toy_x = [1.0, 2.0]
 # Write `forward(network, x)`, the three formulas above. Give back all three lists, `z`, `hidden` and `outputs`: the way back will need them. `predict` and `relu` do most of the work.
 
 # %% [markdown] exercise="forward" tags=["hint"]
-# `zip(network.hidden_weights, network.hidden_biases)` gives each unit's row of weights together with its bias, ready for `predict`.
+# `zip(network.hidden_weight, network.hidden_bias)` gives each unit's row of weights together with its bias, ready for `predict`.
 
 # %% [markdown] exercise="forward" tags=["hint"]
 # There is no ReLU after the outputs: a water level may be negative. And the hidden units see `x`, but the outputs see `hidden`.
@@ -205,10 +205,10 @@ def forward(
 
     Shapes: x (D) -> z (H), hidden (H), outputs (K).
     """
-    hidden_units = zip(network.hidden_weights, network.hidden_biases, strict=True)
+    hidden_units = zip(network.hidden_weight, network.hidden_bias, strict=True)
     z = [predict(x, weights, bias) for weights, bias in hidden_units]
     hidden = [relu(value) for value in z]
-    output_units = zip(network.output_weights, network.output_biases, strict=True)
+    output_units = zip(network.output_weight, network.output_bias, strict=True)
     outputs = [predict(hidden, weights, bias) for weights, bias in output_units]
     return z, hidden, outputs
 
@@ -242,7 +242,7 @@ assert outputs == [7.6, -1.975], f"the outputs should be [7.6, -1.975], not {out
 # (Say "relu prime": the prime means "slope of".) That is the chain rule: rates in a row multiply.
 
 # %%
-from ch01.gradients import finite_difference
+from ch01.gradients import numerical_grad
 
 x, b, v, c, y = 1.5, 0.2, -2.0, 0.3, 1.0
 
@@ -254,9 +254,9 @@ def path_loss(knobs: list[float]) -> float:
 
 z = 0.8 * x + b
 y_hat = v * relu(z) + c
-rates = [2 * (y_hat - y), v, relu_slope(z), x]
+rates = [2 * (y_hat - y), v, relu_grad(z), x]
 print("four rates:", rates, "their product:", math.prod(rates))
-(nudged,) = finite_difference(path_loss, [0.8])
+(nudged,) = numerical_grad(path_loss, [0.8])
 assert abs(math.prod(rates) - nudged) < 1e-6
 
 # %% [markdown]
@@ -277,13 +277,13 @@ assert abs(math.prod(rates) - nudged) < 1e-6
 # %% [markdown] exercise="backward" tags=["prompt"] difficulty="hard" minutes=30
 # ### Exercise 2.3: backward
 #
-# Write `backward(network, x, z, hidden, output_slopes)`. It gets `x`, the `z` and `hidden` that `forward` gave back, and `output_slopes`, the $K$ numbers $\partial L/\partial \hat y_k$. Give back a `Network` that holds one slope for every knob.
+# Write `backward(network, x, z, hidden, output_grad)`. It gets `x`, the `z` and `hidden` that `forward` gave back, and `output_grad`, the $K$ numbers $\partial L/\partial \hat y_k$. Give back a `Network` that holds one slope for every knob.
 
 # %% [markdown] exercise="backward" tags=["hint"]
-# Do it in the order of the formulas: `hidden_slopes` (H numbers), then `z_slopes` (H numbers), then the two tables. For $\partial L/\partial h_j$ you need *column* $j$ of $V$, because $k$ is what is summed over: `zip(*network.output_weights)` walks through the columns.
+# Do it in the order of the formulas: `hidden_slopes` (H numbers), then `z_slopes` (H numbers), then the two tables. For $\partial L/\partial h_j$ you need *column* $j$ of $V$, because $k$ is what is summed over: `zip(*network.output_weight)` walks through the columns.
 
 # %% [markdown] exercise="backward" tags=["hint"]
-# `[[slope * value for value in x] for slope in z_slopes]` is the table of the hidden weights. The other table has the same form, with other lists. The biases' slopes are `z_slopes` and `output_slopes` as they are.
+# `[[slope * value for value in x] for slope in z_slopes]` is the table of the hidden weights. The other table has the same form, with other lists. The biases' slopes are `z_slopes` and `output_grad` as they are.
 
 
 # %% exercise="backward" tags=["solution"] export="network.py"
@@ -292,20 +292,20 @@ def backward(
     x: list[float],
     z: list[float],
     hidden: list[float],
-    output_slopes: list[float],
+    output_grad: list[float],
 ) -> Network:
     """The slope of the loss for every knob, given its slopes for the outputs.
 
-    Shapes: x (D), z (H), hidden (H), output_slopes (K) -> the network's own shapes.
+    Shapes: x (D), z (H), hidden (H), output_grad (K) -> the network's own shapes.
     """
-    columns = zip(*network.output_weights, strict=True)
-    hidden_slopes = [predict(output_slopes, column, 0.0) for column in columns]
-    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z, strict=True)]
+    columns = zip(*network.output_weight, strict=True)
+    hidden_slopes = [predict(output_grad, column, 0.0) for column in columns]
+    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z, strict=True)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        list(output_slopes),
+        [[slope * value for value in hidden] for slope in output_grad],
+        list(output_grad),
     )
 
 
@@ -315,19 +315,19 @@ def backward(
 # %% exercise="backward" tags=["check"]
 z, hidden, outputs = forward(toy, toy_x)
 got = backward(toy, toy_x, z, hidden, [-1.0, 2.0])
-assert toy.hidden_weights == [[1.0, -1.0], [2.0, 1.0]], (
+assert toy.hidden_weight == [[1.0, -1.0], [2.0, 1.0]], (
     "the network itself has changed: put the slopes into a new Network"
 )
-second_table = [list(row) for row in got.output_weights]
+second_table = [list(row) for row in got.output_weight]
 assert second_table != [[0.5, -3.75], [-1.0, 7.5]], (
     "an output weight starts at the activation h, not at the pre-activation z"
 )
 assert second_table == [[0.0, -3.75], [0.0, 7.5]], (
     f"output weights: slope of output k times hidden[j], not {second_table}"
 )
-first_table = [list(row) for row in got.hidden_weights]
+first_table = [list(row) for row in got.hidden_weight]
 assert first_table != [[-7.0, -14.0], [-3.0, -6.0]], (
-    "a unit that was asleep gets no blame: multiply by relu_slope(z)"
+    "a unit that was asleep gets no blame: multiply by relu_grad(z)"
 )
 assert first_table[1] != [2.0, 4.0], "you took rows of V: the sum over k needs columns"
 assert first_table[1] not in ([-2.0, -4.0], [-1.0, -2.0]), (
@@ -339,18 +339,18 @@ assert first_table != [[0.0, 0.0], [0.0, -11.25]], "a hidden weight starts at x"
 assert first_table == [[0.0, 0.0], [-3.0, -6.0]], (
     f"hidden weights: z_slopes[j] times x[d], not {first_table}"
 )
-assert list(got.hidden_biases) == [0.0, -3.0], "a bias is a weight whose input is 1"
-assert list(got.output_biases) == [-1.0, 2.0], "the output biases: as the outputs"
+assert list(got.hidden_bias) == [0.0, -3.0], "a bias is a weight whose input is 1"
+assert list(got.output_bias) == [-1.0, 2.0], "the output biases: as the outputs"
 
 # %% [markdown]
-# And chapter 1's rule, no gradient without nudging, now for every knob of a network at once. (`finite_difference` wants one flat list; this nudges the numbers where they stand.)
+# And chapter 1's rule, no gradient without nudging, now for every knob of a network at once. (Chapter 1's `numerical_grad` wants one flat list; this one nudges the numbers where they stand, and takes its place.)
 
 # %% export="gradients.py"
 from collections.abc import Callable
 
 
-def nudge_parameters(
-    parameters: list[list[float]], loss: Callable[[], float], step: float = 1e-5
+def numerical_grad(
+    loss: Callable[[], float], parameters: list[list[float]], step: float = 1e-5
 ) -> list[list[float]]:
     """Slope of `loss()` for every number in `parameters`, by central differences.
 
@@ -396,7 +396,7 @@ def init_network(
 
 
 # %% export="losses.py"
-def mse_slopes(predictions: list[float], targets: list[float]) -> list[float]:
+def mse_grad(predictions: list[float], targets: list[float]) -> list[float]:
     """Slope of `mse` for each prediction. Shapes: both (n) -> (n)."""
     pairs = zip(predictions, targets, strict=True)
     return [2 * (p - t) / len(targets) for p, t in pairs]
@@ -406,9 +406,9 @@ def mse_slopes(predictions: list[float], targets: list[float]) -> list[float]:
 network = init_network(3, 5, 2, rng)
 x, target = [0.3, -1.2, 0.8], [0.5, -0.5]
 z, hidden, outputs = forward(network, x)
-slopes = backward(network, x, z, hidden, mse_slopes(outputs, target))
-nudged = nudge_parameters(
-    network.parameters(), lambda: mse(forward(network, x)[2], target)
+slopes = backward(network, x, z, hidden, mse_grad(outputs, target))
+nudged = numerical_grad(
+    lambda: mse(forward(network, x)[2], target), network.parameters()
 )
 differences = [
     abs(by_hand - by_nudging)
@@ -437,7 +437,7 @@ assert len(differences) == 3 * 5 + 5 + 5 * 2 + 2 and max(differences) < 1e-8
 # %% [markdown] exercise="sigmoid" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 2.4: the smooth bend
 #
-# Write `sigmoid(z)`, by the paper's equation 2, and `sigmoid_slope(z)`, by the factor in its equation 5. Both must work for every `z`, also for $-1000$ and $1000$; `math.exp(1000)` is more than a float can hold.
+# Write `sigmoid(z)`, by the paper's equation 2, and `sigmoid_grad(z)`, by the factor in its equation 5. Both must work for every `z`, also for $-1000$ and $1000$; `math.exp(1000)` is more than a float can hold.
 
 # %% [markdown] exercise="sigmoid" tags=["hint"]
 # `math.exp` is safe for negative arguments: it goes to 0. For a positive `z` the formula as printed is safe already.
@@ -459,7 +459,7 @@ def sigmoid(z: float) -> float:
     return math.exp(z) / (math.exp(z) + 1)
 
 
-def sigmoid_slope(z: float) -> float:
+def sigmoid_grad(z: float) -> float:
     """Derivative of `sigmoid` at `z`: never above 1/4."""
     y = sigmoid(z)
     return y * (1 - y)
@@ -470,7 +470,7 @@ def sigmoid_slope(z: float) -> float:
 
 # %% exercise="sigmoid" tags=["check"]
 try:
-    far = sigmoid(-1000.0), sigmoid(1000.0), sigmoid_slope(-1000.0)
+    far = sigmoid(-1000.0), sigmoid(1000.0), sigmoid_grad(-1000.0)
 except OverflowError:
     raise AssertionError(
         "math.exp overflowed: use the other form for negative z"
@@ -488,13 +488,13 @@ assert 0.99 < tail < 1.01, (
     "sigmoid(-50) is about exp(-50): clipped or rounded away, it is not"
 )
 assert far == (0.0, 1.0, 0.0), f"far out it is 0 and 1, with slope 0, not {far}"
-got = sigmoid_slope(2.0)
+got = sigmoid_grad(2.0)
 assert abs(got - 2.0 * -1.0) > 1e-6, (
     "the slope is y (1 - y), and y is sigmoid(z), not z"
 )
 assert abs(got - 0.104994) < 1e-6, f"the slope at 2 is 0.104994, not {got}"
-assert abs(sigmoid_slope(-2.0) - got) < 1e-9, "the slope is the same on both sides of 0"
-assert max(sigmoid_slope(k / 10) for k in range(-50, 51)) == 0.25, "steepest at 0: 1/4"
+assert abs(sigmoid_grad(-2.0) - got) < 1e-9, "the slope is the same on both sides of 0"
+assert max(sigmoid_grad(k / 10) for k in range(-50, 51)) == 0.25, "steepest at 0: 1/4"
 
 # %% [markdown]
 # Now the paper line by line, for two units below and three above, with targets $d_j$, and nudged:
@@ -516,7 +516,7 @@ blame_x = [b * y_j * (1 - y_j) for b, y_j in zip(blame_y, y, strict=True)]  # eq
 blame_w = [[b * y_i for y_i in y_below] for b in blame_x]  # equation 6
 blame_below = [predict(blame_x, w_i, 0.0) for w_i in zip(*w, strict=True)]  # equation 7
 
-nudged = nudge_parameters([*w, y_below], paper_loss)
+nudged = numerical_grad(paper_loss, [*w, y_below])
 for by_hand, by_nudging in zip([*blame_w, blame_below], nudged, strict=True):
     assert all(abs(a - n) < 1e-9 for a, n in zip(by_hand, by_nudging, strict=True))
 
@@ -546,8 +546,8 @@ def sgd_epoch(
     for i in rng.sample(range(len(inputs)), len(inputs)):
         z, hidden, outputs = forward(network, inputs[i])
         total += mse(outputs, targets[i])
-        output_slopes = mse_slopes(outputs, targets[i])
-        slopes = backward(network, inputs[i], z, hidden, output_slopes)
+        output_grad = mse_grad(outputs, targets[i])
+        slopes = backward(network, inputs[i], z, hidden, output_grad)
         for row, row_slopes in zip(
             network.parameters(), slopes.parameters(), strict=True
         ):
@@ -579,8 +579,8 @@ grid = [k / 100 for k in range(-100, 101)]
 for ax, (hidden_features, network) in zip(axes, tides.items(), strict=True):
     ax.plot(times, levels, "o", ms=3, color=plot.COLOURS[5])
     ax.plot(grid, [forward(network, [x])[2][0] for x in grid], lw=2)
-    weights = [weight for (weight,) in network.hidden_weights]
-    corners = [-b / w for w, b in zip(weights, network.hidden_biases, strict=True)]
+    weights = [weight for (weight,) in network.hidden_weight]
+    corners = [-b / w for w, b in zip(weights, network.hidden_bias, strict=True)]
     corners = [corner for corner in corners if -1 < corner < 1]
     ax.plot(corners, [-1.3] * len(corners), "|", ms=9)
     ax.set(title=f"{hidden_features} hidden units", xlabel="time")
@@ -605,7 +605,7 @@ for _ in range(100):
 mean_level = sum(levels) / len(levels)
 flat_loss = mse([mean_level] * len(levels), levels)
 print(f"loss {loss_on_tide(zero):.3f}; of a constant {flat_loss:.3f}")
-assert zero.hidden_weights == [[0.0] for _ in range(16)], "a hidden weight has moved"
+assert zero.hidden_weight == [[0.0] for _ in range(16)], "a hidden weight has moved"
 assert loss_on_tide(zero) > 0.99 * flat_loss
 
 # %% [markdown]
@@ -703,7 +703,7 @@ assert losses[0] < 0.8 * losses[1] and losses[1] > 0.97 * 0.09
 # > `[row] * 16` does not copy the row sixteen times. It makes a list that holds the *same* row sixteen times: sixteen hidden units share one set of weights. Every example corrects that row sixteen times over, which acts much like a learning rate sixteen times too high, and you have just seen what that does: `dead_units` finds them all dead. And had they lived, sixteen units with one set of weights would have looked at the image in only one way. The Python FAQ documents the trap under "How do I create a multidimensional list?", and people go on falling into it. Count the distinct rows:
 
 # %%
-distinct = [len({id(row) for row in n.hidden_weights}) for n in (ours, friends)]
+distinct = [len({id(row) for row in n.hidden_weight}) for n in (ours, friends)]
 print(f"distinct rows of weights: {distinct[0]} in ours, {distinct[1]} in the friend's")
 print(f"dead units of the friend's: {dead_units(friends, some_images)}")
 assert distinct == [16, 1] and dead_units(friends, some_images) == 16
@@ -814,6 +814,6 @@ print(f"{rate / 1e6:.0f} million multiplications per second")
 #
 # **Unlocked:** nothing yet. The next chapter brings the first names.
 #
-# **What changed in the checkpoint:** `activations.py` (`relu`, `sigmoid` and their slopes) and `network.py` (`Network`, `init_network`, `forward`, `backward`) are new. `losses.py` gained `mse_slopes`, `gradients.py` `nudge_parameters`, `training.py` `sgd_epoch`, `metrics.py` `dead_units`. Nothing old was changed.
+# **What changed in the checkpoint:** `activations.py` (`relu`, `sigmoid` and their slopes) and `network.py` (`Network`, `init_network`, `forward`, `backward`) are new. `losses.py` gained `mse_grad`, `gradients.py` `numerical_grad`, `training.py` `sgd_epoch`, `metrics.py` `dead_units`. Nothing old was changed.
 #
 # **To read on:** Andrej Karpathy's *micrograd* does this chapter's backward pass for any expression (we shall in chapter 6); Michael Nielsen's *Neural Networks and Deep Learning*, chapters 2 and 4; Simon Prince's *Understanding Deep Learning*, chapters 3 and 7.

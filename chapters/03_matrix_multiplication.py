@@ -363,7 +363,7 @@ def mse(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return (errors(predictions, targets) ** 2).mean()
 
 
-def mse_slopes(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def mse_grad(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Slope of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
     return 2 * errors(predictions, targets) / predictions.numel()
 
@@ -658,9 +658,9 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.T
 # %% export="activations.py"
 import torch
 
-from ch02.activations import sigmoid, sigmoid_slope
+from ch02.activations import sigmoid, sigmoid_grad
 
-del sigmoid, sigmoid_slope
+del sigmoid, sigmoid_grad
 
 
 def relu(z: torch.Tensor) -> torch.Tensor:
@@ -668,7 +668,7 @@ def relu(z: torch.Tensor) -> torch.Tensor:
     return z.clamp(min=0)
 
 
-def relu_slope(z: torch.Tensor) -> torch.Tensor:
+def relu_grad(z: torch.Tensor) -> torch.Tensor:
     """Derivative of `relu` at `z`; at the corner, 0 by convention."""
     return (z > 0).to(z.dtype)
 
@@ -695,22 +695,22 @@ import torch
 class Network:
     """The knobs of the network, or one slope for each of them.
 
-    Shapes: hidden_weights (H, D), hidden_biases (H), output_weights (K, H),
-    output_biases (K).
+    Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
+    output_bias (K).
     """
 
-    hidden_weights: torch.Tensor
-    hidden_biases: torch.Tensor
-    output_weights: torch.Tensor
-    output_biases: torch.Tensor
+    hidden_weight: torch.Tensor
+    hidden_bias: torch.Tensor
+    output_weight: torch.Tensor
+    output_bias: torch.Tensor
 
     def parameters(self) -> list[torch.Tensor]:
         """The four tensors: change them and the network changes."""
         return [
-            self.hidden_weights,
-            self.hidden_biases,
-            self.output_weights,
-            self.output_biases,
+            self.hidden_weight,
+            self.hidden_bias,
+            self.output_weight,
+            self.output_bias,
         ]
 
 
@@ -721,9 +721,9 @@ def forward(
 
     Shapes: x (N, D) -> z (N, H), hidden (N, H), outputs (N, K).
     """
-    z = linear(x, network.hidden_weights, network.hidden_biases)
+    z = linear(x, network.hidden_weight, network.hidden_bias)
     hidden = relu(z)
-    return z, hidden, linear(hidden, network.output_weights, network.output_biases)
+    return z, hidden, linear(hidden, network.output_weight, network.output_bias)
 
 
 def backward(
@@ -731,18 +731,18 @@ def backward(
     x: torch.Tensor,
     z: torch.Tensor,
     hidden: torch.Tensor,
-    output_slopes: torch.Tensor,
+    output_grad: torch.Tensor,
 ) -> Network:
     """The slope of the loss for every knob, given its slopes for the outputs.
 
-    Shapes: x (N, D), z (N, H), hidden (N, H), output_slopes (N, K) -> the network's.
+    Shapes: x (N, D), z (N, H), hidden (N, H), output_grad (N, K) -> the network's.
     """
-    z_slopes = (output_slopes @ network.output_weights) * relu_slope(z)  # (N, H)
+    z_slopes = (output_grad @ network.output_weight) * relu_grad(z)  # (N, H)
     return Network(
         z_slopes.T @ x,  # (H, N) @ (N, D)
         z_slopes.sum(0),
-        output_slopes.T @ hidden,  # (K, N) @ (N, H)
-        output_slopes.sum(0),
+        output_grad.T @ hidden,  # (K, N) @ (N, H)
+        output_grad.sum(0),
     )
 
 
@@ -793,7 +793,7 @@ def sgd_epoch(
         x, wanted = inputs[batch], targets[batch]
         z, hidden, outputs = forward(network, x)
         total += len(batch) * mse(outputs, wanted).item()
-        slopes = backward(network, x, z, hidden, mse_slopes(outputs, wanted))
+        slopes = backward(network, x, z, hidden, mse_grad(outputs, wanted))
         for parameter, slope in zip(
             network.parameters(), slopes.parameters(), strict=True
         ):
@@ -806,13 +806,13 @@ from collections.abc import Callable
 
 import torch
 
-from ch02.gradients import mse_gradient
+from ch02.gradients import linear_grad
 
-del mse_gradient
+del linear_grad
 
 
-def nudge_parameters(
-    parameters: list[torch.Tensor], loss: Callable[[], torch.Tensor], step: float = 1e-5
+def numerical_grad(
+    loss: Callable[[], torch.Tensor], parameters: list[torch.Tensor], step: float = 1e-5
 ) -> list[torch.Tensor]:
     """Slope of `loss()` for every number in `parameters`, by central differences.
 
@@ -849,13 +849,13 @@ def dead_units(network: Network, inputs: torch.Tensor) -> int:
 
 # %%
 network = init_network(3, 5, 2, generator)  # in double precision, for nudging:
-for name in ("hidden_weights", "hidden_biases", "output_weights", "output_biases"):
+for name in ("hidden_weight", "hidden_bias", "output_weight", "output_bias"):
     setattr(network, name, getattr(network, name).double())
 x, target = rand(4, 3).double(), rand(4, 2).double()
 z, hidden, outputs = forward(network, x)
-slopes = backward(network, x, z, hidden, mse_slopes(outputs, target))
-nudged = nudge_parameters(
-    network.parameters(), lambda: mse(forward(network, x)[2], target)
+slopes = backward(network, x, z, hidden, mse_grad(outputs, target))
+nudged = numerical_grad(
+    lambda: mse(forward(network, x)[2], target), network.parameters()
 )
 differences = [
     (a - n).abs().max() for a, n in zip(slopes.parameters(), nudged, strict=True)
@@ -871,10 +871,10 @@ tables = Network(
     *(
         torch.tensor(part, dtype=torch.float64)
         for part in (
-            lists.hidden_weights,
-            lists.hidden_biases,
-            lists.output_weights,
-            lists.output_biases,
+            lists.hidden_weight,
+            lists.hidden_bias,
+            lists.output_weight,
+            lists.output_bias,
         )
     )
 )
@@ -897,7 +897,7 @@ record("times as fast as lists, one image at a time", times_as_fast)
 
 # %%
 gaps = []
-for part in ("hidden_weights", "hidden_biases", "output_weights", "output_biases"):
+for part in ("hidden_weight", "hidden_bias", "output_weight", "output_bias"):
     from_lists = torch.tensor(getattr(lists, part), dtype=torch.float64)
     gaps.append((getattr(tables, part) - from_lists).abs().max().item())
 print(f"after all those corrections no knob differs by more than {max(gaps):.0e}")
@@ -955,7 +955,7 @@ record("error_rate", ten_digits)
 
 # %% tags=["figure", "slide"] alt="What training added to sixteen hidden units: patches in orange and blue in the middle of each picture, and nothing at all around them."
 before = init_network(784, 100, 10, torch.Generator().manual_seed(seed))
-learnt = network.hidden_weights - before.hidden_weights
+learnt = network.hidden_weight - before.hidden_weight
 figure, axes = plt.subplots(2, 8, figsize=(7.4, 2.0))
 for ax, row in zip(axes.flat, learnt, strict=False):
     plot.weights(row, ax)
@@ -972,6 +972,6 @@ assert never_inked.any() and not learnt[:, never_inked].any()
 #
 # **Unlocked:** `torch.broadcast_tensors` (and broadcasting with it), `torch.einsum`, `torch.matmul` and `@`.
 #
-# **What changed in the checkpoint:** `matmul.py` is new. `network.py`, `activations.py`, `losses.py`, `training.py`, `gradients.py` and `metrics.py` say the same things about tables that they said about rows. In `linear.py`, `linear` has taken the place of `predict`. `mse_gradient` and `gradient_descent` are gone, for the network does their work, and so is the sigmoid.
+# **What changed in the checkpoint:** `matmul.py` is new. `network.py`, `activations.py`, `losses.py`, `training.py`, `gradients.py` and `metrics.py` say the same things about tables that they said about rows. In `linear.py`, `linear` has taken the place of `predict`. `linear_grad` and `gradient_descent` are gone, for the network does their work, and so is the sigmoid.
 #
 # **To read on:** Harris et al., *Array programming with NumPy* (Nature 585, 2020), for where strides and broadcasting come from; Rocktäschel, *Einsum is all you need* (2018); fast.ai's *Deep Learning from the Foundations*, lesson 8, which climbs the same ladder.

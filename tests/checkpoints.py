@@ -57,4 +57,4 @@ class Checkpoint:
 
 def fields(network: Any) -> list[Any]:
     """The four parameters of a network, or of a network of slopes, in order."""
-    return [network.hidden_weights, network.hidden_biases, network.output_weights, network.output_biases]
+    return [network.hidden_weight, network.hidden_bias, network.output_weight, network.output_bias]

@@ -71,7 +71,7 @@ def test_mse_slopes_are_autograds(checkpoint: Checkpoint, n: int, k: int, seed: 
     predictions, targets = rand(*shape, seed=seed).requires_grad_(), rand(*shape, seed=seed + 1)
     F.mse_loss(predictions, targets).backward()
     assert predictions.grad is not None
-    got = checkpoint.module("losses").mse_slopes(checkpoint.give(predictions.detach()), checkpoint.give(targets))
+    got = checkpoint.module("losses").mse_grad(checkpoint.give(predictions.detach()), checkpoint.give(targets))
     close(checkpoint.take(got), predictions.grad)
 
 
@@ -115,27 +115,35 @@ def test_linear_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: int, seed
 
 @pytest.mark.since(1, until=2)
 @given(n=sizes, d=sizes, seed=seeds)
-def test_mse_gradient_is_autograds_and_the_nudges(checkpoint: Checkpoint, n: int, d: int, seed: int) -> None:
+def test_linear_grad_is_autograds(checkpoint: Checkpoint, n: int, d: int, seed: int) -> None:
     x, targets = rand(n, d, seed=seed), rand(n, seed=seed + 1)
     knobs = rand(d + 1, seed=seed + 2).requires_grad_()
     F.mse_loss(x @ knobs[:-1] + knobs[-1], targets).backward()
     assert knobs.grad is not None
     *weights, bias = knobs.tolist()
-    slopes, bias_slope = checkpoint.module("gradients").mse_gradient(x.tolist(), targets.tolist(), weights, bias)
+    slopes, bias_slope = checkpoint.module("gradients").linear_grad(x.tolist(), targets.tolist(), weights, bias)
     close(checkpoint.take([*slopes, bias_slope]), knobs.grad)
+
+
+@pytest.mark.since(1, until=1)
+@given(n=sizes, d=sizes, seed=seeds)
+def test_numerical_grad_is_autograds(checkpoint: Checkpoint, n: int, d: int, seed: int) -> None:
+    x, targets = rand(n, d, seed=seed), rand(n, seed=seed + 1)
+    knobs = rand(d + 1, seed=seed + 2).requires_grad_()
+    F.mse_loss(x @ knobs[:-1] + knobs[-1], targets).backward()
 
     def loss(knobs: list[float]) -> float:
         outputs = [checkpoint.module("linear").predict(row, knobs[:-1], knobs[-1]) for row in x.tolist()]
         return checkpoint.module("losses").mse(outputs, targets.tolist())
 
-    nudged = checkpoint.module("gradients").finite_difference(loss, knobs.tolist())
+    nudged = checkpoint.module("gradients").numerical_grad(loss, knobs.tolist())
     torch.testing.assert_close(checkpoint.take(nudged), knobs.grad, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.since(1)
-def test_finite_difference_is_central_and_leaves_its_arguments_alone(checkpoint: Checkpoint) -> None:
+@pytest.mark.since(1, until=1)
+def test_numerical_grad_is_central_and_leaves_its_arguments_alone(checkpoint: Checkpoint) -> None:
     knobs = [1.0, 2.0]
-    slopes = checkpoint.module("gradients").finite_difference(lambda k: k[0] ** 3 * k[1], knobs, 0.1)
+    slopes = checkpoint.module("gradients").numerical_grad(lambda k: k[0] ** 3 * k[1], knobs, 0.1)
     assert slopes == pytest.approx([2 * 3.01, 1.0])
     assert knobs == [1.0, 2.0]
 
@@ -167,7 +175,7 @@ def check_activation(checkpoint: Checkpoint, name: str, oracle: Callable[[torch.
     wanted = oracle(z)
     wanted.sum().backward()
     assert z.grad is not None
-    for suffix, values in (("", wanted.detach()), ("_slope", z.grad)):
+    for suffix, values in (("", wanted.detach()), ("_grad", z.grad)):
         function = getattr(checkpoint.module("activations"), name + suffix)
         got = function(z.detach()) if checkpoint.number >= TENSORS else [function(point) for point in POINTS]
         torch.testing.assert_close(checkpoint.take(got), values, rtol=1e-12, atol=1e-15)
@@ -213,7 +221,7 @@ def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Check
         outputs = checkpoint.forward(network, x)[2].sum()
         return outputs if checkpoint.number >= TENSORS else outputs.item()
 
-    nudged = checkpoint.module("gradients").nudge_parameters(network.parameters(), loss)
+    nudged = checkpoint.module("gradients").numerical_grad(loss, network.parameters())
     got = torch.cat([checkpoint.take(row).flatten() for row in nudged])
     by_hand = checkpoint.backward(network, x, torch.ones(1, 2, dtype=torch.float64))
     torch.testing.assert_close(got, torch.cat([slope.flatten() for slope in by_hand]), rtol=1e-7, atol=1e-7)
@@ -225,14 +233,14 @@ def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Check
 def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Checkpoint) -> None:
     source = torch.Generator().manual_seed(0) if checkpoint.number >= TENSORS else random.Random(0)
     network = checkpoint.module("network").init_network(300, 200, 50, source)
-    hidden, hidden_biases, output, output_biases = map(checkpoint.take, fields(network))
+    hidden, hidden_bias, output, output_bias = map(checkpoint.take, fields(network))
     assert hidden.shape == (200, 300)
     assert output.shape == (50, 200)
     assert len(hidden.unique(dim=0)) == 200
     assert hidden.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
     assert output.std().item() == pytest.approx(math.sqrt(1 / 200), rel=0.05)
-    assert not hidden_biases.any()
-    assert not output_biases.any()
+    assert not hidden_bias.any()
+    assert not output_bias.any()
 
 
 def sgd_oracle(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from .linear import predict
 
 
-def finite_difference(
+def numerical_grad(
     f: Callable[[list[float]], float], knobs: list[float], step: float = 1e-4
 ) -> list[float]:
     """Slope of `f` with respect to each of `knobs`, by central differences.
@@ -21,7 +21,7 @@ def finite_difference(
     return slopes
 
 
-def mse_gradient(
+def linear_grad(
     inputs: list[list[float]], targets: list[float], weights: list[float], bias: float
 ) -> tuple[list[float], float]:
     """Gradient of the linear model's mean squared error, by hand.

@@ -1,7 +1,7 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
 """Training: walk downhill."""
 
-from .gradients import mse_gradient
+from .gradients import linear_grad
 from .linear import predict
 from .losses import mse
 
@@ -16,7 +16,7 @@ def gradient_descent(
     weights, bias, losses = [0.0] * len(inputs[0]), 0.0, []
     for _ in range(steps):
         losses.append(mse([predict(x, weights, bias) for x in inputs], targets))
-        slopes, bias_slope = mse_gradient(inputs, targets, weights, bias)
+        slopes, bias_slope = linear_grad(inputs, targets, weights, bias)
         weights = [w - lr * s for w, s in zip(weights, slopes, strict=True)]
         bias -= lr * bias_slope
     return weights, bias, losses

@@ -9,7 +9,7 @@ def relu(z: float) -> float:
     return float(z) if z > 0 else 0.0
 
 
-def relu_slope(z: float) -> float:
+def relu_grad(z: float) -> float:
     """Derivative of `relu` at `z`; at the corner, 0 by convention."""
     return 1.0 if z > 0 else 0.0
 
@@ -24,7 +24,7 @@ def sigmoid(z: float) -> float:
     return math.exp(z) / (math.exp(z) + 1)
 
 
-def sigmoid_slope(z: float) -> float:
+def sigmoid_grad(z: float) -> float:
     """Derivative of `sigmoid` at `z`: never above 1/4."""
     y = sigmoid(z)
     return y * (1 - y)

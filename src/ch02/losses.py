@@ -17,7 +17,7 @@ def mse(predictions: list[float], targets: list[float]) -> float:
     return sum((p - t) ** 2 for p, t in pairs) / len(targets)
 
 
-def mse_slopes(predictions: list[float], targets: list[float]) -> list[float]:
+def mse_grad(predictions: list[float], targets: list[float]) -> list[float]:
     """Slope of `mse` for each prediction. Shapes: both (n) -> (n)."""
     pairs = zip(predictions, targets, strict=True)
     return [2 * (p - t) / len(targets) for p, t in pairs]

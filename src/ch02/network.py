@@ -5,7 +5,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from .activations import relu, relu_slope
+from .activations import relu, relu_grad
 from .linear import predict
 
 
@@ -13,22 +13,22 @@ from .linear import predict
 class Network:
     """The knobs of the network, or one slope for each of them.
 
-    Shapes: hidden_weights (H, D), hidden_biases (H), output_weights (K, H),
-    output_biases (K).
+    Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
+    output_bias (K).
     """
 
-    hidden_weights: list[list[float]]
-    hidden_biases: list[float]
-    output_weights: list[list[float]]
-    output_biases: list[float]
+    hidden_weight: list[list[float]]
+    hidden_bias: list[float]
+    output_weight: list[list[float]]
+    output_bias: list[float]
 
     def parameters(self) -> list[list[float]]:
         """The lists that hold all numbers: change them and the network changes."""
         return [
-            *self.hidden_weights,
-            self.hidden_biases,
-            *self.output_weights,
-            self.output_biases,
+            *self.hidden_weight,
+            self.hidden_bias,
+            *self.output_weight,
+            self.output_bias,
         ]
 
 
@@ -39,10 +39,10 @@ def forward(
 
     Shapes: x (D) -> z (H), hidden (H), outputs (K).
     """
-    hidden_units = zip(network.hidden_weights, network.hidden_biases, strict=True)
+    hidden_units = zip(network.hidden_weight, network.hidden_bias, strict=True)
     z = [predict(x, weights, bias) for weights, bias in hidden_units]
     hidden = [relu(value) for value in z]
-    output_units = zip(network.output_weights, network.output_biases, strict=True)
+    output_units = zip(network.output_weight, network.output_bias, strict=True)
     outputs = [predict(hidden, weights, bias) for weights, bias in output_units]
     return z, hidden, outputs
 
@@ -52,20 +52,20 @@ def backward(
     x: list[float],
     z: list[float],
     hidden: list[float],
-    output_slopes: list[float],
+    output_grad: list[float],
 ) -> Network:
     """The slope of the loss for every knob, given its slopes for the outputs.
 
-    Shapes: x (D), z (H), hidden (H), output_slopes (K) -> the network's own shapes.
+    Shapes: x (D), z (H), hidden (H), output_grad (K) -> the network's own shapes.
     """
-    columns = zip(*network.output_weights, strict=True)
-    hidden_slopes = [predict(output_slopes, column, 0.0) for column in columns]
-    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z, strict=True)]
+    columns = zip(*network.output_weight, strict=True)
+    hidden_slopes = [predict(output_grad, column, 0.0) for column in columns]
+    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z, strict=True)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        list(output_slopes),
+        [[slope * value for value in hidden] for slope in output_grad],
+        list(output_grad),
     )
 
 

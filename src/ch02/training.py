@@ -3,9 +3,9 @@
 
 import random
 
-from .gradients import mse_gradient
+from .gradients import linear_grad
 from .linear import predict
-from .losses import mse, mse_slopes
+from .losses import mse, mse_grad
 from .network import Network, backward, forward
 
 
@@ -19,7 +19,7 @@ def gradient_descent(
     weights, bias, losses = [0.0] * len(inputs[0]), 0.0, []
     for _ in range(steps):
         losses.append(mse([predict(x, weights, bias) for x in inputs], targets))
-        slopes, bias_slope = mse_gradient(inputs, targets, weights, bias)
+        slopes, bias_slope = linear_grad(inputs, targets, weights, bias)
         weights = [w - lr * s for w, s in zip(weights, slopes, strict=True)]
         bias -= lr * bias_slope
     return weights, bias, losses
@@ -40,8 +40,8 @@ def sgd_epoch(
     for i in rng.sample(range(len(inputs)), len(inputs)):
         z, hidden, outputs = forward(network, inputs[i])
         total += mse(outputs, targets[i])
-        output_slopes = mse_slopes(outputs, targets[i])
-        slopes = backward(network, inputs[i], z, hidden, output_slopes)
+        output_grad = mse_grad(outputs, targets[i])
+        slopes = backward(network, inputs[i], z, hidden, output_grad)
         for row, row_slopes in zip(
             network.parameters(), slopes.parameters(), strict=True
         ):

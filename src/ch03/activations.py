@@ -9,6 +9,6 @@ def relu(z: torch.Tensor) -> torch.Tensor:
     return z.clamp(min=0)
 
 
-def relu_slope(z: torch.Tensor) -> torch.Tensor:
+def relu_grad(z: torch.Tensor) -> torch.Tensor:
     """Derivative of `relu` at `z`; at the corner, 0 by convention."""
     return (z > 0).to(z.dtype)

@@ -6,23 +6,8 @@ from collections.abc import Callable
 import torch
 
 
-def finite_difference(
-    f: Callable[[list[float]], float], knobs: list[float], step: float = 1e-4
-) -> list[float]:
-    """Slope of `f` with respect to each of `knobs`, by central differences.
-
-    Shapes: knobs (n) -> slopes (n). Calls `f` 2n times.
-    """
-    slopes = []
-    for i, knob in enumerate(knobs):
-        up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
-        down = [*knobs[:i], knob - step, *knobs[i + 1 :]]
-        slopes.append((f(up) - f(down)) / (2 * step))
-    return slopes
-
-
-def nudge_parameters(
-    parameters: list[torch.Tensor], loss: Callable[[], torch.Tensor], step: float = 1e-5
+def numerical_grad(
+    loss: Callable[[], torch.Tensor], parameters: list[torch.Tensor], step: float = 1e-5
 ) -> list[torch.Tensor]:
     """Slope of `loss()` for every number in `parameters`, by central differences.
 

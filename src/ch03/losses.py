@@ -9,7 +9,7 @@ def mse(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return (errors(predictions, targets) ** 2).mean()
 
 
-def mse_slopes(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def mse_grad(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Slope of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
     return 2 * errors(predictions, targets) / predictions.numel()
 

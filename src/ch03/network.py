@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .activations import relu, relu_slope
+from .activations import relu, relu_grad
 from .linear import linear
 
 
@@ -14,22 +14,22 @@ from .linear import linear
 class Network:
     """The knobs of the network, or one slope for each of them.
 
-    Shapes: hidden_weights (H, D), hidden_biases (H), output_weights (K, H),
-    output_biases (K).
+    Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
+    output_bias (K).
     """
 
-    hidden_weights: torch.Tensor
-    hidden_biases: torch.Tensor
-    output_weights: torch.Tensor
-    output_biases: torch.Tensor
+    hidden_weight: torch.Tensor
+    hidden_bias: torch.Tensor
+    output_weight: torch.Tensor
+    output_bias: torch.Tensor
 
     def parameters(self) -> list[torch.Tensor]:
         """The four tensors: change them and the network changes."""
         return [
-            self.hidden_weights,
-            self.hidden_biases,
-            self.output_weights,
-            self.output_biases,
+            self.hidden_weight,
+            self.hidden_bias,
+            self.output_weight,
+            self.output_bias,
         ]
 
 
@@ -40,9 +40,9 @@ def forward(
 
     Shapes: x (N, D) -> z (N, H), hidden (N, H), outputs (N, K).
     """
-    z = linear(x, network.hidden_weights, network.hidden_biases)
+    z = linear(x, network.hidden_weight, network.hidden_bias)
     hidden = relu(z)
-    return z, hidden, linear(hidden, network.output_weights, network.output_biases)
+    return z, hidden, linear(hidden, network.output_weight, network.output_bias)
 
 
 def backward(
@@ -50,18 +50,18 @@ def backward(
     x: torch.Tensor,
     z: torch.Tensor,
     hidden: torch.Tensor,
-    output_slopes: torch.Tensor,
+    output_grad: torch.Tensor,
 ) -> Network:
     """The slope of the loss for every knob, given its slopes for the outputs.
 
-    Shapes: x (N, D), z (N, H), hidden (N, H), output_slopes (N, K) -> the network's.
+    Shapes: x (N, D), z (N, H), hidden (N, H), output_grad (N, K) -> the network's.
     """
-    z_slopes = (output_slopes @ network.output_weights) * relu_slope(z)  # (N, H)
+    z_slopes = (output_grad @ network.output_weight) * relu_grad(z)  # (N, H)
     return Network(
         z_slopes.T @ x,  # (H, N) @ (N, D)
         z_slopes.sum(0),
-        output_slopes.T @ hidden,  # (K, N) @ (N, H)
-        output_slopes.sum(0),
+        output_grad.T @ hidden,  # (K, N) @ (N, H)
+        output_grad.sum(0),
     )
 
 

@@ -5,7 +5,7 @@ import random
 
 import torch
 
-from .losses import mse, mse_slopes
+from .losses import mse, mse_grad
 from .network import Network, backward, forward
 
 
@@ -27,7 +27,7 @@ def sgd_epoch(
         x, wanted = inputs[batch], targets[batch]
         z, hidden, outputs = forward(network, x)
         total += len(batch) * mse(outputs, wanted).item()
-        slopes = backward(network, x, z, hidden, mse_slopes(outputs, wanted))
+        slopes = backward(network, x, z, hidden, mse_grad(outputs, wanted))
         for parameter, slope in zip(
             network.parameters(), slopes.parameters(), strict=True
         ):

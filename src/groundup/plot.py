@@ -114,3 +114,17 @@ def _use_style() -> None:
 
 
 _use_style()
+
+from groundup.drawing import (  # noqa: E402
+    big_network as big_network,
+    broadcast as broadcast,
+    convolution as convolution,
+    descent as descent,
+    graph as graph,
+    network as network,
+    product as product,
+    receptive_field as receptive_field,
+    residual as residual,
+    shapes as shapes,
+    strides as strides,
+)

@@ -28,8 +28,8 @@ def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="finite_difference" message="one side alone is less exact"
-def finite_difference(f, knobs, step=1e-4):
+# %% exercise="numerical_grad" message="one side alone is less exact"
+def numerical_grad(f, knobs, step=1e-4):
     slopes = []
     for i, knob in enumerate(knobs):
         up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
@@ -37,8 +37,8 @@ def finite_difference(f, knobs, step=1e-4):
     return slopes
 
 
-# %% exercise="finite_difference" message="the two points are 2 * step apart"
-def finite_difference(f, knobs, step=1e-4):
+# %% exercise="numerical_grad" message="the two points are 2 * step apart"
+def numerical_grad(f, knobs, step=1e-4):
     slopes = []
     for i, knob in enumerate(knobs):
         up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
@@ -47,8 +47,8 @@ def finite_difference(f, knobs, step=1e-4):
     return slopes
 
 
-# %% exercise="finite_difference" message="the caller's list has changed"
-def finite_difference(f, knobs, step=1e-4):
+# %% exercise="numerical_grad" message="the caller's list has changed"
+def numerical_grad(f, knobs, step=1e-4):
     slopes = []
     for i in range(len(knobs)):
         knobs[i] += step
@@ -58,8 +58,8 @@ def finite_difference(f, knobs, step=1e-4):
     return slopes
 
 
-# %% exercise="finite_difference" message="put the first knob back"
-def finite_difference(f, knobs, step=1e-4):
+# %% exercise="numerical_grad" message="put the first knob back"
+def numerical_grad(f, knobs, step=1e-4):
     slopes = []
     nudged = list(knobs)
     for i in range(len(knobs)):
@@ -70,40 +70,40 @@ def finite_difference(f, knobs, step=1e-4):
     return slopes
 
 
-# %% exercise="finite_difference" message="one slope for each knob"
-def finite_difference(f, knobs, step=1e-4):
+# %% exercise="numerical_grad" message="one slope for each knob"
+def numerical_grad(f, knobs, step=1e-4):
     up = [knob + step for knob in knobs]
     down = [knob - step for knob in knobs]
     return [(f(up) - f(down)) / (2 * step)]
 
 
-# %% exercise="line_gradient" message="sum over the students: divide by n"
-def line_gradient(xs, ys, w, b):
+# %% exercise="line_grad" message="sum over the students: divide by n"
+def line_grad(xs, ys, w, b):
     errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     return 2 * sum(e * x for e, x in zip(errors, xs)), 2 * sum(errors)
 
 
-# %% exercise="line_gradient" message="the sign is turned round"
-def line_gradient(xs, ys, w, b):
+# %% exercise="line_grad" message="the sign is turned round"
+def line_grad(xs, ys, w, b):
     errors = [y - predict_line(x, w, b) for x, y in zip(xs, ys)]
     return 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs), 2 * sum(errors) / len(xs)
 
 
-# %% exercise="line_gradient" message="the square brings a factor of 2 with it"
-def line_gradient(xs, ys, w, b):
+# %% exercise="line_grad" message="the square brings a factor of 2 with it"
+def line_grad(xs, ys, w, b):
     errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     return sum(e * x for e, x in zip(errors, xs)) / len(xs), sum(errors) / len(xs)
 
 
-# %% exercise="line_gradient" message="the offset's slope has no x in it"
-def line_gradient(xs, ys, w, b):
+# %% exercise="line_grad" message="the offset's slope has no x in it"
+def line_grad(xs, ys, w, b):
     errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     slope = 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs)
     return slope, slope
 
 
-# %% exercise="line_gradient" message="multiply each error by x"
-def line_gradient(xs, ys, w, b):
+# %% exercise="line_grad" message="multiply each error by x"
+def line_grad(xs, ys, w, b):
     errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     slope = 2 * sum(errors) / len(xs)
     return slope, slope
@@ -132,8 +132,8 @@ def largest_stable_lr(xs):
     return 2 / (2 * sum(x * x for x in xs) / len(xs))
 
 
-# %% exercise="mse_gradient" message="only the last input counted"
-def mse_gradient(inputs, targets, weights, bias):
+# %% exercise="linear_grad" message="only the last input counted"
+def linear_grad(inputs, targets, weights, bias):
     for x, target in zip(inputs, targets):
         slope = 2 * (predict(x, weights, bias) - target) / len(targets)
         weight_slopes = [slope * value for value in x]
@@ -141,8 +141,8 @@ def mse_gradient(inputs, targets, weights, bias):
     return weight_slopes, bias_slope
 
 
-# %% exercise="mse_gradient" message="sum over the inputs: divide by n"
-def mse_gradient(inputs, targets, weights, bias):
+# %% exercise="linear_grad" message="sum over the inputs: divide by n"
+def linear_grad(inputs, targets, weights, bias):
     weight_slopes, bias_slope = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets):
         slope = 2 * (predict(x, weights, bias) - target)
@@ -151,8 +151,8 @@ def mse_gradient(inputs, targets, weights, bias):
     return weight_slopes, bias_slope
 
 
-# %% exercise="mse_gradient" message="all slopes are halved"
-def mse_gradient(inputs, targets, weights, bias):
+# %% exercise="linear_grad" message="all slopes are halved"
+def linear_grad(inputs, targets, weights, bias):
     weight_slopes, bias_slope = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets):
         slope = (predict(x, weights, bias) - target) / len(targets)
@@ -161,8 +161,8 @@ def mse_gradient(inputs, targets, weights, bias):
     return weight_slopes, bias_slope
 
 
-# %% exercise="mse_gradient" message="the bias is missing"
-def mse_gradient(inputs, targets, weights, bias):
+# %% exercise="linear_grad" message="the bias is missing"
+def linear_grad(inputs, targets, weights, bias):
     weight_slopes, bias_slope = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets):
         slope = 2 * (predict(x, weights, 0.0) - target) / len(targets)
@@ -171,8 +171,8 @@ def mse_gradient(inputs, targets, weights, bias):
     return weight_slopes, bias_slope
 
 
-# %% exercise="mse_gradient" message="loop over pixels"
-def mse_gradient(inputs, targets, weights, bias):
+# %% exercise="linear_grad" message="loop over pixels"
+def linear_grad(inputs, targets, weights, bias):
     slopes = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
     return [slope * value for slope, x in zip(slopes, inputs) for value in x], sum(slopes)
 
@@ -191,8 +191,8 @@ def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="finite_difference" message="mind the brackets"
-def finite_difference(f, knobs, step=1e-4):
+# %% exercise="numerical_grad" message="mind the brackets"
+def numerical_grad(f, knobs, step=1e-4):
     slopes = []
     for i, knob in enumerate(knobs):
         up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
@@ -201,14 +201,14 @@ def finite_difference(f, knobs, step=1e-4):
     return slopes
 
 
-# %% exercise="line_gradient" message="the 2 of the square and the 1/n"
-def line_gradient(xs, ys, w, b):
+# %% exercise="line_grad" message="the 2 of the square and the 1/n"
+def line_grad(xs, ys, w, b):
     errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
     return sum(e * x for e, x in zip(errors, xs)), sum(errors)
 
 
-# %% exercise="line_gradient" message="the targets are missing"
-def line_gradient(xs, ys, w, b):
+# %% exercise="line_grad" message="the targets are missing"
+def line_grad(xs, ys, w, b):
     errors = [predict_line(x, w, b) for x in xs]
     return 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs), 2 * sum(errors) / len(xs)
 
@@ -220,8 +220,8 @@ def largest_stable_lr(xs):
     return 2 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
 
 
-# %% exercise="mse_gradient" message="n is the number of inputs"
-def mse_gradient(inputs, targets, weights, bias):
+# %% exercise="linear_grad" message="n is the number of inputs"
+def linear_grad(inputs, targets, weights, bias):
     weight_slopes, bias_slope = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets):
         slope = 2 * (predict(x, weights, bias) - target) / len(weights)

@@ -6,7 +6,7 @@ def relu(z):
     return float(max(0, z))
 
 
-def relu_slope(z):
+def relu_grad(z):
     return 1.0 if z >= 0 else 0.0
 
 
@@ -15,7 +15,7 @@ def relu(z):
     return max(0, z)
 
 
-def relu_slope(z):
+def relu_grad(z):
     return 1.0 if z > 0 else 0.0
 
 
@@ -24,7 +24,7 @@ def relu(z):
     return float(z) if z > 0 else 0.01 * z
 
 
-def relu_slope(z):
+def relu_grad(z):
     return 1.0 if z > 0 else 0.0
 
 
@@ -33,7 +33,7 @@ def relu(z):
     return float(max(0, z))
 
 
-def relu_slope(z):
+def relu_grad(z):
     return 1.0 if z > 0 else 0.5 if z == 0 else 0.0
 
 
@@ -42,107 +42,107 @@ def relu(z):
     return float(max(0, z))
 
 
-def relu_slope(z):
+def relu_grad(z):
     return float(max(0, z))
 
 
 # %% exercise="forward" message="no relu after the last layer"
 def forward(network, x):
-    z = [predict(x, w, b) for w, b in zip(network.hidden_weights, network.hidden_biases)]
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
     hidden = [relu(value) for value in z]
-    outputs = [relu(predict(hidden, w, b)) for w, b in zip(network.output_weights, network.output_biases)]
+    outputs = [relu(predict(hidden, w, b)) for w, b in zip(network.output_weight, network.output_bias)]
     return z, hidden, outputs
 
 
 # %% exercise="forward" message="nothing bends"
 def forward(network, x):
-    z = [predict(x, w, b) for w, b in zip(network.hidden_weights, network.hidden_biases)]
-    outputs = [predict(z, w, b) for w, b in zip(network.output_weights, network.output_biases)]
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    outputs = [predict(z, w, b) for w, b in zip(network.output_weight, network.output_bias)]
     return z, z, outputs
 
 
 # %% exercise="forward" message="the hidden biases are missing"
 def forward(network, x):
-    z = [predict(x, w, 0.0) for w in network.hidden_weights]
+    z = [predict(x, w, 0.0) for w in network.hidden_weight]
     hidden = [relu(value) for value in z]
-    return z, hidden, [predict(hidden, w, 0.0) for w in network.output_weights]
+    return z, hidden, [predict(hidden, w, 0.0) for w in network.output_weight]
 
 
 # %% exercise="forward" message="the output biases are missing"
 def forward(network, x):
-    z = [predict(x, w, b) for w, b in zip(network.hidden_weights, network.hidden_biases)]
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
     hidden = [relu(value) for value in z]
-    return z, hidden, [predict(hidden, w, 0.0) for w in network.output_weights]
+    return z, hidden, [predict(hidden, w, 0.0) for w in network.output_weight]
 
 
 # %% exercise="backward" message="a unit that was asleep gets no blame"
-def backward(network, x, z, hidden, output_slopes):
-    z_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
+def backward(network, x, z, hidden, output_grad):
+    z_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        output_slopes,
+        [[slope * value for value in hidden] for slope in output_grad],
+        output_grad,
     )
 
 
 # %% exercise="backward" message="you took rows of V"
-def backward(network, x, z, hidden, output_slopes):
-    hidden_slopes = [predict(output_slopes, row, 0.0) for row in network.output_weights]
-    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z)]
+def backward(network, x, z, hidden, output_grad):
+    hidden_slopes = [predict(output_grad, row, 0.0) for row in network.output_weight]
+    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        output_slopes,
+        [[slope * value for value in hidden] for slope in output_grad],
+        output_grad,
     )
 
 
 # %% exercise="backward" message="only one of the outputs counted"
-def backward(network, x, z, hidden, output_slopes):
-    hidden_slopes = [output_slopes[0] * v for v in network.output_weights[0]]
-    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z)]
+def backward(network, x, z, hidden, output_grad):
+    hidden_slopes = [output_grad[0] * v for v in network.output_weight[0]]
+    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        output_slopes,
+        [[slope * value for value in hidden] for slope in output_grad],
+        output_grad,
     )
 
 
 # %% exercise="backward" message="not by relu"
-def backward(network, x, z, hidden, output_slopes):
-    hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
+def backward(network, x, z, hidden, output_grad):
+    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
     z_slopes = [s * relu(v) for s, v in zip(hidden_slopes, z)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        output_slopes,
+        [[slope * value for value in hidden] for slope in output_grad],
+        output_grad,
     )
 
 
 # %% exercise="backward" message="a hidden weight starts at x"
-def backward(network, x, z, hidden, output_slopes):
-    hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
-    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z)]
+def backward(network, x, z, hidden, output_grad):
+    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
     return Network(
         [[slope * value for value in hidden] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        output_slopes,
+        [[slope * value for value in hidden] for slope in output_grad],
+        output_grad,
     )
 
 
 # %% exercise="backward" message="not at the pre-activation z"
-def backward(network, x, z, hidden, output_slopes):
-    hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
-    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z)]
+def backward(network, x, z, hidden, output_grad):
+    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in z] for slope in output_slopes],
-        output_slopes,
+        [[slope * value for value in z] for slope in output_grad],
+        output_grad,
     )
 
 
@@ -154,7 +154,7 @@ def sigmoid(z):
     return 1 / (1 + math.exp(-z))
 
 
-def sigmoid_slope(z):
+def sigmoid_grad(z):
     return sigmoid(z) * (1 - sigmoid(z))
 
 
@@ -168,7 +168,7 @@ def sigmoid(z):
     return math.exp(-z) / (math.exp(-z) + 1)
 
 
-def sigmoid_slope(z):
+def sigmoid_grad(z):
     return sigmoid(z) * (1 - sigmoid(z))
 
 
@@ -181,7 +181,7 @@ def sigmoid(z):
     return 1 / (1 + math.exp(-z))
 
 
-def sigmoid_slope(z):
+def sigmoid_grad(z):
     return sigmoid(z) * (1 - sigmoid(z))
 
 
@@ -193,7 +193,7 @@ def sigmoid(z):
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (math.exp(z) + 1)
 
 
-def sigmoid_slope(z):
+def sigmoid_grad(z):
     return z * (1 - z) if abs(z) < 100 else 0.0
 
 
@@ -222,25 +222,25 @@ def dead_units(network, inputs):
 
 
 # %% exercise="backward" message="blame may be negative"
-def backward(network, x, z, hidden, output_slopes):
-    hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
-    z_slopes = [relu(s) * relu_slope(v) for s, v in zip(hidden_slopes, z)]
+def backward(network, x, z, hidden, output_grad):
+    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_slopes = [relu(s) * relu_grad(v) for s, v in zip(hidden_slopes, z)]
     return Network(
         [[slope * value for value in x] for slope in z_slopes],
         z_slopes,
-        [[slope * value for value in hidden] for slope in output_slopes],
-        output_slopes,
+        [[slope * value for value in hidden] for slope in output_grad],
+        output_grad,
     )
 
 
 # %% exercise="backward" message="put the slopes into a new Network"
-def backward(network, x, z, hidden, output_slopes):
-    hidden_slopes = [predict(output_slopes, column, 0.0) for column in zip(*network.output_weights)]
-    z_slopes = [s * relu_slope(v) for s, v in zip(hidden_slopes, z)]
-    network.hidden_weights = [[slope * value for value in x] for slope in z_slopes]
-    network.hidden_biases = z_slopes
-    network.output_weights = [[slope * value for value in hidden] for slope in output_slopes]
-    network.output_biases = output_slopes
+def backward(network, x, z, hidden, output_grad):
+    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
+    network.hidden_weight = [[slope * value for value in x] for slope in z_slopes]
+    network.hidden_bias = z_slopes
+    network.output_weight = [[slope * value for value in hidden] for slope in output_grad]
+    network.output_bias = output_grad
     return network
 
 
@@ -252,7 +252,7 @@ def sigmoid(z):
     return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z)
 
 
-def sigmoid_slope(z):
+def sigmoid_grad(z):
     return sigmoid(z) * (1 - sigmoid(z))
 
 
