@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from groundup.doctor import BROWSERS
+
 from groundup import export, run, serve
 from groundup.book import Book
-from groundup.doctor import BROWSERS
 
 REPEATS = 5
 PLANNED = 14  # chapters

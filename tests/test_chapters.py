@@ -9,10 +9,10 @@ import tokenize
 from pathlib import Path
 
 import pytest
-from exercises import BOOK
+from helpers.books import BOOK
 
 from groundup import diff, export, rules
-from groundup.parse import Cell, Chapter, parse
+from groundup.chapter import Cell, Chapter, parse
 
 CHAPTERS = sorted(BOOK.chapters())
 MODULES = sorted(path for number in CHAPTERS for path in BOOK.checkpoint(number).glob("*.py"))
