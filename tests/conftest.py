@@ -1,4 +1,4 @@
-"""A `book` to write chapters into, and `@pytest.mark.since(n)`: the test runs once for each checkpoint from chapter n on (`until=m`: to chapter m)."""
+"""A `book` to write chapters into, and `@pytest.mark.since(n)`: the test runs once for each checkpoint."""
 
 from __future__ import annotations
 

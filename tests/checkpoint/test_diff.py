@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from groundup import diff
 from groundup.book import Book, BookError, UsageError
+from groundup.checkpoint import diff
 
 ONE = {"__init__.py": '"""One."""\n', "linear.py": "def predict(x):\n    return x\n", "old.py": "GONE = 1\n"}
 TWO = {

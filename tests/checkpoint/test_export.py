@@ -6,7 +6,6 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 import ruff

@@ -13,11 +13,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from helpers.commands import COMMANDS
 
-from groundup import cli, commands, doctor, serve
+from groundup import cli
 from groundup.book import Book, BookError, UsageError
+from groundup.cli import commands, doctor
+from groundup.site import serve
 
-COMMANDS = ("export", "run", "check", "diff", "notebooks", "site", "serve", "test", "bench", "doctor", "clean")
 ONE = '# %% [markdown]\n# # 1. One\n\n# %% export="one.py"\n"""One."""\n\nONE = 1\n'
 TWO = '# %% [markdown]\n# # 2. Two\n\n# %% export="one.py"\nONE = 2\n'
 
@@ -237,7 +239,7 @@ def test_serve_on_a_taken_port(book: Book, monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_serve_ends_with_ctrl_c(tmp_path: Path) -> None:
-    code = "from pathlib import Path; from groundup import serve; serve.serve(serve.reserved(0, Path()))"
+    code = "from pathlib import Path; from groundup.site import serve; serve.serve(serve.reserved(0, Path()))"
     server = subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

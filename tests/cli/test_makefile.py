@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.books import BOOK
-from test_cli import COMMANDS
+from helpers.commands import COMMANDS
 
 MAKEFILE = BOOK.root / "Makefile"
 NO_COMMAND = {"help", "setup"}  # `groundup --help` is the one, and whoever has groundup is set up

@@ -6,12 +6,10 @@ import fcntl
 import functools
 from pathlib import Path
 
-from helpers.books import BOOK
-
 from groundup import site
 from groundup.chapter import parse_book
 from groundup.run import run
-
+from helpers.books import BOOK
 
 
 @functools.cache

@@ -18,10 +18,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from helpers.books import BOOK
-
 from groundup.chapter import Cell, Chapter, parse, parse_mistakes
 from groundup.notebooks.stubs import stub
+from helpers.books import BOOK
 
 SECONDS = 60  # for one attempt: a wrong answer may loop for ever
 

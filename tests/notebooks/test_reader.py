@@ -13,6 +13,9 @@ from helpers.books import BOOK
 
 from groundup.book import Book, BookError
 from groundup.chapter import parse, parse_book
+from groundup.notebooks import notebook as notebook_of
+from groundup.notebooks import write_notebooks
+from groundup.notebooks.reader import callouts
 from groundup.notebooks.stubs import stub
 
 CHAPTER = '''\

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.books import make_book
 
+from groundup import rules
 from groundup.book import Book, UsageError
 from groundup.book.plan import PLAN
 from groundup.chapter import ChapterError, parse_book
 from groundup.rules import vocabulary
-from groundup import rules
 
 HERE = Path(__file__).parents[2]
 REMEDY = "which no chapter unlocks: write it from the base vocabulary"
@@ -20,8 +21,7 @@ REMEDY = "which no chapter unlocks: write it from the base vocabulary"
 
 def book_of(tmp_path: Path, **chapters: str) -> Book:
     """A book whose chapters hold the given code cells after their title: `c03="import torch"`."""
-    return make_book(tmp_path, {int(key[1:]): f"# %%
-{text}" for key, text in chapters.items()})
+    return make_book(tmp_path, {int(key[1:]): f"# %%\n{text}" for key, text in chapters.items()})
 
 
 def check_chapters(book: Book) -> None:
