@@ -193,7 +193,7 @@ def test_each_kind_of_cell(book: Book) -> None:
 
 
 def test_headings_formulas_and_terms(book: Book) -> None:
-    site.build(book)
+    build(book)
     chapter = page(book.site)
     assert [h["id"] for h in chapter.article.select("h2")] == ["the-same-heading", "the-same-heading_1"]
     contents = [link.text.strip() for link in chapter.select(".md-sidebar--secondary .md-nav__link")]
@@ -211,7 +211,7 @@ def test_headings_formulas_and_terms(book: Book) -> None:
 
 
 def test_generated_parts(book: Book) -> None:
-    site.build(book)
+    build(book)
     home = page(book.site, ".")
     assert home.select_one(".curve img")["alt"] == "Validation error by chapter: chapter 1, 3.1 %"
     assert [item.a["href"] for item in home.select(".map li:not(.planned)")] == ["chapters/01_linear_model/"]
@@ -251,7 +251,7 @@ def test_the_choice_of_data_counts(book: Book, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_unchanged_site_needs_no_imports(book: Book) -> None:
-    site.build(book)
+    build(book)
     code = (
         "import sys; from pathlib import Path; from groundup import site; from groundup.book import Book\n"
         f"print(site.is_current(Book(Path({str(book.root)!r}))), {{'mkdocs', 'numpy', 'torch'}} & set(sys.modules))"
@@ -265,10 +265,10 @@ def test_two_builds_are_the_same(book: Book) -> None:
         files = [path for path in sorted(book.site.rglob("*")) if path.is_file()]
         return {str(path.relative_to(book.site)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
-    site.build(book)
+    build(book)
     first = tree()
     shutil.rmtree(book.site)
-    site.build(book)
+    build(book)
     assert tree() == first
 
 
@@ -294,12 +294,12 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_stop_the_build(book: Book, mistake: str) -> None:
     file, old, new, words = MISTAKES[mistake]
-    site.build(book)
+    build(book)
     before = (book.site / "index.html").read_bytes()
     replace(book.root / file, old, new)
     execute(book)
     with pytest.raises(BookError) as caught:
-        site.build(book)
+        build(book)
     message = str(caught.value)
     assert all(word in message for word in words), message
     assert len(message.splitlines()) == 1, message
@@ -311,14 +311,14 @@ def test_all_mistakes_are_named(book: Book) -> None:
     replace(book.root / "docs/setup.md", "Then, in", "[Then](gone.md), in")
     replace(book.root / "docs/notation.md", r"$\hat y$", r"$\hatt y$")
     with pytest.raises(BookError) as caught:
-        site.build(book)
+        build(book)
     assert len(str(caught.value).splitlines()) == 2
 
 
 def test_a_chapter_that_was_not_run(book: Book) -> None:
     book.executed(1).unlink()
     with pytest.raises(BookError, match=r"01_linear_model\.py has not been run: make run"):
-        site.build(book)
+        build(book)
 
 
 # ------------------------------------------------------------- glossary, curve, mentions
