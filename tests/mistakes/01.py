@@ -259,7 +259,7 @@ def is_gradient(candidate):
     return all(abs(f - n) < 1e-4 for f, n in zip(found, numerical_grad(line_loss, [20.0, 50.0])))
 
 
-# %% exercise="is_gradient" message="when near enough means near"
+# %% exercise="is_gradient" message="where near enough is not near"
 def is_gradient(candidate):
     xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
     found = candidate(xs, ys, 1.7, -0.6)
@@ -293,6 +293,28 @@ def is_gradient(candidate):
     return all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
 
 
+# %% exercise="is_gradient" message="is there an `abs`"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    found = candidate(xs, ys, 1.7, -0.6)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return all(f - n < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="right by w and wrong by b"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return abs(candidate(xs, ys, 1.7, -0.6)[0] - wanted[0]) < 1e-6
+
+
+# %% exercise="is_gradient" message="compare one by one"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return abs(sum(candidate(xs, ys, 1.7, -0.6)) - sum(wanted)) < 1e-6
+
+
 # %% exercise="is_gradient" message="no verdict came back"
 def is_gradient(candidate):
     xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
@@ -313,7 +335,7 @@ def largest_stable_lr(xs):
     return 2 / ((p + 2) / 2 - (((p - 2) / 2) ** 2 + q * q) ** 0.5)
 
 
-# %% exercise="largest_stable_lr" message="each second derivative has a 2 in it"
+# %% exercise="largest_stable_lr" message="has each second derivative its factor 2?"
 def largest_stable_lr(xs):
     p, q = sum(x * x for x in xs) / len(xs), sum(xs) / len(xs)
     return 2 / ((p + 1) / 2 + (((p - 1) / 2) ** 2 + q * q) ** 0.5)
