@@ -239,7 +239,7 @@ def numerical_grad(
 
 
 # %% [markdown] tags=["solution"]
-# First I moved to one side only, `(f(up) - f(parameters)) / step`, which saves half of the calls. On `line_loss` at $w = 1$, $b = 20$ it was off by 0.004, and with a step ten times as small by a tenth of that. A curve bends away from its tangent, and on one side nothing makes up for it; with two points the bends cancel, and the same step was right to eleven digits. Then I changed the caller's list in place and did not change it back: the first derivative was right and every other one was slightly off, which is the worst kind of wrong.
+# First I moved to one side only, `(f(up) - f(parameters)) / step`, which saves half of the calls. On `line_loss` at $w = 1$, $b = 20$ it was off by 0.004, and with a step ten times as small by a tenth of that. A curve bends away from its tangent, and on one side nothing makes up for it; with two points the bends cancel, and the same step was right to ten digits. Then I changed the caller's list in place and did not change it back: the first derivative was right and every other one was slightly off, which is the worst kind of wrong.
 
 # %% tags=["check"]
 visited = []
@@ -599,14 +599,29 @@ assert abs(w - 4.2) < 0.3 and abs(b - 31) < 2
 
 # %% [markdown]
 # Not quite 4.2 and 31: the luck of forty students has moved the best line a little off the truth.
+
+# %% [markdown] tags=["aside"]
+# #### Aside: the same in matrices
 #
-# > [!NOTE]- Aside: the same in matrices
-# > Write the inputs as a matrix $X$ with one row $(x_i, 1)$ for each student, the scores as a column $y$, and the parameters as a column $\theta = (w, b)$ ("theta"). All predictions at once are $X\theta$, the loss is $\frac1n|X\theta - y|^2$, and both derivatives together are $\frac2n X^\top(X\theta - y)$, where $X^\top$ ("X transposed") has rows and columns exchanged. At the lowest point they are 0:
-# >
-# > $$X^\top X\,\theta = X^\top y$$
-# >
-# > These are the **normal equations**, two equations for two unknowns, and the formulas above are their solution. There is exactly one when no column of $X$ can be mixed from the others; here that means that not everybody studied equally long. With 784 pixels it fails: some are blank in every image, and their weights may be anything. Gradient descent, which never sees a derivative for them, leaves them where they started.
+# Write the inputs as a matrix $X$ with one row $(x_i, 1)$ for each student, the scores as a column $y$, and the parameters as a column $\theta = (w, b)$ ("theta"). All predictions at once are $X\theta$, the loss is $\frac1n|X\theta - y|^2$, and both derivatives together are $\frac2n X^\top(X\theta - y)$, where $X^\top$ ("X transposed") has rows and columns exchanged. At the lowest point they are 0:
 #
+# $$X^\top X\,\theta = X^\top y$$
+#
+# These are the **normal equations**, here two equations for two unknowns, and the formulas above are their solution.
+
+# %% tags=["aside"]
+xx, x1, n = sum(x * x for x in hours), sum(hours), len(hours)  # X transposed times X
+xy, y1 = sum(x * y for x, y in zip(hours, scores, strict=True)), sum(scores)
+determinant = xx * n - x1 * x1
+print((xy * n - x1 * y1) / determinant, (xx * y1 - x1 * xy) / determinant)
+
+# %% [markdown] tags=["aside"]
+# There is exactly one solution when no column of $X$ can be mixed from the others; here that means that not everybody studied equally long (or the determinant is 0). With 784 pixels it fails: some are blank in every image, and their weights may be anything. Gradient descent, which never sees a derivative for them, leaves them where they started.
+
+# %% tags=["claim"]
+assert abs((xy * n - x1 * y1) / determinant - best_w) < 1e-9
+
+# %% [markdown]
 # How did the descent get there? Here are its first eight steps, stretched upwards so that they can be told apart, and then its whole way.
 
 # %% tags=["figure", "slide"] alt="Lines of equal loss run nearly straight up. The path starts at (0, 0), leaps across the valley to a weight of about 15, back to about 3, and on from side to side, each leap shorter than the last, while b rises only a little." caption="The first eight steps."
@@ -715,7 +730,7 @@ assert abs(walk(0.35, 20)[0]) > 3 and abs(walk(0.35, 20)[1]) < 1e-4
 # Write $\hat y_i = w x_i + b$ out in both formulas. What stands before $w$, and what before $b$? The scores drop out.
 
 # %% [markdown] tags=["hint"]
-# Two of the three entries have a name of their own: 2 times the mean of the squares of $x$, and 2 times the mean of $x$. (The mean of the squares is not the square of the mean.)
+# Each entry is 2 times a mean: one of the squares of $x$, one of $x$ itself, one of 1. Which stands where? (The mean of the squares is not the square of the mean.)
 
 
 # %% tags=["solution"]
@@ -728,7 +743,7 @@ def largest_stable_lr(xs: list[float]) -> float:
 
 
 # %% [markdown] tags=["solution"]
-# $\partial L/\partial w = \frac2n \sum (w x_i + b - y_i)\,x_i$ grows by $\frac2n \sum x_i^2$ per unit of $w$ and by $\frac2n \sum x_i$ per unit of $b$; $\partial L/\partial b$ by $\frac2n \sum x_i$ and by 2. At first I took $2/p$, as if the bias stood still. For our forty students the limit came out two hundredths too high, and at 0.99 times that limit the descent blew up.
+# $\partial L/\partial w = \frac2n \sum (w x_i + b - y_i)\,x_i$ grows by $\frac2n \sum x_i^2$ per unit of $w$ and by $\frac2n \sum x_i$ per unit of $b$; $\partial L/\partial b$ by $\frac2n \sum x_i$ and by 2. At first I took $2/p$, as if the bias stood still. For our forty students the limit came out two parts in a hundred too high, and at 0.99 times that limit the descent blew up.
 
 # %% tags=["check"]
 times = [1.0, 2.0, 4.0, 6.0]
@@ -844,7 +859,7 @@ assert line_loss(list(friends_descent(1.1 * limit, 500))) > 1e9, "it has a limit
 # %% [markdown]
 # ## A cure for the ravine
 #
-# How bad a ravine is, one number says: the **condition number** $\kappa = \lambda_\text{max}/\lambda_\text{min}$ ("kappa"). Even at the limit, a step takes off only $2/\kappa$ of the distance along the floor. And exercise 1.4's Hessian tells the cure: the bowl would be round if the mean of the hours were 0 and the mean of their squares 1. So **standardise** the inputs: subtract their mean, and divide by their **standard deviation**, the root of the mean squared distance from the mean.
+# How bad a ravine is, one number says: the **condition number** $\kappa = \lambda_\text{max}/\lambda_\text{min}$ ("kappa"); a loss with a large one is **ill-conditioned**. Even at the limit, a step takes off only $2/\kappa$ of the distance along the floor. Exercise 1.4's Hessian tells the cure: the bowl would be round if the mean of the hours were 0 and the mean of their squares 1. So **standardise** the inputs: subtract their mean, and divide by their **standard deviation**, the root of the mean squared distance from the mean.
 
 # %%
 deviation = (sum((x - mean_x) ** 2 for x in hours) / len(hours)) ** 0.5
@@ -944,7 +959,7 @@ plot.images([three, seven, *missed[:8]])
 #
 # $$\sum_j (x_j - t_j)^2 - \sum_j (x_j - s_j)^2 = \sum_j 2\,(s_j - t_j)\,x_j \;+\; \sum_j (t_j^2 - s_j^2)$$
 #
-# The $x_j^2$ have cancelled. What is left is a weight for every pixel, times the pixel, summed, plus a bias: a **linear model**, with 784 weights that somebody has set by a rule of thumb. (To multiply two lists number by number and add up is to take their **dot product**.) So let us write that model, for any number of inputs:
+# The $x_j^2$ have cancelled. What is left is a weight for every pixel, times the pixel, summed, plus a bias: a **linear model**, with 784 weights that somebody has set by a rule of thumb. (To multiply two lists number by number and add up is to take their **dot product**.) Here is that model for any number of inputs:
 
 # %% export="linear.py"
 """The linear model: a weighted sum of its inputs, plus a bias."""
@@ -1014,7 +1029,7 @@ def linear_grad(
 
 
 # %% [markdown] tags=["solution"]
-# I began with one line per weight, `sum((predict(x, weights, bias) - t) * x[j] for ...)`. It is right, and it computes every prediction again for every weight, 784 times: a single gradient would have taken longer than the rest of this chapter together. I thought that the order of the loops was to blame and turned them inside out. It was not: with the errors computed once and kept, pixels outside or images outside take about the same time.
+# I began with one line per weight, `sum((predict(x, weights, bias) - t) * x[j] for ...)`. It is right, and it computes every prediction 784 times, once for each weight. I took the order of the loops for the reason why it was slow; it was not. With the errors computed once and kept, I timed pixels outside against images outside, and they took about the same.
 
 # %% tags=["check"]
 inputs = [[0.5, 2.0, -1.0], [3.0, -0.5, 2.5], [-2.0, 4.0, 0.3], [1.5, 0.7, -3.0]]
@@ -1138,7 +1153,7 @@ targets = [1.0 if label == 7 else -1.0 for label in labels]
 weights, bias, losses = gradient_descent(images, targets, safe_lr, 60, print_every=10)
 
 # %% [markdown]
-# How often is it wrong? One more small function, which every chapter from now on will end with:
+# How often is it wrong? A small function with which every later chapter ends:
 
 # %% export="metrics.py"
 """Metrics: what people want to know about a model, rather than what it descends on."""
@@ -1171,10 +1186,25 @@ record("error rate, 3 or 7", new)
 
 # %% [markdown]
 # On the images that it was trained on, gradient descent is clearly better; it was made to be. Is it on new ones? A rate that was measured on $n$ images is uncertain by about $\sqrt{\text{rate}\,(1 - \text{rate}) / n}$, its **standard error**.
+
+# %% [markdown] tags=["aside"]
+# #### Aside: where the standard error comes from
 #
-# > [!NOTE]- Aside: where the standard error comes from
-# > Each image is a toss of a coin that falls on "wrong" with probability $a$. Score a toss 1 or 0: its mean is $a$, and its mean squared distance from that, the **variance**, is $a\,(1-a)^2 + (1-a)\,a^2 = a(1-a)$. Variances of independent tosses add up, so the sum of $n$ has $n\,a(1-a)$, and the mean of $n$, which is the sum divided by $n$, has that divided by $n^2$. The root of it is the standard error. About two results in three lie within one standard error of the truth, and about 19 in 20 within two.
-#
+# Each image is a toss of a coin that falls on "wrong" with probability $a$. Score a toss 1 or 0: its mean is $a$, and its mean squared distance from that, the **variance**, is $a\,(1-a)^2 + (1-a)\,a^2 = a(1-a)$. Variances of independent tosses add up, so the sum of $n$ has $n\,a(1-a)$, and the mean of $n$, which is the sum divided by $n$, has that divided by $n^2$. The root of it is the standard error. About two results in three lie within one standard error of the truth, and about 19 in 20 within two. Tossed:
+
+# %% tags=["aside"]
+a, n = 0.1, 200
+measured = [sum(rng.random() < a for _ in range(n)) / n for _ in range(2000)]
+spread = (sum((rate - a) ** 2 for rate in measured) / len(measured)) ** 0.5
+print(f"spread {spread:.4f}, formula {(a * (1 - a) / n) ** 0.5:.4f}")
+
+# %% tags=["claim"]
+standard_error = (a * (1 - a) / n) ** 0.5
+assert 0.9 < spread / standard_error < 1.1
+within = [sum(abs(m - a) < k * standard_error for m in measured) / 2000 for k in (1, 2)]
+assert 0.6 < within[0] < 0.75 and 0.92 < within[1] < 0.98
+
+# %% [markdown]
 # But for two models that have seen *the same* images this is the wrong ruler. An image that both get right, or both get wrong, says nothing about which is better, however many there are. Only those on which they disagree do; and if the models were equally good, each of those would be a toss of a fair coin.
 
 # %%
@@ -1194,6 +1224,9 @@ def compare(first: list[bool], second: list[bool]) -> tuple[int, int]:
 
 only_learnt, only_rule = compare(learnt_right, baseline_right)
 disagree = only_learnt + only_rule
+rate = 1 - sum(learnt_right) / len(valid_labels)
+standard_error = (rate * (1 - rate) / len(valid_labels)) ** 0.5
+print(f"gradient descent: {rate:.1%} wrong, standard error {standard_error:.1%}")
 print(f"they disagree on {disagree} of {len(valid_labels)} images:")
 print(f"gradient descent alone is right on {only_learnt}, closest mean on {only_rule}")
 print(f"a fair coin: {disagree / 2} each, give or take {disagree**0.5 / 2:.1f}")
@@ -1258,7 +1291,7 @@ assert 0.1 < error_rate(similar, all_valid_labels) < 0.25
 record("error rate, pixel similarity", error_rate(similar, all_valid_labels))
 
 # %% [markdown]
-# Against it, ten linear models, one for each digit: "how much does this look like a 4?" The target is 1 for images of the model's own digit and 0 for all others, and the highest output names the digit. But a step that visits 4,000 images with ten models is slow in plain Python. So do not wait for all of them: correct the weights after *every* image, by the gradient of that image's loss alone, a crude estimate of the whole gradient for a 4,000th of the price.
+# Against it, ten linear models, one for each digit: "how much does this look like a 4?" The target is 1 for images of the model's own digit and 0 for all others, and the highest output names the digit. But a step that visits thousands of images with ten models is slow in plain Python. So do not wait for all of them: correct the weights after *every* image, by the gradient of that image's loss alone, a crude estimate of the whole gradient at the price of one image.
 
 
 # %%
@@ -1322,7 +1355,7 @@ record("error rate, five seeds", rates)
 
 # %% [markdown]
 # > [!QUOTE] Paper box: Widrow and Hoff's rule
-# > This is the oldest training loop in the book. Bernard Widrow and Ted Hoff (*Adaptive switching circuits*, 1960) ran it on a box of adjustable resistors. Widrow et al., *Adaptive noise cancelling: principles and applications*, Proceedings of the IEEE 63 (1975), write it as
+# > The step in `correct` is from 1960: Bernard Widrow and Ted Hoff (*Adaptive switching circuits*) took it by hand, on a box of adjustable resistors. Widrow et al., *Adaptive noise cancelling: principles and applications*, Proceedings of the IEEE 63 (1975), write it as
 # >
 # > $$W_{j+1} = W_j + 2\mu\,\varepsilon_j X_j$$
 # >
@@ -1394,7 +1427,7 @@ weights, bias, losses = gradient_descent(places, xor, lr=0.3, steps=500)
 print([round(predict(place, weights, bias), 3) for place in places])
 
 # %% [markdown] tags=["answer"]
-# It says 0 to everything. Any tilt towards one of the right answers costs as much on a wrong one, so the fairest that a weighted sum can do is to say nothing.
+# It says 0 to everything. Whatever it would gain on one of the four it would lose, and more, on the others.
 
 # %% tags=["claim"]
 assert max(abs(predict(place, weights, bias)) for place in places) < 1e-6
@@ -1478,7 +1511,7 @@ assert max(map(abs, learnt_xor(lambda a, b: a - b))) < 1e-6
 #
 # If you remember one thing: **never trust a gradient, or a step, that you have not compared with finite differences.** A wrong one may well learn.
 #
-# **Terms:** model, parameter, weight, bias, linear regression, loss, mean squared error, least squares, finite difference, derivative, partial derivative, gradient, computational graph, forward pass, backward pass, chain rule, gradient check, learning rate, gradient descent, curvature, second derivative, Hessian, eigenvector, eigenvalue, condition number, standardise, training set, validation set, test set, baseline, linear model, dot product, classification, error rate, standard error, hyperparameter, stochastic gradient descent, XOR.
+# **Terms:** model, parameter, weight, bias, linear regression, loss, mean squared error, least squares, finite difference, derivative, partial derivative, gradient, computational graph, forward pass, backward pass, chain rule, gradient check, learning rate, gradient descent, curvature, second derivative, Hessian, eigenvector, eigenvalue, condition number, ill-conditioned, standardise, training set, validation set, test set, baseline, linear model, dot product, classification, error rate, standard error, hyperparameter, stochastic gradient descent, XOR.
 #
 # **Unlocked:** nothing yet. (From chapter 3 on, a function of PyTorch may be used once it has been re-created here; chapters 1 and 2 are plain Python throughout.)
 #
