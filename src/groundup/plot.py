@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from cycler import cycler
-from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 
-INK = "#0a0b0c"  # text and axes: the site puts in the colour of its light or its dark scheme
-TILE = "#1d2433"  # the ground of a picture, which stands out from a white page and from a black one
-COLOURS = ["#4c78dd", "#e8833a", "#3ba272", "#d1495b", "#8e6bbf", "#8c8c8c"]
-WIDTH = 5.6  # inches
+from groundup.drawing import (
+    big_network,
+    broadcast,
+    convolution,
+    descent,
+    graph,
+    network,
+    product,
+    receptive_field,
+    residual,
+    shapes,
+    strides,
+)
+from groundup.drawing.style import COLOURS, DIGIT, INK, SIGNED, STYLE, TILE, WIDTH
+
+__all__ = [
+    *("COLOURS", "DIGIT", "INK", "SIGNED", "STYLE", "TILE", "WIDTH", "images", "weights"),
+    *("big_network", "broadcast", "convolution", "descent", "graph", "network", "product"),
+    *("receptive_field", "residual", "shapes", "strides"),
+]
+
 SIDE = 28  # pixels of a digit
 GAP = 3  # pixels between two tiles
-
-DIGIT = LinearSegmentedColormap.from_list("digit", [TILE, "#ffffff"])
-# The middle is dark, as the ground of a digit is; both ends are bright: a pale middle would vanish on a white page.
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#a9c6ff", COLOURS[0], TILE, COLOURS[1], "#ffd3ab"], N=257)
-
-STYLE: dict[Any, Any] = {
-    "figure.figsize": (WIDTH, 3.4),
-    "font.family": ["Inter", "DejaVu Sans"],  # the second has the letters that the first lacks
-    "font.size": 10,
-    "mathtext.fontset": "cm",  # the letters of the formulas on the page
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=COLOURS),
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "patch.edgecolor": INK,  # arrows are patches
-    "legend.frameon": False,
-    "image.interpolation": "none",
-    "image.cmap": "digit",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "groundup",  # the same figure, the same bytes
-}
 
 Picture = Sequence[float] | Sequence[Sequence[float]] | np.ndarray
 
@@ -103,28 +87,3 @@ def _square(picture: Picture) -> np.ndarray:
     if array.size != SIDE * SIDE:
         raise ValueError(f"a picture of {array.size} numbers: give 784, or 28 rows of 28")
     return array.reshape(SIDE, SIDE)
-
-
-def _use_style() -> None:
-    font_manager.fontManager.addfont(Path(__file__).parent / "assets" / "Inter-Regular.ttf")
-    if "digit" not in mpl.colormaps:
-        mpl.colormaps.register(DIGIT)
-        mpl.colormaps.register(SIGNED)
-    mpl.rcParams.update(STYLE)
-
-
-_use_style()
-
-from groundup.drawing import (  # noqa: E402
-    big_network as big_network,
-    broadcast as broadcast,
-    convolution as convolution,
-    descent as descent,
-    graph as graph,
-    network as network,
-    product as product,
-    receptive_field as receptive_field,
-    residual as residual,
-    shapes as shapes,
-    strides as strides,
-)
