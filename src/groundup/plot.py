@@ -24,9 +24,26 @@ from groundup.drawing import (
 from groundup.drawing.style import COLOURS, DIGIT, INK, SIGNED, STYLE, TILE, WIDTH
 
 __all__ = [
-    *("COLOURS", "DIGIT", "INK", "SIGNED", "STYLE", "TILE", "WIDTH", "images", "weights"),
-    *("big_network", "broadcast", "convolution", "descent", "graph", "network", "product"),
-    *("receptive_field", "residual", "shapes", "strides"),
+    "COLOURS",
+    "DIGIT",
+    "INK",
+    "SIGNED",
+    "STYLE",
+    "TILE",
+    "WIDTH",
+    "big_network",
+    "broadcast",
+    "convolution",
+    "descent",
+    "graph",
+    "images",
+    "network",
+    "product",
+    "receptive_field",
+    "residual",
+    "shapes",
+    "strides",
+    "weights",
 ]
 
 SIDE = 28  # pixels of a digit

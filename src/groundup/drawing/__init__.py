@@ -11,12 +11,24 @@ from groundup.drawing.blocks import residual
 from groundup.drawing.descents import descent
 from groundup.drawing.graphs import graph
 from groundup.drawing.images import convolution, receptive_field
+from groundup.drawing.legible import smallest_text
 from groundup.drawing.matrices import broadcast, product, shapes
 from groundup.drawing.memory import strides
 from groundup.drawing.networks import big_network, network
 from groundup.drawing.sheet import Drawing
 
 __all__ = [
-    *("Drawing", "big_network", "broadcast", "convolution", "descent", "graph", "network", "product"),
-    *("receptive_field", "residual", "shapes", "strides"),
+    "Drawing",
+    "big_network",
+    "broadcast",
+    "convolution",
+    "descent",
+    "graph",
+    "network",
+    "product",
+    "receptive_field",
+    "residual",
+    "shapes",
+    "smallest_text",
+    "strides",
 ]

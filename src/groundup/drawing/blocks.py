@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from matplotlib.patches import Circle
 
-from groundup.drawing.sheet import Drawing, size
+from groundup.drawing.sheet import Drawing
 from groundup.drawing.style import BACKWARD, FORWARD, INK, QUIET
+from groundup.drawing.words import size
 
 
 def residual(branch: Sequence[str], after: str = "ReLU", shape: Sequence[object] = ()) -> Drawing:
@@ -24,7 +25,7 @@ def residual(branch: Sequence[str], after: str = "ReLU", shape: Sequence[object]
         if y == plus:
             d.shape(Circle((x, y), 12), FORWARD, 1.4, 0.16)
         else:
-            d.box(x - 60, y - 13, 120, 26, corner=4)
+            d.box((x - 60, y - 13), (120, 26), rounding=4)
         d.text(x, y, words or "+", high=10 if words else 14)
     d.line([(x, ys[-1] + 13), (x, ys[-1] + 32)], INK, head=6)
     d.line([(x, 37), (side, 37), (side, plus), (x + 13, plus)], FORWARD, 1.8, 7)

@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.patches import Circle
 
-from groundup.drawing.sheet import WIDTH, Drawing, Point, listed, number
+from groundup.drawing.sheet import WIDTH, Drawing, Point
 from groundup.drawing.style import FORWARD, QUIET
+from groundup.drawing.words import listed, number
 
 
 def descent(

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from groundup.drawing.sheet import MARGIN, WIDTH, Drawing, number, size
+from groundup.drawing.sheet import MARGIN, WIDTH, Drawing
 from groundup.drawing.style import BACKWARD, FORWARD, INK
+from groundup.drawing.words import number, size
 
 SIGNS = {"Add": "+", "Sub": "−", "Mult": "×", "MatMult": "@", "Div": "÷", "Pow": "^", "USub": "−"}
 
@@ -104,9 +105,9 @@ def graph(
         along = [t for t in after if t.row == s.row]
         grad, lift = under.get(s.source, ""), 18 if s.inputs else 14
         if s.inputs:
-            d.box(x - half[s], y - 11, 2 * half[s], 22, FORWARD, 1.2, 0.14, corner=10.9)
+            d.box((x - half[s], y - 11), (2 * half[s], 22), FORWARD, 1.2, 0.14, rounding=10.9)
         else:
-            d.box(x - card / 2, y - 22, card, 44, INK, dash=s.again, corner=4)
+            d.box((x - card / 2, y - 22), (card, 44), INK, dash=s.again, rounding=4)
         d.text(x, y, s.label, high=13 if "$" in s.label else 10)
         end = x + pitch - (half[along[0]] if along else 9 if s is root else 0)
         middle = (x + half[s] + end) / 2 if s.inputs else x

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.patches import Polygon
 
-from groundup.drawing.sheet import MARGIN, WIDTH, Drawing, Point, Table, number, size
+from groundup.drawing.sheet import MARGIN, WIDTH, Drawing, Point
 from groundup.drawing.style import FORWARD, QUIET
+from groundup.drawing.words import Matrix as Table
+from groundup.drawing.words import number, size
 
 
 def convolution(
@@ -35,14 +37,14 @@ def convolution(
     )
     real = {(r + padding, c + padding) for r, c in np.ndindex(inner.shape)}
     window = {(i * stride + r, j * stride + c) for r, c in np.ndindex(h, w)}
-    d.grid(x, y, image, cell, window, set(np.ndindex(image.shape)) - real)
+    d.grid((x, y), image, cell, window, set(np.ndindex(image.shape)) - real)
     low, across = y + body - cell * len(result), x + j * stride * cell
-    d.grid(right, y, kernel, cell)
-    d.grid(right, low, result, cell, {at})
-    d.box(across, y + i * stride * cell, w * cell, h * cell, FORWARD, 2)
-    d.box(right + j * cell, low + i * cell, cell, cell, FORWARD, 2)
+    d.grid((right, y), kernel, cell)
+    d.grid((right, low), result, cell, {at})
+    d.box((across, y + i * stride * cell), (w * cell, h * cell), FORWARD, 2)
+    d.box((right + j * cell, low + i * cell), (cell, cell), FORWARD, 2)
     if j + 1 < result.shape[1]:
-        d.box(across + stride * cell, y + i * stride * cell, w * cell, h * cell, FORWARD, 1.5, dash=True)
+        d.box((across + stride * cell, y + i * stride * cell), (w * cell, h * cell), FORWARD, 1.5, dash=True)
         d.line([(across, y + body + 12), (across + stride * cell, y + body + 12)], FORWARD, 1.3, 6)
     d.text(across + stride * cell + 8, y + body + 12, f"stride {stride}", FORWARD, "left")
     for tx, ty, words in (

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from groundup.drawing.sheet import MARGIN, WIDTH, Drawing, number, size
+from groundup.drawing.sheet import MARGIN, WIDTH, Drawing
 from groundup.drawing.style import FORWARD, INK, QUIET
+from groundup.drawing.words import number, size
 
 
 def product(a: Any, b: Any, at: tuple[int, int] = (0, 0), names: str = "ABC", letters: str = "ij") -> Drawing:
@@ -53,10 +54,10 @@ def product(a: Any, b: Any, at: tuple[int, int] = (0, 0), names: str = "ABC", le
         strict=True,
     ):
         if big:
-            d.box(u, v, w, h, QUIET)
+            d.box((u, v), (w, h), QUIET)
         else:
-            d.grid(u, v, table, thick)
-        d.box(*strip, FORWARD, 2, 0.22)
+            d.grid((u, v), table, thick)
+        d.box(strip[:2], strip[2:], FORWARD, 2, 0.22)
         d.text(
             *((u + 15, v + 15) if big else (u + w / 2, v - 13)),
             f"${name}$" + ("" if big else f"  {size(table.shape)}"),
@@ -97,14 +98,12 @@ def shapes(first: Sequence[int], second: Sequence[int]) -> Drawing:
             x, missing = WIDTH - MARGIN - w * (dims - c) + 8, c < dims - len(own)
             dash = missing or (length == 1 and to not in (1, "≠"))
             d.box(
-                x,
-                y - 14,
-                w - 8,
-                28,
+                (x, y - 14),
+                (w - 8, 28),
                 FORWARD if own is result else QUIET if dash else INK,
                 tint=0.16 * (own is result and to != "≠"),
                 dash=dash,
-                corner=4,
+                rounding=4,
             )
             d.text(
                 x + w / 2 - 4,
@@ -130,7 +129,7 @@ def broadcast(a: Any, b: Any, sign: str = "+") -> Drawing:
     for k, part in enumerate(parts):
         x = (WIDTH - 3 * columns * cell - 48) / 2 + k * (columns * cell + 24)
         own = set(np.ndindex((1,) * (2 - part.ndim) + part.shape))
-        d.grid(x, 10, np.broadcast_to(part, (rows, columns)), cell, own, set(np.ndindex(rows, columns)) - own)
+        d.grid((x, 10), np.broadcast_to(part, (rows, columns)), cell, own, set(np.ndindex(rows, columns)) - own)
         d.text(x + columns * cell / 2, cell * rows + 25, size(part.shape))
         d.text(x + columns * cell + 12, 10 + cell * rows / 2, (sign, "=", "")[k], high=13)
     return d

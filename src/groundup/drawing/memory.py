@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from groundup.drawing.sheet import MARGIN, WIDTH, Drawing, listed, size
+from groundup.drawing.sheet import MARGIN, WIDTH, Drawing
 from groundup.drawing.style import FORWARD, INK
+from groundup.drawing.words import listed, size
 
 
 def strides(memory: Sequence[float], shape: tuple[int, int], steps: tuple[int, int], start: int = 0) -> Drawing:
@@ -23,7 +24,7 @@ def strides(memory: Sequence[float], shape: tuple[int, int], steps: tuple[int, i
         f"that are read: {'; '.join(map(listed, table))}.",
     )
     x, real = (WIDTH - cell * len(memory)) / 2, {tuple(map(int, np.unravel_index(n, shape))) for n in new}
-    d.grid(x, y, [memory], cell, {(0, int(p)) for p in place.ravel()})
+    d.grid((x, y), [memory], cell, {(0, int(p)) for p in place.ravel()})
     for way, hops, step, name, colour in (
         (-1, place[0], steps[1], "right", FORWARD),
         (1, place[:, 0], steps[0], "down", INK),
@@ -41,7 +42,7 @@ def strides(memory: Sequence[float], shape: tuple[int, int], steps: tuple[int, i
             )
         d.text(WIDTH / 2, base + way * 30, f"one step {name}: {step} place{'s' * (step != 1)} further", colour)
     left, top = WIDTH / 2 - 13 * columns, y + cell + 56
-    d.grid(left, top, table, 26, real, set(np.ndindex(shape)) - real)
+    d.grid((left, top), table, 26, real, set(np.ndindex(shape)) - real)
     d.text(left - 10, top + 13 * rows, f"shape {size(shape)}", to="right")
     d.text(left + 26 * columns + 10, top + 13 * rows, f"strides {size(steps)}", to="left")
     return d
