@@ -18,7 +18,7 @@ from groundup.drawing.style import STYLE
 Matrix = Sequence[Sequence[Any]] | np.ndarray
 
 SMALL = str.maketrans("0123456789ijkmnTt", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙTₜ")
-RAISED = str.maketrans("0123456789Tn", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵀⁿ")
+RAISED = str.maketrans("0123456789-Tn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀⁿ")
 
 
 def number(value: float) -> str:
