@@ -160,9 +160,10 @@ def big_network(sizes: Sequence[int], names: Sequence[str] = ()) -> Drawing:
     if not 2 <= len(sizes) <= 4 or len(names) not in (0, len(sizes)):
         raise ValueError(f"{len(sizes)} layers with {len(names)} names: give 2 to 4 sizes, and a name for each or none")
     names = names or [""] * len(sizes)
+    told = [f"{units} {name}".strip() for units, name in zip(sizes, names, strict=True)]
     drawing = Drawing(
         236,
-        f"A network of fully connected layers: {' → '.join(f'{s} {n}'.strip() for s, n in zip(sizes, names, strict=True))}. "
+        f"A network of fully connected layers: {', then '.join(told)}. "
         f"Between them stand {' and '.join(f'{b} × {a} = {a * b:,}' for a, b in pairwise(sizes))} weights.",
     )
     step = (WIDTH - 2 * 36) / (len(sizes) - 1)

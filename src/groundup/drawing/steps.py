@@ -29,7 +29,7 @@ MOST, NUDGE = 60, 1e-5
 
 @dataclass(eq=False)
 class Step:
-    """A node of the graph: what is given, or what a step makes of its inputs. `source` is its name in `below`."""
+    """A node of a graph: what is given, or what is made of inputs. `source` is its name in `below`."""
 
     label: str
     value: Any
@@ -41,7 +41,7 @@ class Step:
 
 
 def from_expression(formula: str, known: Mapping[str, Any]) -> list[Step]:
-    """The steps of a formula, each after its inputs; with scalars, each step has its gradient, found by finite differences.
+    """The steps of a formula, each after its inputs; of scalars with gradients, which finite differences find.
 
     Nothing is evaluated but names, numbers, operators and calls of what `known` has.
     Raises: ValueError for anything else, and for a gradient at a kink.

@@ -23,8 +23,15 @@ RAISED = str.maketrans("0123456789-Tn", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀⁿ")
 
 def number(value: float) -> str:
     """Two decimals at most, no needless zeros, a true minus: 3.75, −2, 0, 1.5e−4."""
-    text = f"{value:.1e}".replace("e-0", "e-") if 0 < abs(value) < 0.005 else f"{value:.2f}".rstrip("0").rstrip(".")
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    if 0 < abs(value) < 0.005 or abs(value) >= 1e6:
+        text = f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     return ("0" if text == "-0" else text).replace("-", "−")
+
+
+def factor(value: float) -> str:
+    """A number in a product: negative ones in parentheses."""
+    return f"({number(value)})" if value < 0 else number(value)
 
 
 def listed(values: Iterable[Any], form: Callable[[Any], str] = number) -> str:
@@ -48,5 +55,7 @@ def plain(words: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def extent(words: str, high: float = 10) -> Bbox:
     """The box that the ink of a text fills, in points, from the beginning of its baseline; y grows upwards."""
+    if not words.strip():
+        return Bbox([(0, 0), (0, 0)])
     box = TextPath((0, 0), words, size=high, prop=FontProperties(family=STYLE["font.family"])).get_extents()
     return Bbox([(0, box.y0), (box.x1, box.y1)])
