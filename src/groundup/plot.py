@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -21,7 +22,8 @@ from groundup.drawing import (
     shapes,
     strides,
 )
-from groundup.drawing.style import COLOURS, DIGIT, INK, SIGNED, STYLE, TILE, WIDTH
+from groundup.drawing.style import COLOURS, DIGIT, INK, SIGNED, SIZE, STYLE, TILE, WIDTH
+from groundup.drawing.words import extent
 
 __all__ = [
     "COLOURS",
@@ -67,19 +69,23 @@ def images(
     if labels is not None and len(labels) != len(pictures):
         raise ValueError(f"{len(pictures)} pictures and {len(labels)} labels: give one for each picture")
     columns = min(columns, len(pictures))
+    across = max(10, columns) * (SIDE + GAP)  # pixels: one tile is as wide as one of ten
+    inch = across / WIDTH
+    room = max((extent(str(label), SIZE).width for label in labels or ()), default=0) * inch / 72
+    wide = max(SIDE, math.ceil(room) + GAP) + GAP  # tiles stand further apart where their labels need it
+    columns = max(1, min(columns, across // wide))
     rows = -(-len(pictures) // columns)
-    inch = max(10, columns) * (SIDE + GAP) / WIDTH  # pixels to an inch: one tile is as wide as one of ten
-    above = 0 if labels is None else round(0.17 * inch)
+    above = 0 if labels is None else round(0.2 * inch)
     pitch = SIDE + GAP + above
-    canvas = np.full((rows * pitch - GAP, columns * (SIDE + GAP) - GAP), np.nan)  # NaN is drawn transparent
-    _, ax = plt.subplots(figsize=(canvas.shape[1] / inch, canvas.shape[0] / inch))
+    canvas = np.full((rows * pitch - GAP, columns * wide - GAP), np.nan)  # NaN is drawn transparent
+    _, ax = plt.subplots(figsize=(canvas.shape[1] / inch, canvas.shape[0] / inch), layout="none")
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        top, left = row * pitch + above, column * (SIDE + GAP)
+        top, left = row * pitch + above, column * wide + (wide - GAP - SIDE) // 2
         tile = _square(picture)
         canvas[top : top + SIDE, left : left + SIDE] = tile / (255 if tile.max() > 1 else 1)
         if labels is not None:
-            ax.text(left + SIDE / 2, top - 0.02 * inch, str(labels[index]), ha="center", va="bottom", size=8)
+            ax.text(left + SIDE / 2, top - 0.02 * inch, str(labels[index]), ha="center", va="bottom", size=SIZE)
     ax.imshow(canvas, cmap=DIGIT, vmin=0, vmax=1)
     ax.set_axis_off()
     ax.set_position((0, 0, 1, 1))
