@@ -21,7 +21,7 @@ from groundup.record import RECORDS
 TIME_LIMIT = 300  # seconds for one cell: a busy machine, or the full data set, may take many times the usual
 ARGUMENTS = [
     "--InlineBackend.figure_formats={'svg'}",
-    "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None, 'Creator': None}}",
+    "--InlineBackend.print_figure_kwargs={'bbox_inches': None, 'metadata': {'Date': None, 'Creator': None}}",
     "--HistoryManager.enabled=False",
     "--log-level=ERROR",  # not a line about unencrypted loopback for every kernel
 ]
