@@ -192,7 +192,7 @@ def edit(path: str):
 def edit_module(name: str):
     def change(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
         copy = book.root / "tool"
-        copy.mkdir()
+        (copy / "drawing").mkdir(parents=True)
         for module in runner.MODULES:
             (copy / module).write_text((runner.TOOL / module).read_text() + ("#" if module == name else ""))
         monkeypatch.setattr(runner, "TOOL", copy)
@@ -236,11 +236,11 @@ def test_what_changed_runs_again(book, counted, monkeypatch, change):
 def test_the_key_covers_every_module_that_a_chapter_imports():
     program = (
         "import sys, groundup.data, groundup.plot, groundup.unlock, groundup.proof; "
-        "print(*(name for name in sys.modules if name.startswith('groundup.')))"
+        "print(*(module.__file__ for name, module in sys.modules.items() if name.startswith('groundup.')))"
     )
-    names = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    inert = {"groundup.book"}  # paths and the class of errors
-    assert {f"{name.removeprefix('groundup.')}.py" for name in set(names) - inert} <= set(runner.MODULES)
+    files = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    inert = {"book.py"}  # paths and the class of errors
+    assert {Path(file).relative_to(runner.TOOL).as_posix() for file in files} - inert <= set(runner.MODULES)
 
 
 # --- what goes wrong

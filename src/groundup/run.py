@@ -26,6 +26,7 @@ TOOL = Path(__file__).parent
 MODULES = (  # of the tool, that a chapter's results depend on
     "__init__.py", "compare.py", "data.py", "download.py", "extend.py", "gradients.py", "kernel.py", "normalise.py",
     "plot.py", "proof.py", "record.py", "run.py", "unlock.py",
+    *sorted(f"drawing/{path.name}" for path in (TOOL / "drawing").glob("*.py")),
 )  # fmt: skip
 LIBRARIES = ("torch", "matplotlib")
 
