@@ -26,7 +26,7 @@ OUTPUT_LIMIT = 2_000_000  # characters of one cell
 STARTS = 2  # a kernel that does not start is not the chapter's fault
 ARGUMENTS = [
     "--InlineBackend.figure_formats={'svg'}",
-    "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None, 'Creator': None}}",
+    "--InlineBackend.print_figure_kwargs={'bbox_inches': None, 'metadata': {'Date': None, 'Creator': None}}",
     "--HistoryManager.enabled=False",
     "--log-level=ERROR",  # not a line about unencrypted loopback for every kernel
 ]
