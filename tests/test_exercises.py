@@ -1,4 +1,4 @@
-"""For every exercise: the stub fails, the solution passes, each wrong answer fails, a classic one by its own message."""
+"""For every exercise: the stub fails, the solution passes, wrong answers fail, classic ones by their own message."""
 
 from __future__ import annotations
 
