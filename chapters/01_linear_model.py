@@ -93,9 +93,9 @@ def mse(predictions: list[float], targets: list[float]) -> float:
 # My first version did not compare the lengths. I gave it forty predictions and, by mistake, the first ten scores. It took the ten pairs that `zip` found and returned a loss that was more than half as large again as the true one, without a word.
 
 # %% tags=["check"]
-got = mse([1.0, 5.0, 2.0, 10.0], [3.0, 4.0, 2.0, 6.0])  # differences -2, 1, 0 and 4
-assert got is not None, "nothing came back: return the number, do not print it"
-assert isinstance(got, int | float), f"it should give back one number, not {got!r}"
+got = mse([2.0, 5.0, 2.0, 10.0], [4.0, 4.0, 2.0, 6.0])  # differences -2, 1, 0 and 4
+assert got is not None, "nothing came back: return the loss, do not print it"
+assert isinstance(got, int | float), f"a loss is one number, not {got!r}"
 for wrong, why in (
     (21, "that is the sum of the squares: divide by how many there are"),
     (10.5, "there are four pairs here, not two: divide by len(targets)"),
@@ -109,8 +109,8 @@ for wrong, why in (
     (14.25, "those are third powers, which can cancel: square"),
     (5, "`//` throws away what comes after the point: divide with `/`"),
     (5.25**0.5, "that is the root of the mean squared error: leave out the root"),
-    (16.25, "square the difference, not each number by itself"),
-    (92.25, "that squares the sums: subtract the target from the prediction"),
+    (15.25, "square the difference, not each number by itself"),
+    (97.25, "that squares the sums: subtract the target from the prediction"),
 ):
     assert abs(got - wrong) > 1e-9, why
 assert abs(got - 5.25) < 1e-9, f"the mean of 4, 1, 0 and 16 is 5.25, not {got}"
@@ -263,7 +263,10 @@ def is_near(*wanted: float) -> bool:
 
 
 for wrong, why in (
-    ((0, 0, 0), "up and down are one and the same list: make two"),
+    (
+        (0, 0, 0),
+        "up and down are the same: two lists, one with plus and one with minus",
+    ),
     ((42, 78, 18), "twice too large: the two points are 2 * step apart"),
     ((0.21, 0.39, 0.09), "mind the brackets: divide by (2 * step)"),
     ((4.2, 7.8, 1.8), "those are changes of f: divide them by 2 * step"),
@@ -630,7 +633,7 @@ plot.descent(
     path[:9],
     (-1.5, 16.5),
     (-0.6, 3.2),
-    levels=[400, 1000, 2000, 3000],
+    levels=[400, 1500, 3000],
 )
 
 # %% tags=["figure", "beside"] alt="The whole valley is long, narrow and tilted. After the leaps at its lower end the path creeps up along its floor to the lowest point at a weight of 4.4 and a bias of 29.7." caption="The whole way: the leaps, and then a dot at every hundredth step."
@@ -749,8 +752,8 @@ def largest_stable_lr(xs: list[float]) -> float:
 times = [1.0, 2.0, 4.0, 6.0]
 p, q, r = 28.5, 6.5, 2.0  # twice the mean of the squares, twice the mean, twice 1
 got = largest_stable_lr(times)
-assert got is not None, "nothing came back: return the number, do not print it"
-assert isinstance(got, int | float), f"it should give back one number, not {got!r}"
+assert got is not None, "nothing came back: return the rate, do not print it"
+assert isinstance(got, int | float), f"a learning rate is one number, not {got!r}"
 assert times == [1.0, 2.0, 4.0, 6.0], "the caller's list has changed"
 
 
@@ -1033,7 +1036,8 @@ def linear_grad(
 
 # %% tags=["check"]
 inputs = [[0.5, 2.0, -1.0], [3.0, -0.5, 2.5], [-2.0, 4.0, 0.3], [1.5, 0.7, -3.0]]
-wanted, weights, bias = [0.8, -4.0, 2.0, -1.5], [1.2, -0.7, 2.1], 0.6
+inputs.append([0.4, -1.6, 0.9])
+wanted, weights, bias = [0.8, -4.0, 2.0, -1.5, 3.2], [1.2, -0.7, 2.1], 0.6
 got = linear_grad(inputs, wanted, weights, bias)
 assert got is not None, "nothing came back: return the gradient, do not print it"
 assert isinstance(got, tuple | list) and len(got) == 2, (
@@ -1043,18 +1047,18 @@ assert isinstance(got[0], list) and not isinstance(got[1], list), (
     "first the list of the weights' derivatives, then the bias's, which is one number"
 )
 assert len(got[0]) == 3, (
-    f"3 weights need 3 derivatives, not {len(got[0])} (there are 4 inputs)"
+    f"3 weights need 3 derivatives, not {len(got[0])} (there are 5 inputs)"
 )
 assert (weights, bias) == ([1.2, -0.7, 2.1], 0.6), "the caller's weights have changed"
-assert wanted == [0.8, -4.0, 2.0, -1.5], "the caller's targets have changed"
+assert wanted == [0.8, -4.0, 2.0, -1.5, 3.2], "the caller's targets have changed"
 assert inputs[0] == [0.5, 2.0, -1.0], "the caller's inputs have changed"
 
 
-def by_hand(outputs: list[float], scale: float = 2 / 4) -> list[float]:
+def by_hand(outputs: list[float], scale: float = 2 / 5) -> list[float]:
     """The gradient with other outputs than the model's, or another factor."""
     gaps = [o - t for o, t in zip(outputs, wanted, strict=True)]
     columns = list(zip(*inputs, strict=True))
-    return [scale * sum(map(mul, gaps, c)) for c in [*columns, [1.0] * 4]]
+    return [scale * sum(map(mul, gaps, c)) for c in [*columns, [1.0] * 5]]
 
 
 def is_near(wrong: list[float]) -> bool:
@@ -1063,19 +1067,23 @@ def is_near(wrong: list[float]) -> bool:
 
 outputs = [predict(x, weights, bias) for x in inputs]
 right = by_hand(outputs)
-last = 2 / 4 * (outputs[3] - wanted[3])
+last = 2 / 5 * (outputs[4] - wanted[4])
 for wrong, why in (
     ([0.0] * 4, "all are 0: do you add to the list, and give back that list?"),
     (by_hand(outputs, 2), "that is the sum over the inputs: divide by n"),
-    (by_hand(outputs, 1 / 4), "all are halved: the square brings a factor of 2"),
+    (by_hand(outputs, 1 / 5), "all are halved: the square brings a factor of 2"),
     (by_hand(outputs, 1), "both factors are missing: the 2 of the square and the 1/n"),
     (by_hand(outputs, 2 / 3), "n is the number of inputs, not of weights"),
-    (by_hand(outputs, -2 / 4), "the sign is turned: output minus target"),
+    (by_hand(outputs, -2 / 5), "the sign is turned: output minus target"),
     (by_hand([o - bias for o in outputs]), "the bias is missing from the output"),
-    (by_hand([0.0] * 4), "the outputs are missing from the errors"),
+    (by_hand([0.0] * 5), "the outputs are missing from the errors"),
+    (
+        by_hand([o + t for o, t in zip(outputs, wanted, strict=True)]),
+        "the targets are missing from the errors",
+    ),
     ([*map(mul, right[:3], weights), right[3]], "a weight too many: error times input"),
     ([right[3]] * 4, "multiply each error by its input, or every weight gets the same"),
-    ([last * v for v in [*inputs[3], 1.0]], "only the last input counted: add up"),
+    ([last * v for v in [*inputs[4], 1.0]], "only the last input counted: add up"),
 ):
     assert not is_near(wrong), why
 assert any(abs(f - w) > 1e-9 for f, w in zip(got[0], right, strict=False)) or (
@@ -1461,9 +1469,9 @@ try:
     ]
 except ArithmeticError as error:
     raise AssertionError(f"with inputs of 0 and 1 that fails: {error}") from None
-assert None not in values, "nothing came back: return the number, do not print it"
+assert None not in values, "nothing came back: return the third number, do not print it"
 assert all(isinstance(value, int | float) for value in values), (
-    f"it should give back one number, not {values[0]!r}"
+    f"the third input is one number, not {values[0]!r}"
 )
 assert all(value == value and abs(value) < 1e6 for value in values), (
     f"numbers of ordinary size, please, not {values}"

@@ -46,12 +46,12 @@ def mse(predictions, targets):
     return sum(p**2 - t**2 for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="mse" message="nothing came back"
+# %% exercise="mse" message="return the loss, do not print it"
 def mse(predictions, targets):
     print(sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets))
 
 
-# %% exercise="mse" message="give back one number"
+# %% exercise="mse" message="a loss is one number"
 def mse(predictions, targets):
     return [(p - t) ** 2 / len(targets) for p, t in zip(predictions, targets)]
 
@@ -143,7 +143,7 @@ def numerical_grad(f, parameters, step=1e-4):
     return gradient
 
 
-# %% exercise="numerical_grad" message="one and the same list"
+# %% exercise="numerical_grad" message="up and down are the same"
 def numerical_grad(f, parameters, step=1e-4):
     gradient = []
     for i in range(len(parameters)):
@@ -425,7 +425,13 @@ def linear_grad(inputs, targets, weights, bias):
     return weight_grad, bias_grad
 
 
-# %% exercise="linear_grad" message="(there are 4 inputs)"
+# %% exercise="linear_grad" message="the targets are missing from the errors"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * predict(x, weights, bias) / len(targets) for x in inputs]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="(there are 5 inputs)"
 def linear_grad(inputs, targets, weights, bias):
     output_grads = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
     return [g * value for g, x in zip(output_grads, inputs) for value in x], sum(output_grads)
@@ -480,12 +486,12 @@ def third_input(x1, x2):
     return x1 / x2
 
 
-# %% exercise="third_input" message="return the number, do not print it"
+# %% exercise="third_input" message="return the third number, do not print it"
 def third_input(x1, x2):
     print(x1 * x2)
 
 
-# %% exercise="third_input" message="give back one number"
+# %% exercise="third_input" message="the third input is one number"
 def third_input(x1, x2):
     return [x1 * x2]
 
