@@ -37,6 +37,9 @@ REFUSED = {
     "a name for each or none": lambda: plot.big_network([784, 10], ["pixels"]),
     "shorten the names": lambda: plot.big_network([784, 300, 10], ["pixels of an image", "hidden units of it", "d"]),
     "7 can be read: name a part": lambda: plot.graph(f"y = {CHAIN}", KNOWN),
+    "numbers too wide for 6 steps in a row": lambda: plot.graph(
+        "y = relu(relu(relu(relu(relu(a * b)))))", KNOWN | {"a": 123456.25, "b": 0.5}
+    ),
     "9 steps in a row": lambda: plot.graph(chain(9)),
     "more than 60 objects: draw a part": lambda: plot.graph(chain(5000)),
     "give an expression, or an object with data, grad, parents and op": lambda: plot.graph(3.0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 
@@ -176,11 +175,6 @@ def test_convolutions_are_torchs(stride, padding, at):
     cells = (5 + 2 * padding) ** 2 + 4
     assert labels(drawing)[cells : cells + wanted.numel()] == [number(v) for v in wanted.ravel().tolist()]
     assert labels(drawing)[-1].endswith(f"= {number(wanted[at].item())}")
-
-
-@functools.cache
-def surface(loss, x, y, levels):
-    return plot.descent(loss, descend(loss, x[0] / 8, y[1] / 2, 0.02, 5), x, y, levels)
 
 
 @pytest.mark.parametrize(
