@@ -9,7 +9,7 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from drawings import DRAWINGS
+from helpers.drawings import DRAWINGS
 from matplotlib.colors import to_rgb
 from matplotlib.path import Path
 from matplotlib.text import Text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from drawings import IMAGE, KNOWN, SMALL, Scalar, bowl
+from helpers.drawings import IMAGE, KNOWN, SMALL, Scalar, bowl
 
 from groundup import plot
 

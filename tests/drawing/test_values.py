@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from drawings import DRAWINGS, KNOWN, Micrograd, Scalar, bowl, descend, objects, two_minima, waves
+from helpers.drawings import DRAWINGS, KNOWN, Micrograd, Scalar, bowl, descend, objects, two_minima, waves
 
 from groundup import plot
 from groundup.drawing.contours import minima
