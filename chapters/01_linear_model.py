@@ -218,7 +218,7 @@ plt.ylabel("loss")
 # `[*parameters[:i], parameters[i] + step, *parameters[i + 1 :]]` is one of the two lists. How far apart are the two points?
 
 # %% tags=["solution"] export="gradients.py"
-"""Gradients, by finite differences and by hand: the former are slow, and check the latter."""
+"""Gradients, by finite differences and by hand: the slow ones check the fast ones."""
 
 from collections.abc import Callable
 
@@ -484,7 +484,7 @@ wrong_gradients = {
     "looks at the last student only, which does not show with one": (
         lambda xs, ys, w, b: right(xs[-1:], ys[-1:], w, b)
     ),
-    "multiplies two means, which does not show with one student or equal xs": of_the_means,
+    "multiplies two means, which does not show when all xs are equal": of_the_means,
     "has a w too many, which does not show at w = 1": made(
         by_w=lambda e, x, w, b: e * w * x
     ),
