@@ -81,7 +81,7 @@ def mistake(draft: Draft, each: Imported) -> str:
         return f"{each.module} has no {each.original}: {remedy}"
     if each.name != each.original:
         text = "a checkpoint has one name for a thing, and its newest version"
-        remedy = "import it without `as`, or export the old version's code under this name"
+        remedy = "import it without `as`, or write the old version out under a name of its own"
         return f"`{each.original} as {each.name}`: {text}: {remedy}"
     return ""
 
