@@ -306,7 +306,10 @@ def test_rules(tmp_path: Path, cells: str, expected: dict[str, str | None]) -> N
     assert modules(tmp_path, FIRST, cells) == {file: text for file, text in wanted.items() if text is not None}
 
 
-@pytest.mark.parametrize(("cells", "said", "mended"), read_mistakes("checkpoint/export_mistakes.txt"))
+MISTAKES = [*read_mistakes("checkpoint/export_mistakes.txt"), *read_mistakes("checkpoint/live_mistakes.txt")]
+
+
+@pytest.mark.parametrize(("cells", "said", "mended"), MISTAKES)
 def test_mistakes(tmp_path: Path, cells: str, said: list[tuple[int, str]], mended: str) -> None:
     with pytest.raises(ChapterError) as error:
         write(make_book(tmp_path, FIRST, cells))

@@ -12,7 +12,7 @@ from groundup.chapter import Cell, Chapter, Problems
 from groundup.checkpoint.bindings import is_extend
 from groundup.checkpoint.draft import Draft
 from groundup.checkpoint.extension import extend
-from groundup.checkpoint.imports import check_imports
+from groundup.checkpoint.imports import check_imports, check_words
 from groundup.checkpoint.members import members, without_member
 from groundup.checkpoint.modules import (
     PROGRAM,
@@ -33,6 +33,8 @@ ALLOWED = "an exported cell holds functions, classes, constants, imports, and fi
 def edit(chapter: Chapter, before: Checkpoint, previous: str | None) -> Draft:
     """Apply the exported cells of a chapter; mistakes are collected in `problems`."""
     draft = Draft(chapter, before, previous, dict(before), Problems(chapter.file))
+    if any(cell.export for cell in chapter.cells):
+        check_words(draft)
     for cell in chapter.cells:
         if cell.export:
             _Cell(draft, cell, cell.export).apply()
@@ -69,10 +71,10 @@ class _Cell:
             )
         try:
             parsed = cst.parse_module(self.cell.source)
-        except cst.ParserSyntaxError as error:
+        except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
             text = "the export cannot read this line, though Python can"
             return self.mistake(
-                self.cell.line + error.raw_line,
+                self.cell.line + getattr(error, "raw_line", 1),
                 f"{text}: write it plainly, with blanks around words, no stray backslash",
             )
         if any(empty.comment for empty in (*parsed.footer, *(() if tree.body else parsed.header))):

@@ -62,6 +62,21 @@ def check_imports(draft: Draft, cell: Cell, tree: ast.stmt) -> None:
                 draft.problems.add(line, text)
 
 
+def check_words(draft: Draft) -> None:
+    """Add imports of a chapter by which its words would mean something else than the export takes them for."""
+    for cell in draft.chapter.cells:
+        if not cell.is_code or not re.search(r"__future__|\bextend\s+as\b", cell.source):
+            continue
+        for each in imported(ast.parse(cell.source)):
+            if each.module == "__future__":
+                text = f"a checkpoint has no `{each.statement}`"
+                remedy = "remove it, and write a type that stands below in quotes"
+                draft.problems.add(cell.line + each.line, f"{text}: {remedy}")
+            if each.original == "extend" and each.module.startswith("groundup") and each.name != "extend":
+                text = f"`{each.statement}`: the export knows @extend by its name"
+                draft.problems.add(cell.line + each.line, f"{text}: import it without `as`")
+
+
 def mistake(draft: Draft, each: Imported) -> str:
     """What is wrong with an import from a checkpoint, or nothing."""
     package, _, stem = each.module.partition(".")

@@ -41,17 +41,25 @@ class _Settling:
 
     def settled(self, file: str, definition: Definition) -> Definition:
         used = {load.name for load in names(definition.text).loads}
-        imports = {name: statement for name, statement in definition.imports.items() if name in used}
-        old = {**imports}
+        meanings = {name: statement for name, statement in definition.imports.items() if name in used}
+        for piece in definition.pieces:
+            if piece.file != self.draft.chapter.file and self.draft.is_new(definition):
+                meanings = {load.name: "" for load in names(piece.text).loads if load.name in used} | meanings
         for piece, line, load in self.draft.uses(definition):
             statement = self.meaning(definition, piece, line, load)
-            if load.name in old and statement != old[load.name]:
-                now = f"`{statement}`" if statement else "that of the checkpoint"
-                text = f"here {load.name} is {now}, in the rest of {definition.name} `{old[load.name]}`"
+            first = meanings.setdefault(load.name, statement)
+            merged = merge(first, statement)
+            if merged is None:
+                here, there = (self.described(load.name, each) for each in (statement, first))
+                text = f"here {load.name} is {here}, in the rest of {definition.name} {there}"
                 self.report(definition, load.name, line, f"{text}: give one of the two another name")
-            elif statement:
-                imports[load.name] = statement
+            else:
+                meanings[load.name] = merged
+        imports = {name: statement for name, statement in meanings.items() if statement}
         return definition if imports == definition.imports else replace(definition, imports=imports)
+
+    def described(self, name: str, statement: str) -> str:
+        return f"`{statement}`" if statement else f"that of {where(self.draft.modules, name)}"
 
     def meaning(self, definition: Definition, piece: Piece, line: int, load: Load) -> str:
         """The import that a name stands for, or nothing where the checkpoint or Python defines it."""
@@ -111,9 +119,8 @@ class _Settling:
                 if not meaning and not where(self.draft.modules, name):
                     continue
                 other, first = seen.setdefault(name, (meaning, definition))
-                if meaning == other or {*meaning.split("\n")} & {*other.split("\n")}:
-                    continue
-                self.report(*self.clash(file, name, (first, other), (definition, meaning)))
+                if merge(meaning, other) is None:
+                    self.report(*self.clash(file, name, (first, other), (definition, meaning)))
         for name, (meaning, definition) in seen.items():
             if meaning and name in module.definitions:
                 own = module.definitions[name]
@@ -125,14 +132,17 @@ class _Settling:
         """The report of two definitions of a module that mean two things by `name`."""
         if self.line(one[0], name) > self.line(two[0], name):
             one, two = two, one
-        home = where(self.draft.modules, name)
-        (first, other), (second, meaning) = (
-            (definition.name, f"`{statement}`" if statement else f"that of {home}")
-            for definition, statement in (one, two)
-        )
-        text = f"in {file}, {name} is {meaning} for {second} and {other} for {first}"
+        other, meaning = (self.described(name, statement) for _, statement in (one, two))
+        text = f"in {file}, {name} is {meaning} for {two[0].name} and {other} for {one[0].name}"
         return two[0], name, self.line(two[0], name), f"{text}: give one of the two another name"
 
     def line(self, definition: Definition, name: str) -> int:
         lines = [line for _, line, load in self.draft.uses(definition) if load.name == name]
         return max(lines, default=self.draft.exported.get(definition.name, 0))
+
+
+def merge(one: str, two: str) -> str | None:
+    """The imports of both, if they stand for the same name: `import a` and `import a.b` do."""
+    lines = sorted({*one.split("\n"), *two.split("\n")})
+    roots = {line.partition(".")[0] for line in lines}
+    return "\n".join(lines) if len(lines) == 1 or (len(roots) == 1 and roots.pop().startswith("import ")) else None

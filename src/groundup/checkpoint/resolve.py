@@ -139,11 +139,19 @@ def _report_early(draft: Draft, file: str, definition: Definition, below: Defini
     if definition is below:
         return draft.problems.add(line, f"{definition.name} is made from its own old value: write the new value out")
     remedy = f'drop="{definition.name}" and export it again below {below.name}'
+    if not through and _annotates(definition, below.name):
+        remedy = f'write "{below.name}" in quotes, or {remedy}'
     if piece.file != draft.chapter.file:
         line = draft.exported.get(below.name, draft.exported.get(through, 1))
     how = f"{definition.name} calls {through}, which needs {below.name}," if through else ""
     text = f"{how or f'{definition.name} needs {below.name}'} as soon as {file} is imported, and stands above it"
     return draft.problems.add(line, f"{text}: {remedy}")
+
+
+def _annotates(definition: Definition, name: str) -> bool:
+    """Whether `name` is the type of a field."""
+    fields = [each.annotation for each in ast.walk(ast.parse(definition.text)) if isinstance(each, ast.AnnAssign)]
+    return any(isinstance(each, ast.Name) and each.id == name for field in fields for each in ast.walk(field))
 
 
 def use(definition: Definition, name: str) -> tuple[Piece, int]:
