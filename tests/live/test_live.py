@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,39 +72,42 @@ DIFFERENCES = [
     (
         "an exported table is filled by a plain cell",
         '# %% export="a.py"\nREGISTRY = {}\n# %%\nREGISTRY.update(a=1)',
-        "2: REGISTRY is not the REGISTRY of src/ch02/a.py:2 (REGISTRY → REGISTRY['a']): only the live chapter has it",
+        "2: REGISTRY is not the REGISTRY of src/ch02/a.py:3 (REGISTRY['a']): only the live chapter has it",
     ),
     (
         "a class is patched by a function",
         '# %% export="a.py"\nclass T:\n    x = 1\n# %%\ndef patch(cls):\n    cls.x = 2\npatch(T)',
-        "2: T is not the T of src/ch02/a.py:4 (T → T.x): 2 here, 1 there",
+        "2: T is not the T of src/ch02/a.py:4 (T.x): 2 here, 1 there",
     ),
     (
         "a constant of chance",
         '# %% export="a.py"\nfrom itertools import count\nnumber = count()\n# %%\nfrom time import perf_counter_ns\n'
         '# %% export="a.py"\nNOW = perf_counter_ns()',
-        "8: NOW is not the NOW of src/ch02/a.py:*: * here, * there",
+        "7: NOW is not the NOW of src/ch02/a.py:8: 1 here, 2 there",
     ),
     (
         "a name of the previous checkpoint that the chapter does not import",
         '# %% export="a.py"\ndef f(x):\n    return predict(x)',
-        "2: f is not the f of src/ch02/a.py:5 (f → predict): the chapter does not have it, the checkpoint has: import it",
+        "2: f is not the f of src/ch02/a.py:6 (f → predict): "
+        "the chapter does not have it, the checkpoint has: import it",
     ),
     (
         "a function of the previous checkpoint that goes on with an old version",
         '# %%\nfrom ch01.loss import total\n# %% export="a.py"\ndef f(x):\n    return total(x, x)\n'
         '# %% export="linear.py"\nSLOPE = 3.0',
-        "4: f is not the f of src/ch02/a.py:5 (f → total → mse → predict → SLOPE): 2.0 here, 3.0 there",
+        "4: f is not the f of src/ch02/a.py:6 (f → total → mse → predict → SLOPE): 2.0 here, 3.0 there",
     ),
     (
         "the difference is told of the definition that has it",
-        '# %% export="a.py"\nLIMITS = []\ndef f():\n    return LIMITS\ndef g(h=f):\n    return h\n# %%\nLIMITS.append(1)',
-        "2: LIMITS is not the LIMITS of src/ch02/a.py:2: 1 items here, 0 there",
+        '# %% export="a.py"\nLIMITS = []\ndef f():\n    return LIMITS\ndef g(h=f):\n    return h\n'
+        "# %%\nLIMITS.append(1)",
+        "2: LIMITS is not the LIMITS of src/ch02/a.py:3: 1 items here, 0 there",
     ),
     (
         "a default",
-        '# %% export="a.py"\nSTATE = {"n": 1}\ndef f(*, n=STATE["n"], m=[]):\n    return n\n# %%\nf.__kwdefaults__["m"].append(1)',
-        "3: f is not the f of src/ch02/a.py:4 (f → f(m=…)): 1 items here, 0 there",
+        '# %% export="a.py"\nSTATE = {"n": 1}\ndef f(*, n=STATE["n"], m=[]):\n    return n\n'
+        '# %%\nf.__kwdefaults__["m"].append(1)',
+        "3: f is not the f of src/ch02/a.py:6 (f(m=…)): 1 items here, 0 there",
     ),
     (
         "a decorator's result",
@@ -122,7 +126,7 @@ DIFFERENCES = [
         # %%
         KINDS.update(kind=len)
         """,
-        "9: f is not the f of src/ch02/a.py:10 (f → f.kind): <built-in function max> here, <built-in function len> there",
+        "10: f is not the f of src/ch02/a.py:12 (f.kind): builtins.max here, builtins.len there",
     ),
     (
         "a method of a class",
@@ -157,7 +161,7 @@ DIFFERENCES = [
             cls.__bases__ = (base,)
         swap(C, B)
         """,
-        "6: C is not the C of src/ch02/a.py:12 (C → B): __main__.B here, ch02.a.A there",
+        "6: C is not the C of src/ch02/a.py:12: its bases are B here and A there",
     ),
     (
         "a field of a dataclass",
@@ -174,7 +178,7 @@ DIFFERENCES = [
             fields["x"].default = 3
         change(A.__dataclass_fields__)
         """,
-        "6: A is not the A of src/ch02/a.py:9 (A → A.x): 3 here, 1 there",
+        "6: A is not the A of src/ch02/a.py:9 (A.x): 3 here, 1 there",
     ),
     (
         "a checkpoint that cannot be imported",
@@ -193,7 +197,7 @@ DIFFERENCES = [
         def g(y):
             return y
         """,
-        "12: src/ch02/a.py:7 cannot be imported (NameError: name 'g' is not defined): "
+        "9: src/ch02/a.py:7 cannot be imported (NameError: name 'g' is not defined): "
         "export in an order in which the checkpoint can be imported",
     ),
 ]
@@ -203,10 +207,7 @@ DIFFERENCES = [
 def test_differences(path: Path, cells: str, said: str) -> None:
     book, chapters = exported_book(path, FIRST, cells)
     found = compared(book, chapters[2])
-    assert len(found) == 1, found
-    parts = said.split("*") if said.startswith("8: NOW") else [said]
-    assert all(part in found[0] for part in parts) and len(found[0]) >= len(said), found[0]
-    assert "*" in said or found == [said]
+    assert [re.sub(r"\d{9,} here, \d+", "1 here, 2", text) for text in found] == [said]
 
 
 ODD = '''
@@ -390,7 +391,7 @@ def test_modules_that_need_each_other(path: Path) -> None:
         def __init__(self, x: Tensor) -> None:
             self.x = x
     # %%
-    assert Tensor().layer().x
+    Tensor().layer().x
     '''
     book, chapters = exported_book(path, '# %% export="a.py"\nA = 1', cells)
     assert compared(book, chapters[2]) == []
@@ -409,27 +410,26 @@ def test_a_difference_in_modules_that_need_each_other(path: Path) -> None:
     def g(): return LIMITS, f
     # %%
     LIMITS.append(2)
-    f.__defaults__ = None
     """
-    cells = cells.replace("    f.__defaults__ = None\n", "")
     book, chapters = exported_book(path, '# %% export="z.py"\nA = 1', cells)
-    assert compared(book, chapters[2]) == ["2: LIMITS is not the LIMITS of src/ch02/a.py:2: 2 items here, 1 there"]
+    assert compared(book, chapters[2]) == ["2: LIMITS is not the LIMITS of src/ch02/a.py:3: 2 items here, 1 there"]
 
 
+# two functions, and whether they do the same
 LAYOUTS = [
-    ("def f(a):\n    while True: pass", "def f(a):\n    while True:\n        pass", True),
-    ("def f(a):\n    if a: return 1\n    else: pass", "def f(a):\n    if a:\n        return 1\n    else:\n        pass", True),
-    ("def f(a):\n    return a and (1 if a\n  else 2)", "def f(a): return a and (1 if a else 2)", True),
-    ("def f(a):\n    for b in a:\n        if b: continue\n        break", "def f(a):\n  for b in a:\n    if b:\n      continue\n    break", True),
-    ("def f(a):\n    return 1", "def f(a):\n    return 1.0", False),
-    ("def f(a):\n    return -0.0", "def f(a):\n    return 0.0", False),
-    ("def f(a):\n    return a.b", "def f(a):\n    return a.c", False),
-    ("def f(a):\n    return (1, True)", "def f(a):\n    return (1, 1)", False),
-    ("def f(a):\n    'doc'\n    x = 1", "def f(a):\n    '''doc\n    '''\n    x = 1", True),
-    ("def f(a):\n    'doc'", "def f(a):\n    'dot'", False),
-    ("def f(a):\n    return lambda: a + 1", "def f(a):\n    return lambda: a + 2", False),
+    ("def f(a):\n while True: pass", "def f(a):\n while True:\n  pass", True),
+    ("def f(a):\n if a: return 1\n else: pass", "def f(a):\n if a:\n  return 1\n else:\n  pass", True),
+    ("def f(a):\n return a and (1 if a\n  else 2)", "def f(a): return a and (1 if a else 2)", True),
+    ("def f(a):\n for b in a:\n  if b: continue\n  break", "def f(a):\n  for b in a:\n if b:\n   continue\n break", True),
+    ("def f(a):\n return 1", "def f(a):\n return 1.0", False),
+    ("def f(a):\n return -0.0", "def f(a):\n return 0.0", False),
+    ("def f(a):\n return a.b", "def f(a):\n return a.c", False),
+    ("def f(a):\n return (1, True)", "def f(a):\n return (1, 1)", False),
+    ("def f(a):\n 'doc'\n x = 1", "def f(a):\n '''doc\n '''\n x = 1", True),
+    ("def f(a):\n 'doc'", "def f(a):\n 'dot'", False),
+    ("def f(a):\n return lambda: a + 1", "def f(a):\n return lambda: a + 2", False),
     ("def f(a, *b): pass", "def f(a, b): pass", False),
-    ("def f(a):\n    while a:\n        pass\n    return 2", "def f(a):\n    while not a:\n        pass\n    return 2", False),
+    ("def f(a):\n while a:\n  pass\n return 2", "def f(a):\n while not a:\n  pass\n return 2", False),
 ]  # fmt: skip
 
 
@@ -444,7 +444,7 @@ def test_a_run_stops_at_a_difference(path: Path) -> None:
     book, chapters = exported_book(path, cells)
     with pytest.raises(ChapterError) as error:
         run(book, chapters.values())
-    text = "REGISTRY is not the REGISTRY of src/ch01/a.py:2 (REGISTRY → REGISTRY['a']): only the live chapter has it"
+    text = "REGISTRY is not the REGISTRY of src/ch01/a.py:3 (REGISTRY['a']): only the live chapter has it"
     assert str(error.value) == f"chapters/01_chapter.py:5: {text}{REMEDY}"
     _, chapters = exported_book(path, dedent(cells).replace("REGISTRY.update(a=1)", "REGISTRY"))
     assert run(book, chapters.values()) == [1]

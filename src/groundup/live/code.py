@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-LOAD_GLOBAL, LOAD_NAME = dis.opmap["LOAD_GLOBAL"], dis.opmap["LOAD_NAME"]
+LOAD_GLOBAL, LOAD_NAME, STORE_DEREF = (dis.opmap[each] for each in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_DEREF"))
 LAYOUT = {"NOP", "CACHE", "EXTENDED_ARG", "RESUME"}  # instructions that depend on how lines are broken
 FLAGS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE
 FLAGS |= inspect.CO_ASYNC_GENERATOR
@@ -61,26 +61,35 @@ def same_text(one: str | None, two: str | None) -> bool:
     """Whether two docstrings are equal but for their indentation."""
     if one is None or two is None:
         return one is two
-    lines = ([line.rstrip() for line in inspect.cleandoc(each).splitlines()] for each in (one, two))
-    return next(lines) == next(lines)
+    plain = ("\n".join(map(str.rstrip, inspect.cleandoc(each).splitlines())).strip() for each in (one, two))
+    return next(plain) == next(plain)
 
 
 def globals_read(code: CodeType) -> Iterator[str]:
     """The global names that code and the functions in it read."""
-    argument = 0
-    raw = code.co_code
-    for operation, byte in zip(raw[::2], raw[1::2], strict=True):
-        argument = argument << 8 | byte
-        if operation == dis.EXTENDED_ARG:
-            continue
+    for operation, argument in _operations(code):
         if operation == LOAD_GLOBAL:
             yield code.co_names[argument >> 1]  # the lowest bit says something else
         elif operation == LOAD_NAME:
             yield code.co_names[argument]
-        argument = 0
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from globals_read(constant)
+
+
+def rebinds(code: CodeType) -> bool:
+    """Whether code changes a variable of the function around it."""
+    return any(operation == STORE_DEREF for operation, _ in _operations(code))
+
+
+def _operations(code: CodeType) -> Iterator[tuple[int, int]]:
+    argument = 0
+    raw = code.co_code
+    for operation, byte in zip(raw[::2], raw[1::2], strict=True):
+        argument = argument << 8 | byte
+        if operation != dis.EXTENDED_ARG:
+            yield operation, argument
+            argument = 0
 
 
 class InnerImports:

@@ -7,7 +7,7 @@ import functools
 import re
 import reprlib
 import sys
-from types import FunctionType, MemberDescriptorType, MethodType
+from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType
 from typing import Any
 
 BOOK = re.compile(r"__main__|ch\d\d(\..*)?")
@@ -72,7 +72,7 @@ def both(live: Any, made: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, type | FunctionType):
+    if isinstance(value, type | FunctionType | BuiltinFunctionType):
         return f"{value.__module__}.{value.__qualname__}"
     return reprlib.repr(value)
 

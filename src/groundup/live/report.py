@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 from groundup.live.code import InnerImports
 from groundup.live.kinds import MISSING
 from groundup.live.same import Comparison
+
+GLOBAL = re.compile(r"(?m)^\s+global (.+)$")
 
 
 def report(
@@ -41,7 +44,8 @@ def differences(
             modules[name] = importlib.import_module(name)
         except Exception as error:
             return [_not_imported(error, folder, exported)]
-    comparison = Comparison(InnerImports(list(modules.values()), sources), dropped)
+    rebound = {name for source in sources.values() for line in GLOBAL.findall(source) for name in line.split(", ")}
+    comparison = Comparison(InnerImports(list(modules.values()), sources), dropped, rebound)
     places = {name: _places(source) for name, source in sources.items()}
     owners = dict.fromkeys(each.partition(".")[0] for each in exported)
     found: dict[str, tuple[int, str]] = {}
@@ -54,13 +58,14 @@ def differences(
         if different is None:
             continue
         # Of the names on the way to the difference, the last that the chapter exports.
-        start = max(number for number, step in enumerate(different.way) if step.partition(".")[0] in owners)
-        way = different.way[start:]
-        name = way[0] if way[0] in exported else way[0].partition(".")[0]
+        steps = [label for label, _ in different.way]
+        own = [n for n, (label, value) in enumerate(different.way) if label in owners and namespace[label] is value]
+        steps = steps[own[-1] :]
+        name = steps[1] if len(steps) > 1 and steps[1] in exported else steps[0]
         module, line = _home(name, package, exported)
         place = places[module].get(name, places[module].get(name.partition(".")[0], 1))
         at = f"src/{module.replace('.', '/')}.py:{place}"
-        found.setdefault(name, (line, _text(name, at, way, different.how)))
+        found.setdefault(name, (line, _text(name, at, steps, different.how)))
     return sorted(found.values())
 
 
@@ -71,7 +76,12 @@ def _home(name: str, package: str, exported: dict[str, list]) -> tuple[str, int]
 
 
 def _text(name: str, at: str, steps: list[str], how: str) -> str:
-    way = f" ({' → '.join(steps)})" if steps != [name] else ""
+    shown = [
+        step
+        for step, after in zip(steps, [*steps[1:], ""], strict=True)
+        if not re.match(re.escape(step) + r"[\[(.]", after)
+    ]
+    way = f" ({' → '.join(shown)})" if steps[-1] != name else ""
     text = f"{name} is not the {name} of {at}{way}: {how}"
     return f"{text}: let exported cells alone make it what it is, or give the other one another name"
 

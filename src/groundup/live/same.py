@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FunctionType, MappingProxyType, MemberDescriptorType, ModuleType
 from typing import Any
 
-from groundup.live.code import InnerImports, globals_read, same_code, same_text
+from groundup.live.code import InnerImports, globals_read, rebinds, same_code
 from groundup.live.kinds import (
     MISSING,
     PARTS,
@@ -34,19 +34,20 @@ MOST = 50_000  # comparisons in all
 class Different(Exception):
     """Two objects differ: on which way from the first, and how."""
 
-    def __init__(self, way: list[str], how: str) -> None:
+    def __init__(self, way: list[tuple[str, Any]], how: str) -> None:
         super().__init__(how)
-        self.way = way
+        self.way = way  # the names, and the objects of the live chapter
         self.how = how
 
 
 class Comparison:
     """Compares objects of the live chapter with those of the checkpoint; what it cannot compare it takes for equal."""
 
-    def __init__(self, inner: InnerImports, dropped: set[str]) -> None:
+    def __init__(self, inner: InnerImports, dropped: set[str], rebound: set[str]) -> None:
         self.inner = inner
         self.dropped = dropped  # members as "Class.name" that the checkpoint has no more
-        self.way: list[str] = []
+        self.rebound = rebound  # names that functions of the checkpoint declare global
+        self.way: list[tuple[str, Any]] = []
         self.seen: dict[tuple[int, int], tuple[Any, Any]] = {}  # the objects too, so that no other takes their place
 
     def compare(self, name: str, live: Any, made: Any) -> Different | None:
@@ -59,18 +60,19 @@ class Comparison:
         return None
 
     @contextmanager
-    def step(self, label: str) -> Iterator[None]:
-        self.way.append(label)
+    def step(self, label: str, live: Any) -> Iterator[None]:
+        self.way.append((label, live))
         try:
             yield
         finally:
             self.way.pop()
 
     def at(self, label: str, live: Any, made: Any) -> None:
-        with self.step(label):
-            name = label.rpartition(".")[2]
-            if not name.startswith("_") or name.startswith("__") or is_definition(live):
-                self.same(live, made)  # else what a program keeps for itself, which changes as it runs
+        name = label.rpartition(".")[2]
+        if label in self.rebound or (name.startswith("_") and not name.startswith("__") and not is_definition(live)):
+            return  # what a program keeps for itself changes as it runs
+        with self.step(label, live):
+            self.same(live, made)
 
     def differ(self, how: str) -> None:
         raise Different([*self.way], how)
@@ -111,7 +113,7 @@ class Comparison:
         if isinstance(live, enum.Enum):
             return self.same((live.name, live.value), (made.name, made.value))
         if isinstance(live, Mapping | MappingProxyType):
-            return self.mappings(live, made, lambda key: f"{self.way[-1]}[{key!r}]")
+            return self.mappings(live, made, lambda key: f"{self.way[-1][0]}[{key!r}]")
         if isinstance(live, set | frozenset):
             known = all(is_value(each) or isinstance(each, type) for each in live)
             equal = not known or {*map(key, live)} == {*map(key, made)}
@@ -121,7 +123,7 @@ class Comparison:
         if is_value(live):
             how = values_differ(live, made)
             return self.differ(how) if how else None
-        return self.mappings(attributes(live), attributes(made), lambda name: f"{self.way[-1]}.{name}")
+        return self.mappings(attributes(live), attributes(made), lambda name: f"{self.way[-1][0]}.{name}")
 
     def functions(self, live: FunctionType, made: FunctionType) -> None:
         code = self.inner.code(made)
@@ -130,12 +132,12 @@ class Comparison:
         arguments = live.__code__.co_varnames[: live.__code__.co_argcount]
         for position, (one, two) in enumerate(paired(live.__defaults__, made.__defaults__), 1):
             label = arguments[-position] if position <= len(arguments) else "…"
-            self.at(f"{self.way[-1]}({label}=…)", one, two)
-        self.mappings(live.__kwdefaults__ or {}, made.__kwdefaults__ or {}, lambda name: f"{self.way[-1]}({name}=…)")
-        self.mappings(vars(live), vars(made), lambda name: f"{self.way[-1]}.{name}")
+            self.at(f"{self.way[-1][0]}({label}=…)", one, two)
+        self.mappings(live.__kwdefaults__ or {}, made.__kwdefaults__ or {}, lambda name: f"{self.way[-1][0]}({name}=…)")
+        self.mappings(vars(live), vars(made), lambda name: f"{self.way[-1][0]}.{name}")
         cells = dict(zip(made.__code__.co_freevars, made.__closure__ or (), strict=True))
         for name, cell in zip(live.__code__.co_freevars, live.__closure__ or (), strict=True):
-            if name in cells:
+            if name in cells and not rebinds(live.__code__):
                 self.at(name, content(cell), content(cells[name]))
         if live.__globals__ is not made.__globals__:
             for name in dict.fromkeys(globals_read(live.__code__)):
@@ -147,7 +149,7 @@ class Comparison:
         own = getattr(builtins, name, MISSING)
         one, two = live.__globals__.get(name, own), self.inner.find(made, name, own)
         if one is MISSING and two is not MISSING:
-            with self.step(name):
+            with self.step(name, one):
                 self.differ("the chapter does not have it, the checkpoint has: import it")
         self.at(name, one, two)
 
@@ -155,12 +157,10 @@ class Comparison:
         if not (is_book(live) and is_book(made)) or live.__name__ != made.__name__:
             self.differ(both(live, made))
         self.same(type(live), type(made))
-        if len(live.__bases__) != len(made.__bases__):
+        if names(live.__bases__) != names(made.__bases__):
             self.differ(f"its bases are {names(live.__bases__)} here and {names(made.__bases__)} there")
         for one, two in zip(live.__bases__, made.__bases__, strict=True):
             self.at(one.__name__, one, two)
-        if not same_text(live.__doc__, made.__doc__):
-            self.differ("its docstring is another")
         label = lambda name: f"{live.__name__}.{name}"  # noqa: E731 (used for all three)
         for part in ("__dataclass_fields__", "__members__"):
             self.mappings(getattr(live, part, {}), getattr(made, part, {}), label)
@@ -179,15 +179,15 @@ class Comparison:
             if key(name) in there:
                 self.at(label(name), value, there.pop(key(name)))
             else:
-                with self.step(label(name)):
+                with self.step(label(name), value):
                     self.differ("only the live chapter has it")
         for name in made:
             if key(name) in there:
-                with self.step(label(name)):
+                with self.step(label(name), MISSING):
                     self.differ("only the checkpoint has it")
 
     def sequences(self, live: Any, made: Any) -> None:
         if len(live) != len(made):
             self.differ(f"{len(live)} items here, {len(made)} there")
         for number, (one, two) in enumerate(zip(live[:LARGEST], made[:LARGEST], strict=True)):
-            self.at(f"{self.way[-1]}[{number}]", one, two)
+            self.at(f"{self.way[-1][0]}[{number}]", one, two)
