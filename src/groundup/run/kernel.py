@@ -156,7 +156,7 @@ def _failure(cell: Cell, executed: NotebookNode, kernel: _Client, error: Excepti
 
 def _environment(book: Book, folder: Path) -> dict[str, str]:
     (folder / "matplotlibrc").write_text(STYLE, encoding="utf-8")
-    paths = [str(book.root / "src"), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(book.root / "src"), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "PYTHONHASHSEED": "0",
