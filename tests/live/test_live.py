@@ -420,7 +420,7 @@ LAYOUTS = [
     ("def f(a):\n while True: pass", "def f(a):\n while True:\n  pass", True),
     ("def f(a):\n if a: return 1\n else: pass", "def f(a):\n if a:\n  return 1\n else:\n  pass", True),
     ("def f(a):\n return a and (1 if a\n  else 2)", "def f(a): return a and (1 if a else 2)", True),
-    ("def f(a):\n for b in a:\n  if b: continue\n  break", "def f(a):\n for b in a:\n  if b:\n   continue\n  break", True),
+    ("def f(a):\n for b in a:\n  if b: break", "def f(a):\n for b in a:\n  if b:\n   break", True),
     ("def f(a):\n return 1", "def f(a):\n return 1.0", False),
     ("def f(a):\n return -0.0", "def f(a):\n return 0.0", False),
     ("def f(a):\n return a.b", "def f(a):\n return a.c", False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 
 from groundup.book import Book, BookError
 from groundup.chapter import Cell, Chapter, ChapterError
+from groundup.checkpoint import dropped, exported
 from groundup.record import RECORDS
 
 # Seconds for one cell, by the data: a busy machine may take many times the usual.
@@ -76,6 +78,7 @@ async def execute(
             if "figure" in chapter.cells[index].tags:
                 _keep_figure(chapter, chapter.cells[index], cell)
             step(kernel.code_cells_executed)
+        await _compare(book, chapter, kernel, folder)
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
         _raise_if_cancelled()
         line, what = _failure(chapter.cells[index], notebook.cells[index], kernel, error)
@@ -117,6 +120,24 @@ def _raise_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError from None
+
+
+async def _compare(book: Book, chapter: Chapter, kernel: _Client, folder: Path) -> None:
+    """Raises: ChapterError when what the chapter exports is not what its checkpoint has."""
+    names = exported(chapter)
+    if not names or kernel.kc is None:
+        return
+    found = folder / "differences"
+    arguments = (chapter.package, str(book.checkpoint(chapter.number)), names, dropped(chapter), str(found))
+    call = f"__import__('groundup.live').live.report(globals(), *{arguments!r})"
+    options = {"silent": True, "store_history": False, "output_hook": lambda message: None, "timeout": kernel.timeout}
+    reply = await kernel.kc.execute_interactive(call, **options)  # type: ignore[attr-defined]
+    if reply["content"]["status"] != "ok":
+        what = f"{reply['content'].get('ename')}: {reply['content'].get('evalue')}"
+        raise ChapterError(f"{chapter.file}:1: it cannot be compared with its checkpoint ({what})")
+    lines = [f"{chapter.file}:{line}: {text}" for line, text in json.loads(found.read_text(encoding="utf-8"))]
+    if lines:
+        raise ChapterError("\n".join(lines))
 
 
 def _refuse_errors(executed: NotebookNode) -> None:
