@@ -12,7 +12,9 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 LOAD_GLOBAL, LOAD_NAME, STORE_DEREF = (dis.opmap[each] for each in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_DEREF"))
-LAYOUT = {"NOP", "CACHE", "EXTENDED_ARG", "RESUME"}  # instructions that depend on how lines are broken
+# Instructions that depend on how lines are broken, or on whether `math` of `math.exp(x)` is imported in the same text.
+LAYOUT = {"NOP", "CACHE", "EXTENDED_ARG", "RESUME", "PUSH_NULL"}
+ALIKE = {"LOAD_METHOD": "LOAD_ATTR"}
 FLAGS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE
 FLAGS |= inspect.CO_ASYNC_GENERATOR
 INNER = re.compile(r"(?m)^[ \t]+from \.\w+ import ")
@@ -42,7 +44,8 @@ def _instructions(code: CodeType) -> list[tuple[str, Any]]:
     kept = [each for each in every if each.opname not in LAYOUT]
     number = {each.offset: sum(other.offset < each.offset for other in kept) for each in every if each.is_jump_target}
     jumps = {*dis.hasjrel, *dis.hasjabs}
-    return [(each.opname, number[each.argval] if each.opcode in jumps else each.argval) for each in kept]
+    named = [(ALIKE.get(each.opname, each.opname), each) for each in kept]
+    return [(name, number[each.argval] if each.opcode in jumps else each.argval) for name, each in named]
 
 
 def _same_constant(one: Any, two: Any, is_doc: bool) -> bool:
