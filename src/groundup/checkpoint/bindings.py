@@ -59,7 +59,7 @@ class Bindings:
 
     def _read(self, cell: Cell) -> None:
         tree = ast.parse(cell.source)
-        imports = {(each.name, each.line): each for each in imported(tree)}
+        imports = {(each.name, each.line): each for each in imported(tree)} if "import" in cell.source else {}
         exported = {statement.lineno: statement for statement in tree.body} if cell.export else {}
         bound = [(line, name) for name, lines in names(cell.source).bound.items() for line in lines]
         if not cell.export:

@@ -40,10 +40,12 @@ class _Settling:
             self.draft.problems.add(line, text)
 
     def settled(self, file: str, definition: Definition) -> Definition:
+        if not self.draft.is_new(definition):
+            return definition
         used = {load.name for load in names(definition.text).loads}
         meanings = {name: statement for name, statement in definition.imports.items() if name in used}
         for piece in definition.pieces:
-            if piece.file != self.draft.chapter.file and self.draft.is_new(definition):
+            if piece.file != self.draft.chapter.file:
                 meanings = {load.name: "" for load in names(piece.text).loads if load.name in used} | meanings
         for piece, line, load in self.draft.uses(definition):
             statement = self.meaning(definition, piece, line, load)
