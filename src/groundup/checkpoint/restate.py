@@ -6,9 +6,9 @@ import ast
 
 import libcst as cst
 
-from groundup.checkpoint.draft import Draft
+from groundup.checkpoint.draft import Draft, uses_of
 from groundup.checkpoint.members import members
-from groundup.checkpoint.modules import Module, Statement, find, node_text, where
+from groundup.checkpoint.modules import Module, Statement, find, node_text
 
 
 def check_restated(draft: Draft, module: Module, name: str, node: Statement, line: int) -> None:
@@ -46,21 +46,30 @@ def check_registered(draft: Draft, module: Module, name: str, node: Statement, l
 
 
 def _may_register(draft: Draft, decorator: ast.expr) -> bool:
-    """Whether a decorator is `….register`, or the book's own."""
+    """Whether a decorator is `….register`, or one of the book's own that reads more than numbers and texts."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    root = called
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    named = isinstance(root, ast.Name) and where(draft.modules, root.id) is not None
-    return named or (isinstance(called, ast.Attribute) and called.attr == "register")
+    if isinstance(called, ast.Attribute) and called.attr == "register":
+        return True
+    while isinstance(called, ast.Attribute):
+        called = called.value
+    own = find(draft.modules, called.id) if isinstance(called, ast.Name) else None
+    if own is None:
+        return False
+    used = [own, *filter(None, (find(draft.modules, name) for name in uses_of(own.text)))]
+    return any(_is_table(definition.node) for definition in used)
+
+
+def _is_table(node: Statement) -> bool:
+    """Whether a constant is an object that can be filled."""
+    values = [getattr(each, "value", None) for each in node.body] if isinstance(node, cst.SimpleStatementLine) else []
+    return any(not isinstance(value, cst.BaseNumber | cst.BaseString | cst.Name) for value in values)
 
 
 def _registration(node: Statement) -> tuple[str, ...]:
-    """What tells one registration from the next: the decorators, and the types that they may read."""
+    """What tells one registration from the next: the decorators, and for `….register` the types that it reads."""
     if not isinstance(node, cst.FunctionDef | cst.ClassDef):
         return ()
-    annotations = (
-        [p.annotation for p in node.params.params if p.annotation] if isinstance(node, cst.FunctionDef) else []
-    )
-    parts = [*(decorator.decorator for decorator in node.decorators), *(each.annotation for each in annotations)]
-    return tuple(map(node_text, parts))
+    parts = [node_text(decorator.decorator) for decorator in node.decorators]
+    if isinstance(node, cst.FunctionDef) and any(part.endswith(".register") for part in parts):
+        parts += [node_text(each.annotation.annotation) for each in node.params.params if each.annotation]
+    return tuple(parts)
