@@ -13,8 +13,13 @@ def extend(cls: type) -> Callable[[Any], Any]:
     """
 
     def put(member: Any) -> Any:
-        name = getattr(member, "fget", member).__name__
+        named = getattr(member, "fget", None) or getattr(member, "func", member)  # of a property, of a cached one
+        name = getattr(named, "__name__", None)
+        if name is None:
+            raise TypeError(f"@extend({cls.__name__}) stands above a {type(member).__name__}, which has no name")
         setattr(cls, name, member)
+        if hasattr(type(member), "__set_name__"):  # as Python does where it makes a class
+            member.__set_name__(cls, name)
         return member
 
     return put

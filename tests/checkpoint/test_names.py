@@ -16,10 +16,10 @@ USES = [
     ("a decorator", "@a.b(c)\ndef f(): pass", "a:1:now c:1:now"),
     ("annotations", "def f(a: A, *b: B, c: C = d, **e: E) -> R: pass", None),
     ("a quoted annotation", 'def f(a: "A | list[B]") -> "Literal": pass', None),
-    ("strings of a Literal are no names", 'x: Literal["a"] = 1', "Literal:1:annotation"),
-    ("text that is no expression", 'x: Annotated[int, "in metres"] = 1', "Annotated:1:annotation int:1:annotation"),
-    ("of a local variable", "def f():\n    x: A = 1", "A:2:later"),
-    ("under the future import", "from __future__ import annotations\nx: A = 1", "A:2:annotation"),
+    ("strings of a Literal are no names", 'x: Literal["a"] = 1', "Literal:1:now"),
+    ("text that is no expression", 'x: Annotated[int, "in metres"] = 1', "Annotated:1:now int:1:now"),
+    ("of a local variable", "def f():\n    x: A = 1", "A:2:quoted"),
+    ("under the future import", "from __future__ import annotations\nx: A = 1", "A:2:now"),
     ("on its own line", "def f(\n    a: A,\n    b=(\n        c),\n): pass", "A:2:annotation c:4:now"),
     ("a class", "class C(B, metaclass=M):\n    a = b\n    c = a", "B:1:now M:1:now b:2:now"),
     ("a method does not see its class", "class C:\n    a = 1\n    def f(self): return a", "a:3:later"),
@@ -39,6 +39,8 @@ USES = [
     ("a walrus", "def f(): return [b := a, [c := d for d in b], c]", "a:1:later"),
     ("deleting is no use", "del a", ""),
     ("an attribute", "a.b.c = 1", "a:1:now"),
+    ("a shape is no type", 'def f(x: "N, C, H, W"): pass', ""),
+    ("what stands beside a type", 'def f(x: Annotated["A", "seconds"]): pass', "Annotated:1:annotation A:1:quoted"),
     ("match", "def f(a):\n    match a:\n        case B(x=[c, *d]) | {'k': c, **d} as e: return c, d, e", "B:3:later"),
 ]
 EXPECTED = {
@@ -71,7 +73,10 @@ def test_bound() -> None:
             A = 1
         n = 2
         """)
-    assert names(source).bound == {
+    found = names(source)
+    assert {name: lines[0] for name, lines in found.bound.items()} == {
         "a": 1, "d": 1, "g": 2, "h": 2, "i": 3, "l": 4, "n": 5, "o": 5, "p": 5, "r": 6,
-        "s": 7, "t": 7, "v": 8, "w": 10, "x": 11, "z": 12, "A": 14,
+        "s": 7, "t": 7, "v": 8, "w": 10, "x": 11, "z": 12,
     }  # fmt: skip
+    assert found.bound["n"] == [5, 15]
+    assert found.rebound == {"A": 14}

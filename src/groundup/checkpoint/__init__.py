@@ -2,5 +2,6 @@
 
 from groundup.checkpoint.diff import Change, changes, unified, unified_mine
 from groundup.checkpoint.export import checkpoints, stale, write
+from groundup.checkpoint.exported import dropped, exported
 
-__all__ = ["Change", "changes", "checkpoints", "stale", "unified", "unified_mine", "write"]
+__all__ = ["Change", "changes", "checkpoints", "dropped", "exported", "stale", "unified", "unified_mine", "write"]

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import replace
 
 import libcst as cst
 
 from groundup.chapter import Cell, Chapter, Problems
+from groundup.checkpoint.bindings import is_extend
 from groundup.checkpoint.draft import Draft
-from groundup.checkpoint.imports import apply_import
+from groundup.checkpoint.extension import extend
+from groundup.checkpoint.imports import check_imports, check_words
+from groundup.checkpoint.members import members, without_member
 from groundup.checkpoint.modules import (
+    PROGRAM,
     Checkpoint,
     Definition,
     Module,
     Piece,
     Statement,
-    members,
-    uses_of_member,
     where,
     with_comments,
 )  # fmt: skip
 from groundup.checkpoint.names import BUILTINS
+from groundup.checkpoint.restate import check_registered, check_restated
 
-ALLOWED = "an exported cell holds functions, classes, constants, imports, `del`, and first a docstring"
+ALLOWED = "an exported cell holds functions, classes, constants, imports, and first a docstring"
 
 
 def edit(chapter: Chapter, before: Checkpoint, previous: str | None) -> Draft:
     """Apply the exported cells of a chapter; mistakes are collected in `problems`."""
     draft = Draft(chapter, before, previous, dict(before), Problems(chapter.file))
+    if any(cell.export for cell in chapter.cells):
+        check_words(draft)
     for cell in chapter.cells:
         if cell.export:
             _Cell(draft, cell, cell.export).apply()
@@ -56,13 +62,22 @@ class _Cell:
     def apply(self) -> None:
         if self.file == "__init__.py":
             return self.mistake(self.cell.line, "the tool makes __init__.py: name another module")
+        for target in self.cell.drop:
+            self.drop(target)
         tree = ast.parse(self.cell.source)
-        if not tree.body:
+        if not tree.body and not self.cell.drop:
             return self.mistake(
                 self.cell.line, "an exported cell without a statement: add one, or remove the key export"
             )
-        parsed = cst.parse_module(self.cell.source)
-        if any(empty.comment for empty in parsed.footer):
+        try:
+            parsed = cst.parse_module(self.cell.source)
+        except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
+            text = "the export cannot read this line, though Python can"
+            return self.mistake(
+                self.cell.line + getattr(error, "raw_line", 1),
+                f"{text}: write it plainly, with blanks around words, no stray backslash",
+            )
+        if any(empty.comment for empty in (*parsed.footer, *(() if tree.body else parsed.header))):
             last = self.cell.line + self.cell.source.count("\n") + 1
             return self.mistake(last, "a comment below the last statement would be lost: move it above its statement")
         # ast splits `a = 1; b = 2` where libcst keeps the line: repeat its node to walk both side by side.
@@ -74,31 +89,49 @@ class _Cell:
                     self.mistake(line, "two statements on a line: write each on its own line")
                 continue
             above = [*(parsed.header if number == 0 else ()), *node.leading_lines]  # type: ignore[attr-defined]
-            gap = number == 0 or any(empty.comment is None for empty in above[:1])
-            self.statement(statement, with_comments(node, above, gap), line, number == 0)  # type: ignore[arg-type]
+            if "import" in self.cell.source:
+                check_imports(self.draft, self.cell, statement)
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                self.lose(above, node, "an import", line)
+            elif _is_docstring(statement) and number == 0:
+                self.lose(above, node, "a docstring", line)
+                self.module = replace(self.module, docstring=self.piece(statement).text)
+            else:
+                gap = number == 0 or any(empty.comment is None for empty in above[:1])
+                self.statement(statement, with_comments(node, above, gap), line)  # type: ignore[arg-type]
         return None
 
-    def statement(self, tree: ast.stmt, node: Statement, line: int, first: bool) -> None:
+    def lose(self, above: Sequence[cst.EmptyLine], node: cst.BaseStatement, what: str, line: int) -> None:
+        """Comments at what the export writes in its own way."""
+        below = [node.trailing_whitespace.comment] if isinstance(node, cst.SimpleStatementLine) else []
+        if any((*(empty.comment for empty in above), *below)):
+            where_to = "into a cell without export" if what == "an import" else "below it"
+            self.mistake(line, f"the comment at {what} would be lost: move it, or take it {where_to}")
+
+    def statement(self, tree: ast.stmt, node: Statement, line: int) -> None:
         match tree:
-            case ast.Expr(ast.Constant(str())) if first:
-                self.module = replace(self.module, docstring=self.piece(tree).text)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                if any(_is_extend(decorator) for decorator in tree.decorator_list):
-                    self.extend(tree, node, line)
+                if any(map(is_extend, tree.decorator_list)):
+                    extend(self.draft, self.file, tree, node, self.piece(tree), line)
                 else:
-                    self.keep_methods(name, node, line)
+                    check_restated(self.draft, self.module, name, node, line)
+                    check_registered(self.draft, self.module, name, node, line)
                     self.define(name, tree, node, line)
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-                self.keep_methods(name, node, line)
+                check_restated(self.draft, self.module, name, node, line)
                 self.define(name, tree, node, line)
             case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
                 remedy = "write it so, or move it to a cell without export"
                 self.mistake(line, f"a constant is one name with one value, such as `LIMIT = 3`: {remedy}")
-            case ast.Import() | ast.ImportFrom():
-                apply_import(self.draft, self.file, tree, line)
+            case ast.If(
+                test=ast.Compare(left=ast.Name("__name__"), ops=[ast.Eq()], comparators=[ast.Constant("__main__")]),
+                body=[ast.Expr(ast.Call())],
+                orelse=[],
+            ):
+                self.module = self.module.define(Definition(PROGRAM, node, (self.piece(tree),)))
             case ast.Delete(targets=targets):
-                for target in targets:
-                    self.delete(target, line)
+                what = " ".join(map(ast.unparse, targets))
+                self.mistake(line, f'`{ast.unparse(tree)}`: write it into the cell\'s header: drop="{what}"')
             case _:
                 what = ast.unparse(tree).partition("\n")[0]
                 self.mistake(line, f"`{what}`: {ALLOWED}: move this to a cell without export")
@@ -112,88 +145,46 @@ class _Cell:
     def define(self, name: str, tree: ast.stmt, node: Statement, line: int) -> None:
         home = where(self.draft.modules, name)
         if home not in (None, self.file):
-            return self.mistake(line, f"{name} is in {home} already: export it to {home}, or `del {name}` there first")
+            return self.mistake(
+                line, f'{name} is in {home} already: export it to {home}, or drop="{name}" in a cell of {home} above'
+            )
         if name in BUILTINS:
             return self.mistake(
                 line, f"{name} is Python's own name: choose another, or every module gets yours instead"
             )
         self.module = self.module.define(Definition(name, node, (self.piece(tree),)))
         self.draft.exported[name] = line
-        self.draft.deleted.pop(name, None)
+        self.draft.dropped.pop(name, None)
         if where(self.draft.before, name):
             self.draft.restated.setdefault(name, line)
         return None
 
-    def keep_methods(self, name: str, node: Statement, line: int) -> None:
-        """A class that is restated keeps its methods: losing one in silence is a mistake."""
-        old = self.module.definitions.get(name)
-        kept = members(node)
-        lost = [member for member, is_method in members(old.node).items() if is_method] if old else []
-        lost = [member for member in lost if member not in kept]
-        if lost:
-            remedy = f"keep them, or `del {', '.join(f'{name}.{member}' for member in lost)}` first"
-            self.mistake(line, f"{name} loses {', '.join(lost)} here: {remedy}")
-
-    def extend(self, tree: ast.stmt, node: Statement, line: int) -> None:
-        match tree:
-            case (
-                ast.FunctionDef(
-                    name=name,
-                    decorator_list=[ast.Call(func=ast.Name("extend"), args=[ast.Name(id=owner)], keywords=[]), *rest],
-                )
-                | ast.AsyncFunctionDef(
-                    name=name,
-                    decorator_list=[ast.Call(func=ast.Name("extend"), args=[ast.Name(id=owner)], keywords=[]), *rest],
-                )
-            ) if not any(map(_is_extend, rest)):
-                pass
-            case _:
-                return self.mistake(
-                    line, "@extend(Class) stands above a function and above its other decorators: write it so"
-                )
-        home = where(self.draft.modules, owner)
-        definition = self.module.definitions.get(owner)
-        if home is None:
-            return self.mistake(line, f"no module has a class {owner}{self.draft.near(owner)}: export it first")
-        if definition is None:
-            return self.mistake(line, f'{owner} is in {home}, not in {self.file}: write export="{home}"')
-        if not isinstance(definition.node, cst.ClassDef):
-            return self.mistake(line, f"{owner} is not a class: extend a class")
-        users = uses_of_member(definition.node, name)
-        if users:
-            text = f"{owner}.{users[0]} is made from {name} and would stay as it is in the live chapter"
-            return self.mistake(line, f"{text}: restate the class {owner}")
-        method = cst.ensure_type(node, cst.FunctionDef)
-        method = method.with_changes(decorators=method.decorators[1:])
-        self.module = self.module.define(definition.with_method(method, self.piece(tree)))
-        self.draft.methods[name] = (owner, line)
-        return None
-
-    def delete(self, target: ast.expr, line: int) -> None:
-        match target:
-            case ast.Name(id=owner):
-                member = None
-            case ast.Attribute(value=ast.Name(id=owner), attr=member):
-                pass
-            case _:
-                return self.mistake(line, f"`del {ast.unparse(target)}`: write `del name` or `del Class.method`")
+    def drop(self, target: str) -> None:
+        owner, _, member = target.partition(".")
+        line = self.cell.line
         definition = self.module.definitions.get(owner)
         if definition is None:
             home = where(self.draft.modules, owner)
             remedy = f'it is in {home}: write export="{home}"' if home else f"remove this{self.draft.near(owner)}"
-            return self.mistake(line, f"`del {ast.unparse(target)}`: {self.file} has no {owner}: {remedy}")
-        if member is None:
+            return self.mistake(line, f'drop="{target}": {self.file} has no {owner}: {remedy}')
+        if not member:
             self.module = self.module.without(owner)
             self.draft.exported.pop(owner, None)
-            self.draft.deleted[owner] = line
+            self.draft.dropped[owner] = line
             if where(self.draft.before, owner):
                 self.draft.restated.setdefault(owner, line)
         elif member not in members(definition.node):
-            self.mistake(line, f"`del {owner}.{member}`: {owner} has no {member}: remove this")
+            return self.mistake(line, f'drop="{target}": {owner} has no {member}: remove this')
         else:
-            self.module = self.module.define(definition.without_member(member))
+            pieces = tuple(piece for piece in definition.pieces if piece.member != member)
+            node = without_member(definition.node, member)
+            self.module = self.module.define(replace(definition, node=node, pieces=pieces))
         return None
 
 
-def _is_extend(decorator: ast.expr) -> bool:
-    return isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "extend"
+def _is_docstring(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-import ruff
-
-from groundup.book import Book, BookError, write_if_changed
+from groundup.book import Book, write_if_changed
 from groundup.chapter import Chapter, ChapterError
+from groundup.checkpoint.bindings import Bindings
+from groundup.checkpoint.circles import open_circles
 from groundup.checkpoint.edit import edit
-from groundup.checkpoint.modules import Checkpoint, Module
-from groundup.checkpoint.resolve import Needs, resolve
+from groundup.checkpoint.meanings import settle
+from groundup.checkpoint.modules import Checkpoint
+from groundup.checkpoint.render import GENERATED, formatted, render
+from groundup.checkpoint.resolve import check_needs, needs
 from groundup.checkpoint.shadows import check_shadows
+from groundup.checkpoint.state import check_state
 
-GENERATED = "# Generated from chapters/ by `make export`: edit the chapter, not this file."
 INIT = f'{GENERATED}\n"""The code of the book, as it stands after one of its chapters."""\n'
-CONFIG = (
-    "--isolated",  # the same result in whatever folder the book is
-    "--no-cache",
-    "--quiet",
-    "--config=line-length=88",  # as wide as a chapter's code, so that the two read alike
-    '--config=target-version="py311"',
-)
-SORT = ("--config=lint.select=['I']", "--config=lint.isort.known-first-party=['groundup']")
 
 
 def checkpoints(chapters: Mapping[int, Chapter]) -> dict[int, dict[str, str]]:
@@ -42,13 +33,18 @@ def checkpoints(chapters: Mapping[int, Chapter]) -> dict[int, dict[str, str]]:
     previous = None
     for chapter in chapters.values():
         draft = edit(chapter, before, previous)
-        needs = resolve(draft)
-        check_shadows(draft)
+        bindings = Bindings(draft)
+        reported = settle(draft, bindings)
+        found = {file: needs(draft.modules, file) for file in draft.modules}
+        check_needs(draft, found, reported)
+        open_circles(draft, found)
+        check_shadows(draft, bindings)
+        check_state(draft, bindings)
         draft.problems.raise_if_any()
-        before = {file: _pruned(module, needs[file]) for file, module in sorted(draft.modules.items())}
+        before = dict(sorted(draft.modules.items()))
         previous = chapter.package
-        raw[chapter.number] = {file: render(module, needs[file]) for file, module in before.items()}
-    done = _formatted({text for texts in raw.values() for text in texts.values()})
+        raw[chapter.number] = {file: render(module, found[file]) for file, module in before.items()}
+    done = formatted({text for texts in raw.values() for text in texts.values()})
     return {
         number: {"__init__.py": INIT, **{file: done[text] for file, text in texts.items()}}
         for number, texts in raw.items()
@@ -92,42 +88,6 @@ def stale(book: Book, chapters: Mapping[int, Chapter]) -> list[str]:
     return lines
 
 
-def render(module: Module, needs: Needs) -> str:
-    """The text of a module, not yet formatted."""
-    imports = list(module.imports.values())
-    if needs.lazy and "__future__" not in module.imports:
-        imports.append("from __future__ import annotations")
-    for sibling, names in needs.siblings.items():
-        imports += [f"from .{sibling.removesuffix('.py')} import {name}" for name in sorted(names)]
-    head = [GENERATED, *([module.docstring] if module.docstring else []), *(["", *imports] if imports else [])]
-    body = "".join(definition.text for definition in module.definitions.values())
-    return "\n".join([*head, "", body.lstrip("\n")])
-
-
-def _pruned(module: Module, needs: Needs) -> Module:
-    """The module without the imports that nothing in it uses."""
-    used = needs.imports | {"__future__"}
-    imports = {key: line for key, line in module.imports.items() if key in used}
-    return module if imports == module.imports else replace(module, imports=imports)
-
-
-def _formatted(texts: set[str]) -> dict[str, str]:
-    """Each text with sorted imports and formatted, all by the same two runs of ruff."""
-    if not texts:
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {text: Path(folder, f"module_{number}.py") for number, text in enumerate(sorted(texts))}
-        for text, path in paths.items():
-            path.write_text(text, encoding="utf-8")
-        for command in (("check", "--fix", *SORT), ("format",)):
-            run = subprocess.run(
-                [ruff.find_ruff_bin(), *command, *CONFIG, folder], capture_output=True, text=True, check=False
-            )
-            if run.returncode:
-                raise BookError(f"ruff {command[0]} failed on the exported modules: {run.stderr or run.stdout}")
-        return {text: path.read_text(encoding="utf-8") for text, path in paths.items()}
-
-
 def _by_path(book: Book, chapters: Mapping[int, Chapter]) -> dict[Path, str]:
     return {
         book.checkpoint(number) / file: text
@@ -137,7 +97,7 @@ def _by_path(book: Book, chapters: Mapping[int, Chapter]) -> dict[Path, str]:
 
 
 def _committed(book: Book) -> list[Path]:
-    return sorted((book.root / "src").glob("ch[0-9][0-9]/*.py"))
+    return sorted(path for path in (book.root / "src").glob("ch[0-9][0-9]/*.py") if not path.name.startswith("."))
 
 
 def _is_generated(path: Path) -> bool:

@@ -1,84 +1,106 @@
-"""The imports of exported cells: those of libraries are kept, those of the previous checkpoint only checked.
-
-Ruff sorts them, so that a comment on an import is not kept.
-"""
+"""The imports of a chapter: what each binds, and what is wrong with one in an exported cell."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 
+from groundup.chapter import Cell
 from groundup.checkpoint.draft import Draft
 from groundup.checkpoint.modules import where
 
 PACKAGE = re.compile(r"ch\d\d(\..*)?")
 
 
-def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """The names that source imports, each with a statement that imports it alone."""
+@dataclass(frozen=True)
+class Imported:
+    """One name that is imported, and the statement that imports it alone."""
+
+    name: str
+    statement: str
+    line: int
+    module: str  # "" for `import a`
+    original: str  # the name in that module
+
+    @property
+    def from_checkpoint(self) -> bool:
+        return bool(PACKAGE.fullmatch(self.module or self.original))
+
+
+def imported(tree: ast.AST) -> Iterator[Imported]:
+    """What source imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            source = f"from {'.' * node.level}{node.module or ''} " if isinstance(node, ast.ImportFrom) else ""
+            module = "." * node.level + (node.module or "") if isinstance(node, ast.ImportFrom) else ""
             for alias in node.names:
+                source = f"from {module} " if module else ""
                 suffix = f" as {alias.asname}" if alias.asname else ""
-                yield alias.asname or alias.name, f"{source}import {alias.name}{suffix}"
+                name = alias.asname or alias.name.partition(".")[0]
+                yield Imported(name, f"{source}import {alias.name}{suffix}", alias.lineno, module, alias.name)
 
 
-def apply_import(draft: Draft, file: str, tree: ast.Import | ast.ImportFrom, line: int) -> None:
-    """Add what a statement imports to a module."""
-    mistake = draft.problems.add
-    module = tree.module or "" if isinstance(tree, ast.ImportFrom) else ""
-    if isinstance(tree, ast.ImportFrom) and tree.level:
-        return mistake(line, "a relative import: the export adds the imports of sibling modules: remove this one")
-    if any(alias.name == "*" for alias in tree.names):
-        return mistake(line, f"`import *` hides what is used: import the names from {module} one by one")
-    if isinstance(tree, ast.ImportFrom) and PACKAGE.fullmatch(module):
-        return _check_previous(draft, module, tree, line)
-    for key, statement in imported(tree):
-        if not module and PACKAGE.fullmatch(statement.split()[1]):
-            mistake(line, f"`{statement}`: write `from {draft.previous or 'chNN'}.module import name`")
-        else:
-            _add(draft, file, "__future__" if module == "__future__" else key, statement, line)
-    return None
+def check_imports(draft: Draft, cell: Cell, tree: ast.stmt) -> None:
+    """Add what is wrong with the imports of a statement in an exported cell."""
+    nested = not isinstance(tree, ast.Import | ast.ImportFrom)
+    for each in imported(tree):
+        line = cell.line + each.line
+        if each.module.startswith("."):
+            draft.problems.add(
+                line, "a relative import: the export adds the imports of sibling modules: remove this one"
+            )
+        elif each.original == "*":
+            text = "`import *` hides what is used: import the names"
+            draft.problems.add(line, f"{text} from {each.module} one by one")
+        elif each.from_checkpoint and nested:
+            text = f"`{each.statement}` would stay as it is in every later checkpoint"
+            draft.problems.add(line, f"{text}: put it at the top of a cell: the export imports what the function needs")
+        elif each.from_checkpoint:
+            text = mistake(draft, each)
+            if text:
+                draft.problems.add(line, text)
 
 
-def _add(draft: Draft, file: str, key: str, statement: str, line: int) -> None:
-    module = draft.module(file)
-    binding = key.partition(".")[0]
-    if binding in module.definitions:
-        remedy = f"`del {binding}` first, or remove this import"
-        return draft.problems.add(line, f"{file} defines {binding} itself: {remedy}")
-    # `import torch` and `import torch.nn` go together; any other two imports of one name do not.
-    kept = {
-        other: old
-        for other, old in module.imports.items()
-        if other.partition(".")[0] != binding or {old, statement} == {f"import {other}", f"import {key}"}
-    }
-    draft.modules[file] = replace(module, imports={**kept, key: statement})
-    return None
+def check_words(draft: Draft) -> None:
+    """Add imports of a chapter by which its words would mean something else than the export takes them for."""
+    for cell in draft.chapter.cells:
+        if not cell.is_code or not re.search(r"__future__|\bextend\s+as\b", cell.source):
+            continue
+        for each in imported(ast.parse(cell.source)):
+            if each.module == "__future__":
+                text = f"a checkpoint has no `{each.statement}`"
+                remedy = "remove it, and write a type that stands below in quotes"
+                draft.problems.add(cell.line + each.line, f"{text}: {remedy}")
+            if each.original == "extend" and each.module.startswith("groundup") and each.name != "extend":
+                text = f"`{each.statement}`: the export knows @extend by its name"
+                draft.problems.add(cell.line + each.line, f"{text}: import it without `as`")
 
 
-def _check_previous(draft: Draft, source: str, tree: ast.ImportFrom, line: int) -> None:
-    """An import of the previous checkpoint adds nothing, but what it names must be there."""
-    mistake = draft.problems.add
-    package, _, stem = source.partition(".")
-    name = tree.names[0].name
+def mistake(draft: Draft, each: Imported) -> str:
+    """What is wrong with an import from a checkpoint, or nothing."""
+    package, _, stem = each.module.partition(".")
+    home = where(draft.before, each.original)
     if draft.previous is None:
-        return mistake(line, f"`from {source} import {name}`: there is no checkpoint before this chapter: remove this")
+        return f"`{each.statement}`: there is no checkpoint before this chapter: remove this"
+    if not each.module:
+        return f"`{each.statement}`: write `from {draft.previous}.module import name`"
     if package != draft.previous:
-        return mistake(line, f"`from {source} import {name}`: import from {draft.previous}, the previous checkpoint")
+        return f"`{each.statement}`: import from {draft.previous}, the previous checkpoint"
     if not stem:
-        return mistake(line, f"`from {source} import {name}`: write `from {source}.module import name`")
-    for alias in tree.names:
-        home = where(draft.before, alias.name)
-        if alias.asname:
-            text = "a checkpoint has one name for a thing: import it without `as`"
-            mistake(line, f"`{alias.name} as {alias.asname}`: {text}")
-        elif home is None:
-            mistake(line, f"{source} has no {alias.name}{draft.near(alias.name)}: import what is there")
-        elif home != f"{stem}.py":
-            remedy = f"write `from {package}.{home.removesuffix('.py')} import {alias.name}`"
-            mistake(line, f"{source} has no {alias.name}: {remedy}")
-    return None
+        return f"`{each.statement}`: write `from {each.module}.module import name`"
+    if home is None:
+        return f"{each.module} has no {each.original}{draft.near(each.original)}: import what is there"
+    if home != f"{stem}.py":
+        remedy = f"write `from {package}.{home.removesuffix('.py')} import {each.original}`"
+        return f"{each.module} has no {each.original}: {remedy}"
+    if each.name != each.original:
+        text = "a checkpoint has one name for a thing, and its newest version"
+        remedy = "import it without `as`, or write the old version out under a name of its own"
+        return f"`{each.original} as {each.name}`: {text}: {remedy}"
+    return ""
+
+
+def is_previous(draft: Draft, each: Imported) -> bool:
+    """Whether this imports a definition of the previous checkpoint under its own name."""
+    return each.from_checkpoint and not mistake(draft, each)

@@ -1,16 +1,17 @@
-"""The top-level names that Python source uses and binds; which names those are, Python's own compiler says."""
+"""The top-level names that Python source uses and binds, and how."""
 
 from __future__ import annotations
 
 import ast
 import builtins
 import re
-import symtable
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
+
+from groundup.checkpoint.scopes import Scope, Scopes
 
 BUILTINS = frozenset(dir(builtins)) | {"__name__"}
 FUTURE = re.compile(r"(?m)^from __future__ import \w+")
@@ -21,19 +22,31 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 @dataclass(frozen=True)
 class Load:
-    """One use of a top-level name. `when`: as its statement runs, in a function, in an annotation, in a quoted one."""
+    """One use of a top-level name.
+
+    `when`: as its statement runs, as a function runs, in a function's annotation, or in an annotation that nothing
+    evaluates. `called`: the statement calls it as it runs. `member`: `f` of `name.f`. `inside`: in a function that has
+    statements, and so can hold an import.
+    """
 
     name: str
     line: int
     when: When
+    called: bool = False
+    member: str = ""
+    inside: bool = False
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a piece of source uses, in the order of lines, and what it binds, by first line. Lines count from 1."""
+    """What a piece of source uses, in the order of lines; what it binds, and what its functions rebind by `global`.
+
+    Lines count from 1.
+    """
 
     loads: tuple[Load, ...]
-    bound: dict[str, int]
+    bound: dict[str, list[int]]
+    rebound: dict[str, int]
 
 
 @cache
@@ -41,62 +54,20 @@ def names(source: str) -> Names:
     """Analyse source. Annotations count, quoted ones too."""
     # Under the future import the compiler skips annotations, and their names would go unseen.
     source = FUTURE.sub("pass", source)
-    walk = _Walk(symtable.symtable(source, "<chapter>", "exec"))
+    walk = _Walk(Scopes(source))
     walk.visit(ast.parse(source))
-    return Names(tuple(sorted(walk.loads, key=lambda load: load.line)), walk.bound)
-
-
-@dataclass(frozen=True)
-class _Scope:
-    kind: Literal["function", "class", "types", "comprehension"]
-    name: str = ""
-    line: int = 0
-    parameters: frozenset[str] | None = None  # of a lambda: they tell two on a line apart
-    targets: frozenset[str] = frozenset()  # what a comprehension binds: from Python 3.12 on it has no table
+    return Names(tuple(sorted(walk.loads, key=lambda load: load.line)), walk.bound, walk.rebound)
 
 
 class _Walk(ast.NodeVisitor):
-    """Finds the line of each use, and asks the symbol tables of the scopes around it whose name it is."""
+    """Finds each use and its line."""
 
-    def __init__(self, top: symtable.SymbolTable) -> None:
+    def __init__(self, scopes: Scopes) -> None:
+        self.scopes = scopes
         self.loads: list[Load] = []
-        self.bound: dict[str, int] = {}
-        self.scopes: list[_Scope] = []
+        self.bound: dict[str, list[int]] = {}
+        self.rebound: dict[str, int] = {}
         self.annotated: tuple[int, When] | None = None  # the line of the annotation that is being read, and its kind
-        self.tables: dict[tuple[str, int], list[symtable.SymbolTable]] = {}
-        stack = top.get_children()
-        while stack:
-            table = stack.pop()
-            stack += table.get_children()
-            self.tables.setdefault((table.get_name().strip("<>"), table.get_lineno()), []).append(table)
-
-    def is_global(self, name: str) -> bool:
-        classes = [scope.name for scope in self.scopes if scope.kind == "class"]
-        spellings = {name, f"_{classes[-1].lstrip('_')}{name}" if classes else name}
-        for scope in reversed(self.scopes):
-            if name in scope.targets:
-                return False
-            if scope.kind == "class" and scope is not self.scopes[-1]:
-                continue  # a method does not see the names of its class
-            symbols = [
-                table.lookup(found) for table in self.of(scope) for found in spellings & {*table.get_identifiers()}
-            ]
-            if symbols:
-                return all(symbol.is_global() for symbol in symbols)
-        return True
-
-    def of(self, scope: _Scope) -> list[symtable.SymbolTable]:
-        tables = self.tables.get((scope.name, scope.line), [])
-        if scope.parameters is None:
-            return tables
-        functions = [table for table in tables if isinstance(table, symtable.Function)]
-        return [table for table in functions if {*table.get_parameters()} == scope.parameters]
-
-    @contextmanager
-    def scope(self, *scopes: _Scope) -> Iterator[None]:
-        outer, self.scopes = self.scopes, [*self.scopes, *scopes]
-        yield
-        self.scopes = outer
 
     def each(self, nodes: Iterable[ast.AST | None]) -> None:
         for node in nodes:
@@ -104,16 +75,41 @@ class _Walk(ast.NodeVisitor):
                 self.visit(node)
 
     def bind(self, name: str | None, line: int) -> None:
-        if name and self.is_global(name):
-            self.bound.setdefault(name, line)
+        if not name or not self.scopes.is_global(name):
+            return
+        if self.scopes.in_function:
+            self.rebound.setdefault(name, line)
+        else:
+            self.bound.setdefault(name, []).append(line)
+
+    def load(self, node: ast.Name, called: bool = False, member: str = "") -> None:
+        line, when = self.annotated or (node.lineno, "now")
+        if self.scopes.is_global(node.id):
+            if self.scopes.in_function and when != "quoted":
+                when = "later"
+            self.loads.append(Load(node.id, line, when, called and when == "now", member, self.scopes.in_def))
 
     def visit_Name(self, node: ast.Name) -> None:
-        line, when = self.annotated or (node.lineno, "now")
         if isinstance(node.ctx, ast.Store):
-            self.bind(node.id, line)
-        elif isinstance(node.ctx, ast.Load) and self.is_global(node.id):
-            later = any(scope.kind == "function" for scope in self.scopes)
-            self.loads.append(Load(node.id, line, "later" if later else when))
+            self.bind(node.id, node.lineno)
+        elif isinstance(node.ctx, ast.Load):
+            self.load(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if isinstance(node.value, ast.Name) and isinstance(node.value.ctx, ast.Load):
+            self.load(node.value, member=node.attr)
+        else:
+            self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self.called(node.func)
+        self.each([*node.args, *node.keywords])
+
+    def called(self, node: ast.expr) -> None:
+        if isinstance(node, ast.Name):
+            self.load(node, called=True)
+        else:
+            self.visit(node)
 
     def visit_alias(self, node: ast.alias) -> None:
         self.bind(node.asname or node.name.partition(".")[0], node.lineno)
@@ -128,65 +124,77 @@ class _Walk(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self.bind(node.name, node.lineno)
+        for decorator in node.decorator_list:
+            self.called(decorator)
         arguments = node.args
-        self.each([*node.decorator_list, *arguments.defaults, *arguments.kw_defaults])
-        with self.scope(*_types(node)):
+        self.each([*arguments.defaults, *arguments.kw_defaults])
+        with self.scopes.within(*_types(node)):
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
             for annotation in (*(argument.annotation for argument in every if argument), node.returns):
-                if annotation:
-                    self.annotation(annotation)
+                self.annotation(annotation, "annotation")
             self.each(getattr(node, "type_params", ()))
-            with self.scope(_Scope("function", node.name, node.lineno)):
+            with self.scopes.within(Scope("function", node.name, node.lineno)):
                 self.each(node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self.bind(node.name, node.lineno)
-        self.each(node.decorator_list)
-        with self.scope(*_types(node)):
+        for decorator in node.decorator_list:
+            self.called(decorator)
+        with self.scopes.within(*_types(node)):
             self.each([*node.bases, *node.keywords, *getattr(node, "type_params", ())])
-            with self.scope(_Scope("class", node.name, node.lineno)):
+            with self.scopes.within(Scope("class", node.name, node.lineno)):
                 self.each(node.body)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.each([*node.args.defaults, *node.args.kw_defaults])
         parameters = frozenset(each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg))
-        with self.scope(_Scope("function", "lambda", node.lineno, parameters)):
+        with self.scopes.within(Scope("function", "lambda", node.lineno, parameters)):
             self.visit(node.body)
 
     def visit_ListComp(self, node: Comprehension) -> None:
         first, *others = node.generators
         bound = {name.id for each in node.generators for name in ast.walk(each.target) if isinstance(name, ast.Name)}
         self.visit(first.iter)  # in the scope around the comprehension
-        with self.scope(_Scope("comprehension", targets=frozenset(bound))):
+        with self.scopes.within(Scope("comprehension", targets=frozenset(bound))):
             self.each([*first.ifs, *others])
             self.each([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
 
     visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self.annotation(node.annotation)
-        self.each([node.target, node.value])
+        # Python evaluates the annotation of a class's or module's variable, and never that of a local one.
+        self.annotation(node.annotation, "quoted" if self.scopes.in_function else "now")
+        if not (node.value is None and isinstance(node.target, ast.Name)):
+            self.visit(node.target)
+        self.each([node.value])
 
-    def annotation(self, annotation: ast.expr) -> None:
-        self.annotated = (annotation.lineno, "annotation")
-        self.visit(annotation)
-        self.annotated = (annotation.lineno, "quoted")
-        self.each(_quoted(annotation))
-        self.annotated = None
+    def annotation(self, annotation: ast.expr | None, when: When) -> None:
+        if annotation is not None:
+            self.annotated = (annotation.lineno, when)
+            self.visit(annotation)
+            self.annotated = (annotation.lineno, "quoted")
+            self.each(_quoted(annotation))
+            self.annotated = None
 
 
-def _types(node: ast.AST) -> list[_Scope]:
+def _types(node: ast.AST) -> list[Scope]:
     """The scope of a generic function's or class's type parameters."""
-    return [_Scope("types", node.name, node.lineno)] if getattr(node, "type_params", None) else []  # type: ignore[attr-defined]
+    return [Scope("types", node.name, node.lineno)] if getattr(node, "type_params", None) else []  # type: ignore[attr-defined]
 
 
 def _quoted(node: ast.AST) -> Iterator[ast.expr]:
-    """The expressions in the quoted parts of an annotation; the strings of a `Literal` are no names."""
+    """The types in the quoted parts of an annotation: not in a `Literal`, and not beside the type of an `Annotated`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         with suppress(SyntaxError):
-            yield ast.parse(node.value.strip(), mode="eval").body
-    elif not (isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")):
+            parsed = ast.parse(node.value.strip(), mode="eval").body
+            if not isinstance(parsed, ast.Tuple):  # "N, C, H, W" is a shape
+                yield parsed
+    elif not isinstance(node, ast.Subscript):
         for child in ast.iter_child_nodes(node):
             yield from _quoted(child)
+    elif ast.unparse(node.value).endswith("Annotated") and isinstance(node.slice, ast.Tuple):
+        yield from _quoted(node.slice.elts[0])
+    elif not ast.unparse(node.value).endswith("Literal"):
+        yield from _quoted(node.slice)

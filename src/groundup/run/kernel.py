@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 
 from groundup.book import Book, BookError
 from groundup.chapter import Cell, Chapter, ChapterError
+from groundup.checkpoint import dropped, exported
 from groundup.record import RECORDS
 
 # Seconds for one cell, by the data: a busy machine may take many times the usual.
@@ -76,6 +78,7 @@ async def execute(
             if "figure" in chapter.cells[index].tags:
                 _keep_figure(chapter, chapter.cells[index], cell)
             step(kernel.code_cells_executed)
+        await _compare(book, chapter, kernel, folder)
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
         _raise_if_cancelled()
         line, what = _failure(chapter.cells[index], notebook.cells[index], kernel, error)
@@ -119,6 +122,24 @@ def _raise_if_cancelled() -> None:
         raise asyncio.CancelledError from None
 
 
+async def _compare(book: Book, chapter: Chapter, kernel: _Client, folder: Path) -> None:
+    """Raises: ChapterError when what the chapter exports is not what its checkpoint has."""
+    names = exported(chapter)
+    if not names or kernel.kc is None:
+        return
+    found = folder / "differences"
+    arguments = (chapter.package, str(book.checkpoint(chapter.number)), names, dropped(chapter), str(found))
+    call = f"__import__('groundup.live').live.report(globals(), *{arguments!r})"
+    options = {"silent": True, "store_history": False, "output_hook": lambda message: None, "timeout": kernel.timeout}
+    reply = await kernel.kc.execute_interactive(call, **options)  # type: ignore[attr-defined]
+    if reply["content"]["status"] != "ok":
+        what = f"{reply['content'].get('ename')}: {reply['content'].get('evalue')}"
+        raise ChapterError(f"{chapter.file}:1: it cannot be compared with its checkpoint ({what})")
+    lines = [f"{chapter.file}:{line}: {text}" for line, text in json.loads(found.read_text(encoding="utf-8"))]
+    if lines:
+        raise ChapterError("\n".join(lines))
+
+
 def _refuse_errors(executed: NotebookNode) -> None:
     """A figure that cannot be drawn leaves an error among the outputs of a cell that went well otherwise."""
     if _errors(executed):
@@ -156,7 +177,7 @@ def _failure(cell: Cell, executed: NotebookNode, kernel: _Client, error: Excepti
 
 def _environment(book: Book, folder: Path) -> dict[str, str]:
     (folder / "matplotlibrc").write_text(STYLE, encoding="utf-8")
-    paths = [str(book.root / "src"), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(book.root / "src"), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "PYTHONHASHSEED": "0",

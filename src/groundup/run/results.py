@@ -15,7 +15,7 @@ from groundup.chapter import Chapter, ChapterError
 
 TOOL = Path(__file__).parents[1]
 # What a chapter imports, what that needs, and what runs it.
-PARTS = ("*.py", "drawing/*.py", "proof/*.py", "run/*.py")
+PARTS = ("*.py", "drawing/*.py", "live/*.py", "proof/*.py", "run/*.py")
 LIBRARIES = ("torch", "matplotlib")
 
 
@@ -23,7 +23,7 @@ def key(book: Book, number: int) -> str:
     """A hash of everything that the results of a chapter depend on."""
     files = [
         book.chapter(number),
-        *sorted(book.checkpoint(number - 1).glob("*.py")),
+        *(path for n in (number - 1, number) for path in sorted(book.checkpoint(n).glob("*.py"))),
         *(path for part in PARTS for path in sorted(TOOL.glob(part))),
     ]
     parts = [(path.name, digest(path)) for path in files]
