@@ -266,6 +266,9 @@ assert isinstance(got, tuple | list) and len(got) == 3, (
 assert repr(trial) == before and trial_x == [0.8, -0.5, 1.4], (
     "the network or x has changed: forward only reads them"
 )
+assert all(hasattr(part, "__iter__") for part in got), (
+    f"z, hidden and outputs are lists, all three, not {got!r}"
+)
 z, hidden, outputs = (list(part) for part in got)
 
 
@@ -329,20 +332,30 @@ assert forward(xor, [1.0, 0.0]) == ([1.0, -1.0], [1.0, 0.0], [1.0]), "the drawin
 # %% [markdown]
 # Four right answers. What did the hidden layer do? It moved the points. On the left they are where they were, and no straight line has the two crosses on one side and the two dots on the other. On the right each stands at its two activations: the dots have fallen on one place, and a line is enough for the rest, which is all that the output can draw.
 
+
 # %% tags=["figure", "slide"] alt="The input plane: crosses at (0, 1) and (1, 0), dots at (0, 0) and (1, 1), at the four corners of a square. No straight line separates crosses from dots." caption="The inputs."
-_, ax = plt.subplots(figsize=(3.4, 2.9))
-for (first, second), answer in zip(places, exactly_one, strict=True):
-    mark = {"marker": "x", "ms": 9, "mew": 2} if answer else {"marker": "o", "ms": 8}
-    ax.plot(first, second, color=plot.COLOURS[1 if answer else 0], **mark)
-ax.set(xlim=(-0.35, 1.35), ylim=(-0.35, 1.35), xlabel="$x_1$", ylabel="$x_2$")
+def draw_plane(points: list[list[float]], names: str) -> plt.Axes:
+    _, ax = plt.subplots(figsize=(3.4, 2.9))
+    for (across, up), answer in zip(points, exactly_one, strict=True):
+        mark = (
+            {"marker": "x", "ms": 9, "mew": 2} if answer else {"marker": "o", "ms": 8}
+        )
+        ax.plot(across, up, color=plot.COLOURS[1 if answer else 0], **mark)
+    ax.set(xlim=(-0.35, 1.4), ylim=(-0.35, 1.4), xticks=(0, 1), yticks=(0, 1))
+    ax.set(xlabel=f"${names}_1$", ylabel=f"${names}_2$")
+    return ax
+
+
+ax = draw_plane(places, "x")
+for first, second in places:
+    ax.text(first + 0.08, second + 0.08, f"({first:.0f}, {second:.0f})")
 
 # %% tags=["figure", "beside"] alt="The hidden plane: both dots stand at (0, 0), the crosses at (1, 0) and (0, 1), and a straight line runs between the dots and the crosses." caption="The same four points, as the hidden layer shows them to the output."
-_, ax = plt.subplots(figsize=(3.4, 2.9))
-for place, answer in zip(places, exactly_one, strict=True):
-    mark = {"marker": "x", "ms": 9, "mew": 2} if answer else {"marker": "o", "ms": 8}
-    ax.plot(*forward(xor, place)[1], color=plot.COLOURS[1 if answer else 0], **mark)
+ax = draw_plane([forward(xor, place)[1] for place in places], "h")
 ax.plot([-0.3, 0.8], [0.8, -0.3], color=plot.COLOURS[5])
-ax.set(xlim=(-0.35, 1.35), ylim=(-0.35, 1.35), xlabel="$h_1$", ylabel="$h_2$")
+ax.text(-0.28, -0.22, "(0, 0), (1, 1)")
+ax.text(1.08, 0.08, "(1, 0)")
+ax.text(0.08, 1.08, "(0, 1)")
 
 # %% [markdown]
 # ## How much can one hidden layer do?
@@ -380,6 +393,9 @@ left, middle, right = -1.5, 0.5, 1.25  # 2 wide on the left, 0.75 on the right
 made = bump(left, middle, right)
 assert made is not None, "bump gives back nothing: return a Network"
 assert isinstance(made, Network), f"give back a Network, not a {type(made).__name__}"
+assert all(hasattr(part, "__len__") for part in vars(made).values()), (
+    f"weights and biases are lists, those with one number too, such as [0.0]: {made}"
+)
 for matrix, what in (
     (made.hidden_weight, "hidden_weight"),
     (made.output_weight, "output_weight"),
@@ -498,7 +514,8 @@ plt.plot(wide_grid, [wave(x) for x in wide_grid], color=plot.COLOURS[5], label="
 plt.plot(wide_grid, [forward(network, [x])[2][0] for x in wide_grid], label="network")
 plt.axvspan(-1, 1, color=plot.COLOURS[0], alpha=0.08, lw=0)
 plt.xlabel("$x$")
-plt.legend(loc="upper right")
+plt.ylim(-1.15, 1.75)
+plt.legend(loc="upper center", ncols=2)
 
 # %% [markdown]
 # That this works for every continuous function on a bounded interval, and in a box of more dimensions too, for any error you care to name, is **universal approximation** (George Cybenko and, independently, Kurt Hornik, Maxwell Stinchcombe and Halbert White, both 1989, for S-shaped activations; Moshe Leshno and others, 1993, for any that is not a polynomial, ReLU included). Read it as carefully as a contract, for it does *not* promise
@@ -532,6 +549,8 @@ plot.graph(
 # - ReLU: $z = 1.4$ is positive, local derivative 1, so 14;
 # - plus $b$: 14 for the product and 14 for $b$;
 # - times: $w$ is multiplied by $x = 1.5$, so $w$ gets $14 \cdot 1.5 = 21$.
+#
+# ($x$ and $y$ get a gradient as well, which nobody needs here.)
 #
 # In one line, this is the **chain rule**: along a path, local derivatives multiply.
 #
@@ -795,6 +814,8 @@ wrong_deltas = [
         "the output weights V are missing",
     ),
 ]
+for what, part in vars(got).items():
+    assert hasattr(part, "__iter__"), f"{what} should be a list, not {part!r}"
 for matrix, what in (
     (got.output_weight, "output_weight"),
     (got.hidden_weight, "hidden_weight"),
@@ -1368,7 +1389,7 @@ for (name, f), style in zip(
 ax.set(xlabel="$z$", ylim=(-1.2, 3))
 ax.legend()
 
-# %% tags=["figure", "beside"] alt="Their derivatives. The sigmoid's is a low hill that never exceeds a quarter; tanh's hill reaches 1 and falls to 0 on both sides. ReLU's steps from 0 to 1, leaky ReLU's from a tenth to 1, GELU's climbs smoothly and overshoots 1 a little." caption="… and their derivatives."
+# %% tags=["figure", "beside"] alt="Their derivatives. The sigmoid's is a low hill that never exceeds a quarter; tanh's hill reaches 1 and falls to 0 on both sides. ReLU's steps from 0 to 1, leaky ReLU's from a tenth to 1, GELU's climbs smoothly and overshoots 1 a little." caption="… and their derivatives. The dotted line is at ¼."
 _, ax = plt.subplots(figsize=(3.4, 3.2))
 for (name, values), style in zip(
     derivatives.items(), ("-", "-", "-", "--", "-"), strict=True
@@ -1417,9 +1438,11 @@ plt.figure(figsize=(5.6, 3.0))
 for (name, runs), colour in zip(signals.items(), plot.COLOURS, strict=False):
     for sizes in runs:
         plt.semilogy(range(1, 11), sizes, color=colour, lw=1)
-    plt.text(1.1, runs[0][0] * (5 if name == "ReLU" else 8), name, color=colour)
 plt.xlabel("layer")
 plt.ylabel("size of the error signal")
+plt.ylim(2e-8, 30)
+plt.text(1, 5, "ReLU", color=plot.COLOURS[0])
+plt.text(4.4, 3e-6, "sigmoid", color=plot.COLOURS[1])
 plt.xticks(range(1, 11))
 
 # %% [markdown]
