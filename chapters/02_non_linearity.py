@@ -1435,7 +1435,7 @@ for name, runs in signals.items():
 
 # %% tags=["figure"] alt="Size of the error signal by layer, on a logarithmic scale, five runs each. With ReLU it wanders within about a factor of ten; with the sigmoid it falls in a straight line, by a factor of about a million from layer 10 to layer 1." caption="Five runs of each."
 plt.figure(figsize=(5.6, 3.0))
-for (name, runs), colour in zip(signals.items(), plot.COLOURS, strict=False):
+for runs, colour in zip(signals.values(), plot.COLOURS, strict=False):
     for sizes in runs:
         plt.semilogy(range(1, 11), sizes, color=colour, lw=1)
 plt.xlabel("layer")
