@@ -145,7 +145,7 @@ for z, wanted in ((-1.5, 0.0), (0.0, 0.0), (0.25, 1.0), (7.5, 1.0), (-0.25, 0.0)
 
 # %% [markdown]
 # > [!NOTE]- Aside: what is the derivative at the kink?
-# > There is none: from the left the derivative is 0, from the right it is 1. Every number from 0 to 1 belongs to a line that touches ReLU at 0 and stays below it everywhere; such a number is called a *subgradient*, and any of them will serve. Libraries do not agree. When I asked PyTorch 2.13, its `relu` said 0, `torch.maximum` of `z` and a zero said ½, and `z.clamp(min=0)` said 1. Theano, an older library, computed ReLU as `(z + |z|) / 2` and so said ½. Finite differences say ½ too, and that is a reason to check gradients away from kinks.
+# > There is none: from the left the derivative is 0, from the right it is 1. Every number from 0 to 1 belongs to a line that touches ReLU at 0 and stays below it everywhere; such a number is called a *subgradient*. Libraries do not agree. When I asked PyTorch 2.13, its `relu` said 0, `torch.maximum` of `z` and a zero said ½, and `z.clamp(min=0)` said 1. Theano, an older library, computed ReLU as `(z + |z|) / 2` and so said ½. Finite differences say ½ too, and that is a reason to check gradients away from kinks.
 
 # %% [markdown]
 # What can be built from ReLUs? Shift each to a place of its own, give it a steepness, and add:
@@ -518,7 +518,7 @@ plt.ylim(-1.15, 1.75)
 plt.legend(loc="upper center", ncols=2)
 
 # %% [markdown]
-# That this works for every continuous function on a bounded interval, and in a box of more dimensions too, for any error you care to name, is **universal approximation** (George Cybenko and, independently, Kurt Hornik, Maxwell Stinchcombe and Halbert White, both 1989, for S-shaped activations; Moshe Leshno and others, 1993, for any that is not a polynomial, ReLU included). Read it as carefully as a contract, for it does *not* promise
+# That this works for every continuous function on a bounded interval, and in a box of more dimensions too, for any error you care to name, is **universal approximation** (George Cybenko; Kurt Hornik, Maxwell Stinchcombe and Halbert White; both 1989, for S-shaped activations; Moshe Leshno and others, 1993, for ReLU among many). Read it as carefully as a contract, for it does *not* promise
 #
 # - how many units it takes: ten pieces for each of 784 pixels would be a number with 785 digits;
 # - anything outside of the box, as the figure shows, or between the examples inside it;
@@ -574,7 +574,7 @@ w_grad, b_grad = z_grad * x, z_grad
 print(f"w {w_grad:.2f}, b {b_grad:.2f}, v {v_grad:.2f}, c {c_grad:.2f}")
 
 # %% [markdown]
-# Chapter 1's rule holds: no gradient without a finite difference beside it. Its `numerical_grad` took one flat list and called the loss with changed copies. A network's parameters are *several* lists, and the loss reads them where they stand. So here it is once more, for a list of lists: it changes each number in place, calls the loss, and puts the number back. It takes the old one's place, in the package as well.
+# Chapter 1's rule holds: no gradient without a finite difference beside it. Its `numerical_grad` took one flat list and called the loss with changed copies. A network's parameters are *several* lists. So here it is restated for a list of lists: it changes each number in place, calls the loss, and puts the number back. It takes the old one's place, in the package as well.
 
 # %% export="gradients.py"
 from collections.abc import Callable
@@ -1035,7 +1035,7 @@ for hidden_features in (2, 4, 8, 16):
 assert solved[2] < 12 and solved[16] > 16 and solved[2] < solved[4] < solved[16]
 
 # %% [markdown]
-# Now a curve: forty-one readings of a tide gauge, the time scaled to run from $-1$ to $1$. (They are invented: the wave from before, and some noise with a standard deviation of 0.05, which is a loss of 0.0025 that nobody can go below honestly.) For two, four and sixteen hidden units 21 networks are trained, each from its own seed. This takes some seconds.
+# Now a curve: forty-one readings of a tide gauge, the time scaled to run from $-1$ to $1$. (They are invented: the wave from before, and noise with a standard deviation of 0.05, a loss of 0.0025.) For two, four and sixteen hidden units 21 networks are trained, each from its own seed, which takes some seconds.
 
 # %% tags=["slide"]
 rng = random.Random(0)
@@ -1072,6 +1072,7 @@ for hidden_features in (2, 4, 16):
 medians = {units: loss_on_tide(runs[10]) for units, runs in fits.items()}
 assert line_loss > medians[2] > 4 * medians[4] > 4 * medians[16]
 assert sum(loss_on_tide(network) > 0.2 for network in fits[2]) > 10
+assert loss_on_tide(fits[2][-1]) > 0.95 * line_loss
 assert max(map(loss_on_tide, fits[16])) < line_loss / 10
 record("loss on the tide, line", line_loss)
 record("loss on the tide, 16 hidden units, median of 21", medians[16])
@@ -1097,7 +1098,7 @@ plt.plot(times, line, color=plot.COLOURS[5], lw=1)
 draw_fit(fits[16][10])
 
 # %% [markdown]
-# With two hidden units most of the 21 networks are stuck near the line, although the best of them shows that two kinks would do better. With sixteen, none is. Nobody told the units where to put their kinks. They were moved there, step by step, by the error signals that reached them.
+# With two hidden units most of the 21 networks are stuck above 0.2, some no better than the line, although the best of them shows what two kinks could do. With sixteen, none is. Nobody told the units where to put their kinks. They were moved there, step by step, by the error signals that reached them.
 #
 # ## Units that learn nothing
 #
@@ -1156,7 +1157,7 @@ assert sum(dead == 16 for dead in high_rate) >= 7
 
 # %% [markdown]
 # > [!BUG] Break it: sixteen units, and no better than one
-# > A friend writes the same network with a shorter initialisation and complains that hidden units are overrated. Below, his network and ours train on 200 small digits in the same way, at a rate that suits ours, from five seeds each. An answer of 0.1 for every digit, whatever the image, would have a loss of 0.09. `forward`, `backward` and `sgd_epoch` are yours, and correct. Which line is it, and which experiment would prove it?
+# > A friend writes the same network with a shorter initialisation and complains that hidden units are overrated. Below, that network and ours train on 200 small digits in the same way, at a rate that suits ours, from five seeds each. An answer of 0.1 for every digit, whatever the image, would have a loss of 0.09. `forward`, `backward` and `sgd_epoch` are yours, and correct. Which line is it, and which experiment would prove it?
 
 # %%
 from groundup.data import mnist
@@ -1260,7 +1261,7 @@ assert min(dead for _, dead in friends) < 16, "in some run they live"
 # %% [markdown] exercise="sigmoid" tags=["prompt"] difficulty="medium" minutes=15
 # ### Exercise 2.5: a bend that does not overflow
 #
-# Write `sigmoid(z)` and `sigmoid_grad(z)` by the two formulas, for *every* `z`, also for $-1000$ and $1000$. Two things stand in the way. `math.exp(1000)` is more than a float can hold. And far to the right $\sigma(z)$ is so close to 1 that $1 - \sigma(z)$ is rounded to 0, while far to the left nothing is lost, although the derivative should be the same on both sides. Find a way to write $1 - \sigma(z)$ without a subtraction.
+# Write `sigmoid(z)` and `sigmoid_grad(z)` by the two formulas, for *every* `z`, also for $-1000$ and $1000$. Two things stand in the way. `math.exp(1000)` is more than a float can hold. And far to the right $\sigma(z)$ is so close to 1 that $1 - \sigma(z)$ is rounded to 0, although the derivative should be the same on both sides. Find a way to write $1 - \sigma(z)$ without a subtraction.
 
 # %% [markdown] tags=["hint"]
 # `math.exp` is safe for negative arguments: it goes to 0. So for a positive `z` the formula as printed is safe. For a negative one, multiply numerator and denominator by $e^{z}$.
@@ -1304,6 +1305,11 @@ for function in (sigmoid, sigmoid_grad):
             raise AssertionError(
                 f"{function.__name__}({z}): math.exp overflows; {remedy}"
             ) from None
+        except ZeroDivisionError:
+            raise AssertionError(
+                f"{function.__name__}({z}) divides by 0: in neither form is the "
+                "denominator ever below 1"
+            ) from None
         assert isinstance(got, float | int), (
             f"{function.__name__}({z}) gives back {got!r}: return a number"
         )
@@ -1335,7 +1341,9 @@ got = sigmoid_grad(2.0)
 assert off(got, -2.0) > 1e-6, (
     "the derivative at 2.0 is -2: in the formula it is σ(z), not z"
 )
-assert off(got, 0.8807970779778823) > 1e-6, "sigmoid_grad(2.0) is sigmoid(2.0)"
+assert off(got, 0.8807970779778823) > 1e-6, (
+    "sigmoid_grad(2.0) is sigmoid(2.0): the other factor is missing"
+)
 assert off(got, 0.10499358540350662) < 1e-9, (
     f"the derivative at 2.0 should be 0.104994, not {got}"
 )
@@ -1355,7 +1363,7 @@ for z in (37.0, 300.0):
     )
 
 # %% [markdown]
-# Three more that you will meet. The hyperbolic tangent, **tanh**, is a sigmoid stretched to run from $-1$ to $1$. **Leaky ReLU** lets a small part of the negative numbers through, here a tenth, so that its derivative is nowhere 0. **GELU** weighs $z$ by the probability that a standard normal random number lies below it, a ReLU with a smooth kink; many language models use it (Dan Hendrycks and Kevin Gimpel, 2016). The derivatives on the right are finite differences.
+# Three more that you will meet. The hyperbolic tangent, **tanh**, is a sigmoid stretched to run from $-1$ to $1$. **Leaky ReLU** lets a small part of the negative numbers through, here a tenth, so that its derivative is nowhere 0. **GELU** weighs $z$ by the probability that a standard normal random number lies below it, and looks like a smooth ReLU; many language models use it (Dan Hendrycks and Kevin Gimpel, 2016). The derivatives on the right are finite differences.
 
 
 # %%
@@ -1510,7 +1518,7 @@ assert len(paper_gaps) == 8 and max(paper_gaps) < 1e-9
 # Back to chapter 1's question, with its weighted sum beside a network of four hidden units. Both learn from the same 800 images; the network does so five times, from five seeds. This takes about ten seconds.
 
 # %% [markdown] tags=["predict"]
-# The weighted sum gets about as many wrong of the images it has seen as of new ones. What do you expect of the network: how many wrong of those it has seen, and how many of the new ones?
+# The network has four times as many parameters. What do you expect, of the images it has seen and of new ones: how many will it get wrong, and how many the weighted sum?
 
 # %%
 from ch01.metrics import error_rate
@@ -1549,7 +1557,7 @@ for seed in range(5):
     )
 
 # %% [markdown] tags=["answer"]
-# Of the images it was shown the network gets nearly every one right; of the new ones it gets many times that share wrong. What it learnt beyond the weighted sum was about *those 800 images* and does not carry over to others. A model that does far better on what it has seen than on what is new is **over-fitted**. The honest number is always the one on new images; more data is the best cure, and chapter 13 has others.
+# Of the images it was shown the network gets nearly every one right; of the new ones it gets many times that share wrong. What it learnt beyond the weighted sum was about *those 800 images* and does not carry over to others. A model that does far better on what it has seen than on what is new is **over-fitted**. The number to report is the one on new images. Chapter 13 is about the cures.
 
 # %% tags=["claim"]
 seen, new = (mean(part) for part in list(zip(*networks, strict=True))[:2])
@@ -1559,7 +1567,7 @@ record("error rate, 3 or 7, seen, mean of 5", seen)
 record("error rate, 3 or 7, new, mean of 5", new)
 
 # %% [markdown]
-# Is it at least better than the weighted sum on new images? Both were asked about the same images, so count those on which only one of them is right. The images that both get right, or both wrong, say nothing about which is better.
+# Is it at least better than the weighted sum on new images? Both were asked about the same ones, so count those on which only one of the two is right; the others say nothing about which is better.
 
 # %%
 disagreements = []
@@ -1572,7 +1580,7 @@ for _, _, network in networks:
 print("right alone (network, weighted sum):", disagreements)
 
 # %% [markdown]
-# A handful of images on either side, of the two hundred: they cannot be told apart by these images. (Not "the network is as good": that would need far more of them.) For threes and sevens a weighted sum was almost enough already. Let us ask something harder.
+# A handful on either side: by these images the two cannot be told apart. (Which is not "the network is as good": to say that would take far more of them.) Let us ask something harder.
 
 # %% tags=["claim"]
 if len(new_images) < 500:
@@ -1581,7 +1589,7 @@ if len(new_images) < 500:
 # %% [markdown]
 # ## Ten digits, and the bill
 #
-# Ten outputs, thirty hidden units, and the highest output names the digit. Beside it ten weighted sums, one for each digit, trained on the same images for as long, at the best of the five learning rates that I tried for them. All this takes about half a minute; each line below is a quarter of an epoch.
+# Ten outputs, thirty hidden units, and the highest output names the digit. Beside it ten weighted sums, one for each digit, trained on the same images for as long, at the best of eight learning rates that I tried for them. All this takes about half a minute; each line below is a quarter of an epoch.
 
 # %% tags=["figure", "slide"] alt="784 pixels, each joined to each of 30 hidden units, each of these joined to each of 10 digits; 30 × 784 weights in the first layer, 10 × 30 in the second."
 plot.big_network([784, 30, 10], names=["pixels", "hidden units", "digits"])
@@ -1652,7 +1660,7 @@ plot.images(
 )
 
 # %% [markdown]
-# More hidden units and more epochs would help, and nothing stands in the way but the clock. Where does the time go?
+# Would more hidden units help, or more epochs? Nothing stands in the way of trying but the clock. Where does the time go?
 
 # %% [markdown] exercise="multiplications" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 2.6: the bill
@@ -1681,28 +1689,28 @@ def multiplications(
 # I counted $V$ once on the way back and was 300 short, of 24,000. When I wrote down the count I had only the sum over $k$ in mind, and had forgotten that $V$ wants a gradient too.
 
 # %% tags=["check"]
-got = multiplications(5, 3, 2)
+got = multiplications(7, 4, 3)
 assert got is not None, "multiplications gives back nothing: return two numbers"
 assert isinstance(got, tuple | list) and len(got) == 2, (
     f"give back two numbers, forward and backward, not {got!r}"
 )
 first, second = got
-assert (first, second) != (30, 21), "the other way round: forward first, then backward"
-assert first != 26, "a bias is added, not multiplied by: forward is without biases"
-assert first != 24, "relu compares, it does not multiply: 3 too many on the way forward"
-assert first not in (15, 6), f"forward is {first}: only one of the two layers"
-assert first == 21, f"forward for 5, 3 and 2 should be 3·5 + 2·3 = 21, not {first}"
-assert second != 27, "backward: relu'(z_j) is multiplied in, once for each hidden unit"
-assert second != 24, (
+assert (first, second) != (56, 40), "the other way round: forward first, then backward"
+assert first != 47, "a bias is added, not multiplied by: forward is without biases"
+assert first != 44, "relu compares, it does not multiply: 4 too many on the way forward"
+assert first not in (28, 12), f"forward is {first}: that is one of the two layers"
+assert first == 40, f"forward for 7, 4 and 3 should be 4·7 + 3·4 = 40, not {first}"
+assert second != 52, "backward: relu'(z_j) is multiplied in, once for each hidden unit"
+assert second != 44, (
     "backward: V comes twice, in the sum over k and in its own gradient"
 )
-assert second != 45, "backward: nobody needs the gradient of the inputs x"
-assert second != 35, "backward: the gradients of the biases take no product"
-assert second != 36, "backward: relu'(z_j) is one product for each hidden unit, 3 here"
-assert second != 21, "backward is not the same count: go through its six formulas"
-assert second == 30, f"backward for 5, 3 and 2 should be 6 + 3 + 6 + 15, not {second}"
-got = tuple(multiplications(7, 4, 3))
-assert got == (40, 56), f"for 7, 4 and 3 it should be (40, 56), not {got}"
+assert second != 84, "backward: nobody needs the gradient of the inputs x"
+assert second != 63, "backward: the gradients of the biases take no product"
+assert second != 68, "backward: relu'(z_j) is one product for each hidden unit, 4 here"
+assert second != 40, "backward is not the same count: go through its six formulas"
+assert second == 56, f"backward for 7, 4 and 3 should be 56 products, not {second}"
+got = tuple(multiplications(5, 3, 2))
+assert got == (21, 30), f"for 5, 3 and 2 it should be (21, 30), not {got}"
 
 
 # %% [markdown]

@@ -495,7 +495,7 @@ def multiplications(in_features, hidden_features, out_features):
     return 2 * layers + hidden_features + out_features * hidden_features
 
 
-# %% exercise="multiplications" message="only one of the two layers"
+# %% exercise="multiplications" message="that is one of the two layers"
 def multiplications(in_features, hidden_features, out_features):
     return hidden_features * in_features, hidden_features * in_features
 
