@@ -948,7 +948,7 @@ assert all(0.75 < size[n] / math.sqrt(n) < 1.33 for n in size)
 assert all(0.35 < share < 0.65 for share in kept.values())
 
 # %% [markdown]
-# A hundred times as many inputs, ten times the size: a sum of $D$ random terms grows like $\sqrt D$, because they partly cancel. Weights with a standard deviation of $1/\sqrt D$ keep it at the size of the inputs. And ReLU, which throws the negative half away, keeps half of the mean square; so in front of a ReLU we draw the weights $\sqrt2$ larger. (Does it matter so much? With one hidden layer not very; chapter 4 tries it with fifty.)
+# A hundred times as many inputs, ten times the size: a sum of $D$ random terms grows like $\sqrt D$, because they partly cancel. Weights with a standard deviation of $1/\sqrt D$ keep it at the size of the inputs. And ReLU, which throws the negative half away, keeps half of the mean square; so in front of a ReLU we draw the weights $\sqrt2$ larger. (What becomes of networks that start otherwise, chapter 4 tries with fifty layers.)
 
 # %% export="network.py"
 import math
