@@ -21,7 +21,7 @@ from groundup import plot, record
 # %% [markdown]
 # ## Four points
 #
-# Chapter 1 ended on four points. There are two inputs, each of them 0 or 1, and the question is whether exactly one of them is 1. It is called **XOR**, "exclusive or", and this is what the best weighted sum has to say to it, with 1 for yes and 0 for no:
+# Chapter 1 ended on four points and **XOR**: there are two inputs, each of them 0 or 1, and the question is whether exactly one of them is 1. This is what the best weighted sum has to say to it, with 1 for yes and 0 for no:
 
 # %% tags=["slide"]
 places = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
@@ -33,7 +33,7 @@ print([round(predict(place, weights, bias), 3) for place in places])
 assert all(abs(predict(place, weights, bias) - 0.5) < 1e-6 for place in places)
 
 # %% [markdown]
-# Half-way between yes and no, four times. A weighted sum that answers by the side of a threshold it comes out on is a **perceptron** (Frank Rosenblatt, 1958). What a perceptron cannot do fills a book by Marvin Minsky and Seymour Papert (*Perceptrons*, 1969), and XOR is its smallest case.
+# Half-way between yes and no, four times. It took a third input to help it, and a person to think of one; in this chapter the model will have to find such numbers by itself. A weighted sum that answers by the side of a threshold it comes out on is a **perceptron** (Frank Rosenblatt, 1958). What a perceptron cannot do fills a book by Marvin Minsky and Seymour Papert (*Perceptrons*, 1969), and XOR is its smallest case.
 #
 # ## More of the same does not help
 #
@@ -170,7 +170,7 @@ ax.set(xlabel="$x$", ylabel="their sum")
 # %% [markdown]
 # ## XOR by hand
 #
-# Three ramps made three kinks. XOR needs two. Whether exactly one of the inputs is 1 is the difference of the two, without its sign, and ReLU can take off a sign: one unit passes $x_1 - x_2$ where that is positive, the other passes $x_2 - x_1$, and the output adds them. Here is the whole network, drawn with its weights on the lines and its values for the input $(1, 0)$ in the units. All biases are 0.
+# Three ramps made three kinks. XOR needs two. Whether exactly one of the inputs is 1 is the difference of the two, without its sign (one of the third inputs that help), and ReLU can take off a sign: one unit passes $x_1 - x_2$ where that is positive, the other passes $x_2 - x_1$, and the output adds them. Here is the whole network, drawn with its weights on the lines and its values for the input $(1, 0)$ in the units. All biases are 0.
 
 # %% tags=["figure", "slide"] alt="A network with two inputs 1 and 0, two hidden units and one output. The first hidden unit has weights 1 and −1 and the value 1; the second has weights −1 and 1 and the value 0, since ReLU holds its −1 at 0. The output adds the two and is 1."
 plot.network(
@@ -188,7 +188,7 @@ plot.network(
 # \qquad h_j = \operatorname{relu}(z_j)
 # \qquad \hat y_k = \sum_{j=1}^{H} V_{kj}\, h_j + c_k$$
 #
-# $W$ and $V$ are **matrices**, lists of rows. $W$ has one row for each hidden unit with one weight for each input, which we write as its **shape** $(H, D)$; $W_{jd}$, "W j d", is number $d$ of row $j$. $V$ has shape $(K, H)$, and $b$ and $c$ hold the biases. The $z_j$ are called **pre-activations**, the $h_j$ **activations**. A hidden unit is **inactive** for an input when its $z_j$ is not above 0, so that it passes 0 on. Computing all this from left to right is the **forward pass**.
+# $W$ and $V$ are **matrices**, lists of rows. $W$ has one row for each hidden unit with one weight for each input, which we write as its **shape** $(H, D)$; $W_{jd}$, "W j d", is number $d$ of row $j$. $V$ has shape $(K, H)$, and $b$ and $c$ hold the biases. The $z_j$ are called **pre-activations**, the $h_j$ **activations**. A hidden unit is **inactive** for an input when its $z_j$ is not above 0, so that it passes 0 on. Computing all this from left to right is the network's forward pass.
 
 # %% export="network.py"
 """A multi-layer perceptron with one hidden layer of ReLU units, in plain lists."""
@@ -528,11 +528,11 @@ plt.legend(loc="upper center", ncols=2)
 #
 # ## Backward along one path
 #
-# It needs the derivative of the loss with respect to every parameter. In chapter 1 two factors were enough; now more steps lie between a weight and the loss. Begin with one path: one input, one hidden unit, one output, one target $y$.
+# It needs the derivative of the loss with respect to every parameter. In chapter 1 few steps lay between a weight and the loss; now there are more. Begin with one path: one input, one hidden unit, one output, one target $y$.
 #
 # $$L = (\hat y - y)^2, \qquad \hat y = v\,h + c, \qquad h = \operatorname{relu}(z), \qquad z = w\,x + b$$
 #
-# Below it is drawn as a **computational graph**: each step of the arithmetic is a node, and the numbers flow along the lines. Read the blue ones first, from left to right: $0.8 \cdot 1.5 = 1.2$, plus $0.2$ is $1.4$, and so on until the loss, $12.25$.
+# Below is its computational graph, drawn as in chapter 1. Read the blue values first, from left to right: $0.8 \cdot 1.5 = 1.2$, plus $0.2$ is $1.4$, and so on until the loss, $12.25$.
 
 # %% tags=["figure", "slide"] alt="The computational graph of L = (v·relu(w·x + b) + c − y)². Forward: w·x is 1.2, z is 1.4, its relu 1.4, times v −2.8, plus c −2.5, minus y −3.5, squared 12.25. Backward from 1: −7 at the difference, the output and c; 14 at relu and z and b; −9.8 at v, 21 at w."
 plot.graph(
@@ -541,7 +541,7 @@ plot.graph(
 )
 
 # %% [markdown]
-# The orange number below each line answers one question: *if this number grows a little, how many times as fast does $L$ grow?* It is the derivative of $L$ with respect to the number on that line. For $L$ itself it is 1. From there walk to the left; at each node the number that arrives from the right, the **upstream gradient**, is multiplied by the node's own derivative, the **local derivative**:
+# The orange number below each line answers one question: *if this number grows a little, how many times as fast does $L$ grow?* It is the derivative of $L$ with respect to the number on that line. For $L$ itself it is 1. From there walk to the left; at each box the number that arrives from the right, the **upstream gradient**, is multiplied by the box's own derivative, the **local derivative**:
 #
 # - the square: $(\ )^2$ of $-3.5$ has the local derivative $2 \cdot (-3.5)$, so $1 \cdot (-7) = -7$;
 # - minus $y$, plus $c$: both pass changes on as they are, local derivative 1, so $-7$ stays $-7$, for $c$ too;
@@ -552,7 +552,7 @@ plot.graph(
 #
 # ($x$ and $y$ get a gradient as well, which nobody needs here.)
 #
-# In one line, this is the **chain rule**: along a path, local derivatives multiply.
+# In one line, it is the chain rule again: along a path, local derivatives multiply.
 #
 # $$\frac{\partial L}{\partial w} = \frac{\partial L}{\partial \hat y} \cdot \frac{\partial \hat y}{\partial h} \cdot \frac{\partial h}{\partial z} \cdot \frac{\partial z}{\partial w} = 2(\hat y - y) \cdot v \cdot \operatorname{relu}'(z) \cdot x$$
 #
@@ -707,7 +707,7 @@ assert abs(inputs_grad[0] + 6) < 1e-6 and abs(inputs_grad[1] + 3) < 1e-6
 # \qquad
 # \frac{\partial L}{\partial b_j} = \delta_j$$
 #
-# A bias is a weight whose input is always 1. This walk from the loss back to every parameter is the **backward pass**, or **backpropagation**, and these six formulas are all of it. Look at what it costs. Finite differences call `forward` twice for each parameter; the network that we shall train on ten digits has 23,860 of them. The backward pass costs about as much as one or two forward passes, for all of them together.
+# A bias is a weight whose input is always 1. This backward pass through a network is called **backpropagation**, and these six formulas are all of it. Look at what it costs. Finite differences call `forward` twice for each parameter; the network that we shall train on ten digits has 23,860 of them. The backward pass costs about as much as one or two forward passes, for all of them together.
 #
 # And look at what it *needs*: `x`, `z` and `hidden`. Who only predicts may forget each layer as soon as the next one is computed. Who trains must keep what every layer computed until the walk back has come by. That is why training takes so much more memory than prediction.
 
@@ -842,8 +842,8 @@ assert near(matrix, outer(trial_grad, trial_hidden)), (
 )
 matrix, what = [list(row) for row in got.hidden_weight], "hidden_weight"
 assert len(matrix) != 2, (
-    f"{what} has 2 rows for 4 hidden units, as many as there are outputs: for each unit "
-    "sum over the outputs, so walk through the columns of V, not its rows"
+    f"{what} has 2 rows for 4 hidden units, as many as there are outputs: for each "
+    "unit sum over the outputs, so walk through the columns of V, not its rows"
 )
 assert not near(matrix, outer(trial_x, delta)), (
     f"{what} is turned: one row for each hidden unit, one number in it for each input"
@@ -974,7 +974,7 @@ def init_network(
 # %% [markdown]
 # ## Training
 #
-# And the loop. Moving all parameters after every single example, in random order, is **stochastic** ("by chance") **gradient descent**, SGD; one pass through all examples is an **epoch**.
+# And the loop: chapter 1's stochastic gradient descent, SGD, with a step after every single example.
 
 # %% export="training.py"
 import random
@@ -987,7 +987,7 @@ def sgd_epoch(
     lr: float,
     rng: random.Random,
 ) -> float:
-    """One step of gradient descent after every example, once through all in random order.
+    """One step of gradient descent for each example, once through all in random order.
 
     Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its step.
     """
@@ -1063,8 +1063,8 @@ for hidden_features in (2, 4, 16):
     fits[hidden_features].sort(key=loss_on_tide)
     ranked = [loss_on_tide(network) for network in fits[hidden_features]]
     print(
-        f"{hidden_features:2} hidden units: median {ranked[10]:.4f}, best {ranked[0]:.4f}, "
-        f"{sum(loss > 0.2 for loss in ranked):2} of 21 above 0.2",
+        f"{hidden_features:2} hidden units: median {ranked[10]:.4f}, "
+        f"best {ranked[0]:.4f}, {sum(loss > 0.2 for loss in ranked):2} of 21 above 0.2",
         flush=True,
     )
 
@@ -1417,7 +1417,7 @@ assert abs(math.tanh(0.7) - (2 * sigmoid(1.4) - 1)) < 1e-12, "a sigmoid, stretch
 
 # %%
 def error_signals(activation, derivative, init: float, seed: int) -> list[float]:
-    """The size of the error signal in each of ten layers, from the first to the last."""
+    """The size of the error signal in each of ten layers, the first one first."""
     rng = random.Random(seed)
     h, layers, sizes = [rng.gauss(0, 1) for _ in range(16)], [], []
     for _ in range(10):
@@ -1567,7 +1567,7 @@ record("error rate, 3 or 7, seen, mean of 5", seen)
 record("error rate, 3 or 7, new, mean of 5", new)
 
 # %% [markdown]
-# Is it at least better than the weighted sum on new images? Both were asked about the same ones, so count those on which only one of the two is right; the others say nothing about which is better.
+# Is it at least better than the weighted sum on new images? As in chapter 1, count those on which only one of the two is right.
 
 # %%
 disagreements = []
@@ -1770,7 +1770,7 @@ print(f"{rate / 1e6:.0f} million multiplications per second")
 #
 # Layers of weighted sums fold into one; a non-linearity between them keeps them apart, and with enough hidden units one hidden layer comes as close as you like to any continuous function on a bounded interval. Whether training finds it is another matter. The backward pass walks the computational graph from the loss to every parameter: along a path local derivatives multiply, where paths fork gradients add, and the gradient of a weight is the error signal at its end times the value at its start. Random weights make units different; a unit that no input activates is lost. If you remember one thing: **the gradient flows back along the same weights by which the answer came forward, for the price of one or two more predictions.**
 #
-# **Terms:** XOR, perceptron, layer, fully connected, hidden unit, ReLU, activation function and non-linearity, multi-layer perceptron, matrix and shape, pre-activation, activation, inactive, forward pass, universal approximation, computational graph, upstream gradient, local derivative, chain rule, error signal, backward pass and backpropagation, stochastic gradient descent, epoch, dead unit, sigmoid, tanh, leaky ReLU, GELU, vanishing gradient, over-fitting.
+# **Terms:** perceptron, layer, fully connected, hidden unit, ReLU, activation function, non-linearity, multi-layer perceptron, matrix, shape, pre-activation, activation, inactive, universal approximation, upstream gradient, local derivative, error signal, backpropagation, dead unit, sigmoid, tanh, leaky ReLU, GELU, vanishing gradient, over-fitting.
 #
 # **Unlocked:** nothing yet. The next chapter brings the first names.
 #

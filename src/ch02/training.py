@@ -38,7 +38,7 @@ def sgd_epoch(
     lr: float,
     rng: random.Random,
 ) -> float:
-    """One step of gradient descent after every example, once through all in random order.
+    """One step of gradient descent for each example, once through all in random order.
 
     Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its step.
     """
