@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""Activations: the bends between two linear layers."""
+"""Activation functions: what stands between two layers."""
 
 import math
 
@@ -10,7 +10,7 @@ def relu(z: float) -> float:
 
 
 def relu_grad(z: float) -> float:
-    """Derivative of `relu` at `z`; at the corner, 0 by convention."""
+    """Derivative of `relu` at `z`; at its kink, where there is none, 0."""
     return 1.0 if z > 0 else 0.0
 
 
@@ -25,6 +25,5 @@ def sigmoid(z: float) -> float:
 
 
 def sigmoid_grad(z: float) -> float:
-    """Derivative of `sigmoid` at `z`: never above 1/4."""
-    y = sigmoid(z)
-    return y * (1 - y)
+    """Derivative of `sigmoid` at `z`: the same on both sides of 0, never above 1/4."""
+    return sigmoid(z) * sigmoid(-z)  # 1 - sigmoid(z), without its rounding

@@ -9,19 +9,19 @@ from .linear import predict
 def numerical_grad(
     loss: Callable[[], float], parameters: list[list[float]], step: float = 1e-5
 ) -> list[list[float]]:
-    """Slope of `loss()` for every number in `parameters`, by central differences.
+    """Gradient of `loss()` for every number in `parameters`, by central differences.
 
-    Each number is nudged where it stands and put back. Shapes: as `parameters`.
+    Each number is changed where it stands and put back. Shapes: as `parameters`.
     """
-    slopes = [[0.0] * len(row) for row in parameters]
-    for row, row_slopes in zip(parameters, slopes, strict=True):
-        for i, knob in enumerate(row):
-            row[i] = knob + step
+    grads = [[0.0] * len(row) for row in parameters]
+    for row, row_grads in zip(parameters, grads, strict=True):
+        for i, value in enumerate(row):
+            row[i] = value + step
             up = loss()
-            row[i] = knob - step
-            row_slopes[i] = (up - loss()) / (2 * step)
-            row[i] = knob
-    return slopes
+            row[i] = value - step
+            row_grads[i] = (up - loss()) / (2 * step)
+            row[i] = value
+    return grads
 
 
 def linear_grad(

@@ -18,6 +18,6 @@ def mse(predictions: list[float], targets: list[float]) -> float:
 
 
 def mse_grad(predictions: list[float], targets: list[float]) -> list[float]:
-    """Slope of `mse` for each prediction. Shapes: both (n) -> (n)."""
+    """Gradient of `mse` for each prediction. Shapes: both (K) -> (K)."""
     pairs = zip(predictions, targets, strict=True)
     return [2 * (p - t) / len(targets) for p, t in pairs]

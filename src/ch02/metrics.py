@@ -10,6 +10,6 @@ def error_rate(predicted: list[int], labels: list[int]) -> float:
 
 
 def dead_units(network: Network, inputs: list[list[float]]) -> int:
-    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
-    table = [forward(network, x)[1] for x in inputs]
-    return sum(not any(column) for column in zip(*table, strict=True))
+    """How many hidden units give 0 for every input. Shapes: inputs (N, D)."""
+    activations = [forward(network, x)[1] for x in inputs]  # N rows of H
+    return sum(not any(unit) for unit in zip(*activations, strict=True))

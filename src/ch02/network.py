@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""A network with one hidden layer of ReLU units, in plain lists."""
+"""A multi-layer perceptron with one hidden layer of ReLU units, in plain lists."""
 
 import math
 import random
@@ -11,7 +11,7 @@ from .linear import predict
 
 @dataclass
 class Network:
-    """The knobs of the network, or one slope for each of them.
+    """The parameters of the network, or one gradient for each of them.
 
     Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
     output_bias (K).
@@ -54,17 +54,17 @@ def backward(
     hidden: list[float],
     output_grad: list[float],
 ) -> Network:
-    """The slope of the loss for every knob, given its slopes for the outputs.
+    """The gradient of the loss for every parameter, given that of the outputs.
 
     Shapes: x (D), z (H), hidden (H), output_grad (K) -> the network's own shapes.
     """
     columns = zip(*network.output_weight, strict=True)
-    hidden_slopes = [predict(output_grad, column, 0.0) for column in columns]
-    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z, strict=True)]
+    hidden_grad = [predict(output_grad, column, 0.0) for column in columns]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z, strict=True)]
     return Network(
-        [[slope * value for value in x] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in hidden] for slope in output_grad],
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
         list(output_grad),
     )
 
@@ -74,12 +74,12 @@ def init_network(
 ) -> Network:
     """A network of random weights, scaled to keep sums in bounds, and biases of 0."""
 
-    def table(rows: int, columns: int, scale: float) -> list[list[float]]:
+    def matrix(rows: int, columns: int, scale: float) -> list[list[float]]:
         return [[rng.gauss(0, scale) for _ in range(columns)] for _ in range(rows)]
 
     return Network(
-        table(hidden_features, in_features, math.sqrt(2 / in_features)),
+        matrix(hidden_features, in_features, math.sqrt(2 / in_features)),
         [0.0] * hidden_features,
-        table(out_features, hidden_features, math.sqrt(1 / hidden_features)),
+        matrix(out_features, hidden_features, math.sqrt(1 / hidden_features)),
         [0.0] * out_features,
     )

@@ -38,18 +38,18 @@ def sgd_epoch(
     lr: float,
     rng: random.Random,
 ) -> float:
-    """Correct the network after every example, once through all in random order.
+    """One step of gradient descent for each example, once through all in random order.
 
-    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
+    Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its step.
     """
     total = 0.0
     for i in rng.sample(range(len(inputs)), len(inputs)):
         z, hidden, outputs = forward(network, inputs[i])
         total += mse(outputs, targets[i])
         output_grad = mse_grad(outputs, targets[i])
-        slopes = backward(network, inputs[i], z, hidden, output_grad)
-        for row, row_slopes in zip(
-            network.parameters(), slopes.parameters(), strict=True
+        grads = backward(network, inputs[i], z, hidden, output_grad)
+        for row, row_grads in zip(
+            network.parameters(), grads.parameters(), strict=True
         ):
-            row[:] = [w - lr * s for w, s in zip(row, row_slopes, strict=True)]
+            row[:] = [w - lr * g for w, g in zip(row, row_grads, strict=True)]
     return total / len(inputs)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # Classic wrong answers to chapter 2's exercises, each with what the check must say to it.
 
-# %% exercise="relu" message="by convention: z > 0, not >="
+# %% exercise="relu" message="z > 0 and not z >= 0"
 def relu(z):
     return float(max(0, z))
 
@@ -19,7 +19,7 @@ def relu_grad(z):
     return 1.0 if z > 0 else 0.0
 
 
-# %% exercise="relu" message="leaky ReLU"
+# %% exercise="relu" message="a leaky ReLU"
 def relu(z):
     return float(z) if z > 0 else 0.01 * z
 
@@ -28,7 +28,7 @@ def relu_grad(z):
     return 1.0 if z > 0 else 0.0
 
 
-# %% exercise="relu" message="no compromise"
+# %% exercise="relu" message="a fair compromise"
 def relu(z):
     return float(max(0, z))
 
@@ -44,6 +44,33 @@ def relu(z):
 
 def relu_grad(z):
     return float(max(0, z))
+
+
+# %% exercise="relu" message="what is negative becomes 0, not positive"
+def relu(z):
+    return float(abs(z))
+
+
+def relu_grad(z):
+    return 1.0 if z > 0 else 0.0
+
+
+# %% exercise="relu" message="return, do not print"
+def relu(z):
+    print(float(max(0, z)))
+
+
+def relu_grad(z):
+    return 1.0 if z > 0 else 0.0
+
+
+# %% exercise="relu" message="the number itself passes, not a 1"
+def relu(z):
+    return 1.0 if z > 0 else 0.0
+
+
+def relu_grad(z):
+    return 1.0 if z > 0 else 0.0
 
 
 # %% exercise="forward" message="no relu after the last layer"
@@ -65,7 +92,7 @@ def forward(network, x):
 def forward(network, x):
     z = [predict(x, w, 0.0) for w in network.hidden_weight]
     hidden = [relu(value) for value in z]
-    return z, hidden, [predict(hidden, w, 0.0) for w in network.output_weight]
+    return z, hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)]
 
 
 # %% exercise="forward" message="the output biases are missing"
@@ -75,78 +102,259 @@ def forward(network, x):
     return z, hidden, [predict(hidden, w, 0.0) for w in network.output_weight]
 
 
-# %% exercise="backward" message="a unit that was asleep gets no blame"
+# %% exercise="forward" message="the outputs read `hidden`, not z"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return z, hidden, [predict(z, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="`z` has 3 numbers"
+def forward(network, x):
+    z = [predict(x, network.hidden_weight[i], network.hidden_bias[i]) for i in range(len(x))]
+    hidden = [relu(value) for value in z]
+    return z, hidden, [predict(hidden, w[: len(x)], b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="it holds the pre-activations, negative ones too"
+def forward(network, x):
+    hidden = [relu(predict(x, w, b)) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    return hidden, hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="give back three lists"
+def forward(network, x):
+    hidden = [relu(predict(x, w, b)) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    return [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="forward gives back nothing"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    print(z, hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)])
+
+
+# %% exercise="bump" message="the first ramp goes on rising there"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -fall, fall - rise]], [0.0])
+
+
+# %% exercise="bump" message="the sides may differ in width"
+def bump(left, middle, right):
+    rise = 1 / (middle - left)
+    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -2 * rise, rise]], [0.0])
+
+
+# %% exercise="bump" message="one more change of direction is needed"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0], [1.0]], [-left, -middle], [[rise, -rise - fall]], [0.0])
+
+
+# %% exercise="bump" message="it rises to 1 over the width of the left side"
+def bump(left, middle, right):
+    return Network([[1.0]] * 3, [-left, -middle, -right], [[1.0, -2.0, 1.0]], [0.0])
+
+
+# %% exercise="bump" message="The kink of relu(x + b) is at -b"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0]] * 3, [left, middle, right], [[rise, -rise - fall, fall]], [0.0])
+
+
+# %% exercise="bump" message="one input: each row of hidden_weight has one number"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0, 1.0, 1.0]], [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+
+
+# %% exercise="bump" message="one output: output_weight is one row"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise], [-rise - fall], [fall]], [0.0])
+
+
+# %% exercise="bump" message="bump gives back nothing"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    network = Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+
+
+# %% exercise="bump" message="it does not fall: at 0.875"
+def bump(left, middle, right):
+    rise = 1 / (middle - left)
+    return Network([[1.0]] * 2, [-left, -middle], [[rise, -rise]], [0.0])
+
+
+# %% exercise="backward" message="hidden_weight: an inactive unit passes nothing back"
 def backward(network, x, z, hidden, output_grad):
-    z_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
     return Network(
-        [[slope * value for value in x] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in hidden] for slope in output_grad],
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
         output_grad,
     )
 
 
-# %% exercise="backward" message="you took rows of V"
+# %% exercise="backward" message="walk through the columns of V, not its rows"
 def backward(network, x, z, hidden, output_grad):
-    hidden_slopes = [predict(output_grad, row, 0.0) for row in network.output_weight]
-    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
+    hidden_grad = [sum(g * v for g, v in zip(output_grad, row)) for row in network.output_weight]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
     return Network(
-        [[slope * value for value in x] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in hidden] for slope in output_grad],
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
         output_grad,
     )
 
 
-# %% exercise="backward" message="only one of the outputs counted"
+# %% exercise="backward" message="only the first output counted"
 def backward(network, x, z, hidden, output_grad):
-    hidden_slopes = [output_grad[0] * v for v in network.output_weight[0]]
-    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
+    hidden_grad = [output_grad[0] * v for v in network.output_weight[0]]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
     return Network(
-        [[slope * value for value in x] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in hidden] for slope in output_grad],
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
         output_grad,
     )
 
 
-# %% exercise="backward" message="not by relu"
+# %% exercise="backward" message="that is relu, not relu'"
 def backward(network, x, z, hidden, output_grad):
-    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
-    z_slopes = [s * relu(v) for s, v in zip(hidden_slopes, z)]
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu(v) for g, v in zip(hidden_grad, z)]
     return Network(
-        [[slope * value for value in x] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in hidden] for slope in output_grad],
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
         output_grad,
     )
 
 
-# %% exercise="backward" message="a hidden weight starts at x"
+# %% exercise="backward" message="its lines start at x, not at h"
 def backward(network, x, z, hidden, output_grad):
-    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
-    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
     return Network(
-        [[slope * value for value in hidden] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in hidden] for slope in output_grad],
+        [[g * value for value in hidden] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
         output_grad,
     )
 
 
-# %% exercise="backward" message="not at the pre-activation z"
+# %% exercise="backward" message="its lines start at h, not at z"
 def backward(network, x, z, hidden, output_grad):
-    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
-    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
     return Network(
-        [[slope * value for value in x] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in z] for slope in output_grad],
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in z] for g in output_grad],
         output_grad,
     )
 
 
-# %% exercise="sigmoid" message="math.exp overflowed"
+# %% exercise="backward" message="an error signal may be negative"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [relu(g) * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="put the gradients into a new Network"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    network.hidden_weight = [[g * value for value in x] for g in z_grad]
+    network.hidden_bias = z_grad
+    network.output_weight = [[g * value for value in hidden] for g in output_grad]
+    network.output_bias = output_grad
+    return network
+
+
+# %% exercise="backward" message="hidden_weight is turned"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for g in z_grad] for value in x],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="output_weight is turned"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for g in output_grad] for value in hidden],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="hidden_bias: an inactive unit passes nothing back"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        hidden_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="hidden_bias holds the gradients of the outputs"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        output_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        z_grad,
+    )
+
+
+# %% exercise="backward" message="hidden_bias: all are 0, as if no bias"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        [0.0] * len(z),
+        [[g * value for value in hidden] for g in output_grad],
+        [0.0] * len(output_grad),
+    )
+
+
+# %% exercise="backward" message="backward gives back nothing"
+def backward(network, x, z, hidden, output_grad):
+    print(output_grad)
+
+
+# %% exercise="backward" message="give back a Network, not a tuple"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return z_grad, output_grad
+
+
+# %% exercise="sigmoid" message="for a negative z multiply numerator"
 import math
 
 
@@ -156,6 +364,18 @@ def sigmoid(z):
 
 def sigmoid_grad(z):
     return sigmoid(z) * (1 - sigmoid(z))
+
+
+# %% exercise="sigmoid" message="for a positive z the formula as printed is safe"
+import math
+
+
+def sigmoid(z):
+    return math.exp(z) / (1 + math.exp(z))
+
+
+def sigmoid_grad(z):
+    return sigmoid(z) * sigmoid(-z)
 
 
 # %% exercise="sigmoid" message="check the sign"
@@ -169,10 +389,10 @@ def sigmoid(z):
 
 
 def sigmoid_grad(z):
-    return sigmoid(z) * (1 - sigmoid(z))
+    return sigmoid(z) * sigmoid(-z)
 
 
-# %% exercise="sigmoid" message="clipped or rounded away"
+# %% exercise="sigmoid" message="something clips or rounds it"
 import math
 
 
@@ -182,10 +402,10 @@ def sigmoid(z):
 
 
 def sigmoid_grad(z):
-    return sigmoid(z) * (1 - sigmoid(z))
+    return sigmoid(z) * sigmoid(-z)
 
 
-# %% exercise="sigmoid" message="y is sigmoid(z), not z"
+# %% exercise="sigmoid" message="in the formula it is σ(z), not z"
 import math
 
 
@@ -194,57 +414,22 @@ def sigmoid(z):
 
 
 def sigmoid_grad(z):
-    return z * (1 - z) if abs(z) < 100 else 0.0
+    return z * (1 - z)
 
 
-# %% exercise="dead_units" message="a unit asleep for one input is not dead"
-def dead_units(network, inputs):
-    table = [forward(network, x)[1] for x in inputs]
-    return sum(not all(column) for column in zip(*table))
+# %% exercise="sigmoid" message="1 - sigmoid(z) loses its digits"
+import math
 
 
-# %% exercise="dead_units" message="count units"
-def dead_units(network, inputs):
-    return sum(value == 0 for x in inputs for value in forward(network, x)[1])
+def sigmoid(z):
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (math.exp(z) + 1)
 
 
-# %% exercise="dead_units" message="how many are alive"
-def dead_units(network, inputs):
-    table = [forward(network, x)[1] for x in inputs]
-    return sum(any(column) for column in zip(*table))
+def sigmoid_grad(z):
+    return sigmoid(z) * (1 - sigmoid(z))
 
 
-# %% exercise="dead_units" message="the share of the dead"
-def dead_units(network, inputs):
-    table = [forward(network, x)[1] for x in inputs]
-    columns = list(zip(*table))
-    return sum(not any(column) for column in columns) / len(columns)
-
-
-# %% exercise="backward" message="blame may be negative"
-def backward(network, x, z, hidden, output_grad):
-    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
-    z_slopes = [relu(s) * relu_grad(v) for s, v in zip(hidden_slopes, z)]
-    return Network(
-        [[slope * value for value in x] for slope in z_slopes],
-        z_slopes,
-        [[slope * value for value in hidden] for slope in output_grad],
-        output_grad,
-    )
-
-
-# %% exercise="backward" message="put the slopes into a new Network"
-def backward(network, x, z, hidden, output_grad):
-    hidden_slopes = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
-    z_slopes = [s * relu_grad(v) for s, v in zip(hidden_slopes, z)]
-    network.hidden_weight = [[slope * value for value in x] for slope in z_slopes]
-    network.hidden_bias = z_slopes
-    network.output_weight = [[slope * value for value in hidden] for slope in output_grad]
-    network.output_bias = output_grad
-    return network
-
-
-# %% exercise="sigmoid" message="sigmoid(-2) is 0.119203"
+# %% exercise="sigmoid" message="sigmoid(-2.0) should be 0.119203"
 import math
 
 
@@ -253,10 +438,69 @@ def sigmoid(z):
 
 
 def sigmoid_grad(z):
-    return sigmoid(z) * (1 - sigmoid(z))
+    return sigmoid(z) * sigmoid(-z)
 
 
-# %% exercise="dead_units" message="look at the activations"
-def dead_units(network, inputs):
-    table = [forward(network, x)[0] for x in inputs]
-    return sum(all(z < 0 for z in column) for column in zip(*table))
+# %% exercise="sigmoid" message="gives back None: return a number"
+import math
+
+
+def sigmoid(z):
+    print(1 / (1 + math.exp(-abs(z))))
+
+
+def sigmoid_grad(z):
+    return 0.0
+
+
+# %% exercise="multiplications" message="backward: V comes twice"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * in_features + out_features * hidden_features
+    return layers, layers + hidden_features
+
+
+# %% exercise="multiplications" message="multiplied in, once for each hidden unit"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * in_features + out_features * hidden_features
+    return layers, layers + out_features * hidden_features
+
+
+# %% exercise="multiplications" message="nobody needs the gradient of the inputs"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * in_features + out_features * hidden_features
+    return layers, 2 * layers + hidden_features
+
+
+# %% exercise="multiplications" message="a bias is added, not multiplied by"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * (in_features + 1) + out_features * (hidden_features + 1)
+    return layers, layers + out_features * hidden_features
+
+
+# %% exercise="multiplications" message="the other way round: forward first"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * in_features + out_features * hidden_features
+    return layers + hidden_features + out_features * hidden_features, layers
+
+
+# %% exercise="multiplications" message="backward is not the same count"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * in_features + out_features * hidden_features
+    return layers, layers
+
+
+# %% exercise="multiplications" message="give back two numbers, forward and backward"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * in_features + out_features * hidden_features
+    return 2 * layers + hidden_features + out_features * hidden_features
+
+
+# %% exercise="multiplications" message="that is one of the two layers"
+def multiplications(in_features, hidden_features, out_features):
+    return hidden_features * in_features, hidden_features * in_features
+
+
+# %% exercise="multiplications" message="relu compares, it does not multiply"
+def multiplications(in_features, hidden_features, out_features):
+    layers = hidden_features * in_features + out_features * hidden_features
+    return layers + hidden_features, layers + hidden_features + out_features * hidden_features
