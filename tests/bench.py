@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from groundup import export, run, serve
 from groundup.book import Book
-from groundup.doctor import BROWSERS
+from groundup.chapter import parse_book
+from groundup.checkpoint import checkpoints
+from groundup.cli.doctor import BROWSERS
+from groundup.run import load_results
+from groundup.site import serve
 
 REPEATS = 5
 PLANNED = 14  # chapters
@@ -45,8 +48,8 @@ def rows(book: Book, folder: Path) -> Iterator[Row]:
     small, large = (synthetic(folder / f"synthetic{n}", n) for n in (PLANNED // 2, PLANNED))
     ratios, seconds = [], []
     for _ in range(REPEATS):  # alternately, so that a busy machine slows both
-        half = timed(partial(export.checkpoints, small))
-        seconds.append(timed(partial(export.checkpoints, large)))
+        half = timed(lambda: checkpoints(parse_book(small)))
+        seconds.append(timed(lambda: checkpoints(parse_book(large))))
         ratios.append(seconds[-1] / half)
     what = f"export, {PLANNED} chapters that fill 8 modules of 250 lines"
     yield what, statistics.median(seconds), "s", 3
@@ -54,7 +57,7 @@ def rows(book: Book, folder: Path) -> Iterator[Row]:
 
     total = timed(partial(groundup, book, "run", "--force"))
     for number in book.chapters():
-        yield f"run chapter {number}", run.load_results(book, number)["seconds"], "s", 60
+        yield f"run chapter {number}", load_results(book, number)["seconds"], "s", 60
     yield f"run all {last} chapters, cold", total, "s", 300
 
     groundup(book, "site")
@@ -63,7 +66,7 @@ def rows(book: Book, folder: Path) -> Iterator[Row]:
         with book.chapter(number).open("a", encoding="utf-8") as chapter:
             chapter.write("\n# %% [markdown]\n# One sentence more.\n")
         seconds_in_all = timed(partial(groundup, book, "site"))
-        rest = seconds_in_all - run.load_results(book, number)["seconds"]
+        rest = seconds_in_all - load_results(book, number)["seconds"]
         yield f"site, the text of chapter {number} changed, less its run", rest, "s", 15
 
     for name, html, everything in pages(book):

@@ -1,15 +1,16 @@
-"""`@pytest.mark.since(n)`: the test runs once for each checkpoint from chapter n on (`until=m`: to chapter m)."""
+"""A `book` to write chapters into, and `@pytest.mark.since(n)`: the test runs once for each checkpoint."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from checkpoints import Checkpoint
+from helpers.books import BOOK, make_book
+from helpers.checkpoints import Checkpoint
 
 from groundup.book import Book
 
-CHAPTERS = Book(Path(__file__).parents[1]).chapters()
+CHAPTERS = BOOK.chapters()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -20,3 +21,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     numbers = [number for number in CHAPTERS if mark.args[0] <= number <= last]
     assert numbers, f"no checkpoint from chapter {mark.args[0]} to {last}: this test would never run"
     metafunc.parametrize("checkpoint", [Checkpoint(number) for number in numbers], ids=lambda c: f"ch{c.number:02d}")
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
+    """An empty book in a folder of its own; the environment chooses no data."""
+    monkeypatch.delenv("DATA", raising=False)
+    return make_book(tmp_path, {})

@@ -9,12 +9,14 @@ import tokenize
 from pathlib import Path
 
 import pytest
-from exercises import BOOK
+from helpers.books import BOOK
 
-from groundup import diff, export, rules
-from groundup.parse import Cell, Chapter, parse
+from groundup import checkpoint, rules
+from groundup.chapter import Cell, Chapter, parse_book
+from groundup.checkpoint import Change, changes
 
-CHAPTERS = sorted(BOOK.chapters())
+PARSED = parse_book(BOOK)
+CHAPTERS = sorted(PARSED)
 MODULES = sorted(path for number in CHAPTERS for path in BOOK.checkpoint(number).glob("*.py"))
 BANNED = {"xb", "yb", "dls", "cbs", "ni", "nf"}
 WORDS = range(1_500, 3_501)  # of prose, without hints and solutions
@@ -25,7 +27,7 @@ COLUMNS = 88  # what a page shows without scrolling
 
 
 def chapter(number: int) -> Chapter:
-    return parse(BOOK.chapter(number))
+    return PARSED[number]
 
 
 def prose(number: int) -> str:
@@ -45,7 +47,7 @@ def identifiers(source: str) -> set[str]:
     }
 
 
-def changed_lines(change: diff.Change) -> int:
+def changed_lines(change: Change) -> int:
     """Lines that the chapter writes or rewrites: blank ones do not count, and to delete is no work."""
     edits = [edit for edit in change.matcher.get_opcodes() if edit[0] != "equal"]
     return sum(full(change.after[j1:j2]) for _, _, _, j1, j2 in edits)
@@ -73,12 +75,12 @@ def test_there_are_chapters_without_a_gap() -> None:
 
 
 def test_committed_checkpoints_are_what_the_chapters_export() -> None:
-    stale = export.stale(BOOK)
+    stale = checkpoint.stale(BOOK, PARSED)
     assert not stale, "\n" + "\n".join(stale)
 
 
 def test_no_chapter_uses_a_locked_name() -> None:
-    rules.check_chapters(BOOK)
+    rules.check_chapters(PARSED)
 
 
 @pytest.mark.parametrize("number", CHAPTERS)
@@ -111,7 +113,7 @@ def test_length(number: int) -> None:
 
 @pytest.mark.parametrize("number", CHAPTERS)
 def test_checkpoint_changes_little(number: int) -> None:
-    changed = sum(map(changed_lines, diff.changes(BOOK, number - 1, number)))
+    changed = sum(map(changed_lines, changes(BOOK, number - 1, number)))
     assert changed <= CHANGED_LINES, f"chapter {number} changes {changed} exported lines: at most {CHANGED_LINES}"
 
 

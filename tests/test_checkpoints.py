@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checkpoints import TENSORS, Checkpoint, fields
+from helpers.checkpoints import TENSORS, Checkpoint, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from exercises import BOOK, mistakes, outcomes
+from helpers.books import BOOK
+from helpers.exercises import mistakes, outcomes
 
 from groundup.book import BookError
-from groundup.parse import parse
+from groundup.chapter import parse
 
 
 def _attempts() -> list:

@@ -11,8 +11,8 @@ import pytest
 import ruff
 
 from groundup.book import Book
-from groundup.curriculum import PLAN
-from groundup.parse import parse
+from groundup.book.plan import PLAN
+from groundup.chapter import parse
 
 BOOK = Book(Path(__file__).parents[1])
 TOOL_LINES = 200

@@ -4,57 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from groundup.book import Book
+from groundup.chapter import Chapter
 
 KEY = ".key"
 TOOL = Path(__file__).parents[1]
+LIBRARIES = ("torch", "matplotlib")  # what a chapter shows depends on these, and its run is stale with another
 
 
-def build(book: Book) -> bool:
-    """Build build/site from chapters that were exported and run; False when nothing had changed.
+def is_current(book: Book) -> bool:
+    """Whether build/site is what a build would make of everything as it stands: then nobody need even ask."""
+    stamp = book.site / KEY
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _key(book)
+
+
+def build(book: Book, chapters: Mapping[int, Chapter]) -> None:
+    """Build build/site from chapters that were exported and run.
 
     A failed build leaves the previous site as it was.
     Raises: BookError with every mistake on the pages, a line each.
     """
-    key = _key(book)
-    stamp = book.site / KEY
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
-        return False
-
     from groundup.site import render, stage
 
+    key = _key(book)
     book.build.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=book.build, prefix="site-") as folder:
         pages, fresh, old = (Path(folder) / name for name in ("docs", "site", "old"))
-        stage.stage(book, pages)
-        render.render(book, pages, fresh)
+        stage.stage(book, chapters, pages)
+        render.render(book, chapters, pages, fresh)
         (fresh / KEY).write_text(key, encoding="utf-8")
         if book.site.exists():
             book.site.rename(old)
         fresh.rename(book.site)
-    return True
 
 
 def _key(book: Book) -> str:
     """A hash of everything that the site is made from."""
     digest = hashlib.sha256(os.environ.get("DATA", "").encode())
+    digest.update(repr([(name, version(name)) for name in LIBRARIES]).encode())
     for path in _sources(book):
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, _Sink(digest))
+        content = path.read_bytes()
+        digest.update(f"{path.parent.name}/{path.name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
-
-
-class _Sink:
-    """Lets `copyfileobj` feed a hash."""
-
-    def __init__(self, digest: hashlib._Hash) -> None:
-        self.write = digest.update
 
 
 def _sources(book: Book) -> Iterator[Path]:

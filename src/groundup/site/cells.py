@@ -26,7 +26,7 @@ HEADING = re.compile(r"</h[1-6]>")
 
 
 @dataclass
-class Chapter:
+class ChapterPage:
     """The chapter whose page is being rendered; nbconvert's filters know only the cell."""
 
     file: str
@@ -41,10 +41,10 @@ class Chapter:
         return lambda text: self.report(f"{self.file}:{cell.metadata.line}: {text}")
 
 
-current: Chapter | None = None
+current: ChapterPage | None = None
 
 
-def _chapter() -> Chapter:
+def _chapter() -> ChapterPage:
     assert current is not None, "hooks.on_pre_page sets the chapter before its page is rendered"
     return current
 

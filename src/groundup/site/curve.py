@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from groundup import run
 from groundup.book import Book
-from groundup.curriculum import PLAN
+from groundup.book.plan import PLAN
+from groundup.run import load_results
 
 RECORD = "error_rate"
 SHAPES = {"wide": (720, 300, 14), "narrow": (360, 290, 12)}  # width, height, font size
@@ -34,7 +34,7 @@ def error_rates(book: Book) -> dict[int, float]:
     """The validation error of each chapter that recorded one, between 0 and 1."""
     rates = {}
     for number in book.chapters():
-        records = run.load_results(book, number)["records"]
+        records = load_results(book, number)["records"]
         if RECORD in records:
             rates[number] = records[RECORD]
     return rates

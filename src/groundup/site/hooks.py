@@ -16,8 +16,8 @@ from mkdocs_jupyter.config import settings
 from nbconvert.exporters.templateexporter import default_filters
 
 from groundup.book import CHAPTER_FILE, Book
-from groundup.curriculum import PARTS, PLAN
-from groundup.site import cells, katex, navigation, terms
+from groundup.book.plan import PARTS, PLAN
+from groundup.site import cells, katex, terms
 
 settings.templates_dir = str(Path(__file__).parent / "templates")
 default_filters.update(cells.FILTERS)
@@ -35,7 +35,6 @@ LONGEST_DESCRIPTION = 200
 
 def on_config(config: Any) -> Any:
     book = Book(Path(config.config_file_path).parent)
-    config.nav = navigation.nav(book)
     glossary = book.root / "docs" / "glossary.md"
     config.mdx_configs["abbr"] = {"glossary": terms.abbreviations(glossary.read_text(encoding="utf-8"))}
     return config
@@ -49,7 +48,7 @@ def on_pre_page(page: Any, config: Any, files: Any) -> Any:
     links = _RelativePathTreeprocessor(page.file, files, config)
     links._register(markdown)
     page.links_to_anchors = links.links_to_anchors  # MkDocs then checks them
-    cells.current = cells.Chapter(
+    cells.current = cells.ChapterPage(
         file=f"chapters/{chapter[0]}",
         package=f"ch{chapter[1]}",
         diff=f"../../diffs/{chapter[1]}/",

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from groundup.book import Book
-from groundup.curriculum import PARTS, PLAN
-from groundup.parse import parse
+from groundup.book.plan import PARTS, PLAN
+from groundup.chapter import Chapter
 
 ROMAN = ("I", "II", "III", "IV")
 
 Nav = list[dict[str, Any]]
 
 
-def nav(book: Book) -> Nav:
+def nav(chapters: Mapping[int, Chapter]) -> Nav:
     """MkDocs' `nav`, made from the chapters that exist."""
-    chapters = book.chapters()
     part_of = {plan.number: plan.part for plan in PLAN}
     parts: Nav = []
     for part, title in enumerate(PARTS, 1):
-        pages = [_chapter(number, path) for number, path in chapters.items() if part_of.get(number) == part]
+        pages = [_page(chapter) for number, chapter in chapters.items() if part_of.get(number) == part]
         if pages:
             parts.append({f"{ROMAN[part - 1]} · {title}": pages})
     diffs = [{f"Chapter {number}": f"diffs/{number:02d}.md"} for number in chapters]
@@ -39,5 +37,5 @@ def nav(book: Book) -> Nav:
     ]
 
 
-def _chapter(number: int, path: Path) -> dict[str, str]:
-    return {f"{number}. {parse(path).title}": f"chapters/{path.stem}.ipynb"}
+def _page(chapter: Chapter) -> dict[str, str]:
+    return {f"{chapter.number}. {chapter.title}": f"chapters/{chapter.stem}.ipynb"}

@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from groundup import diff, run, vocabulary
 from groundup.book import Book, BookError
-from groundup.curriculum import PARTS, PLAN, Planned
+from groundup.book.plan import PARTS, PLAN, Planned
+from groundup.checkpoint import diff
+from groundup.rules import vocabulary
+from groundup.run import load_results
 from groundup.site import curve, mosaic
 from groundup.site.navigation import ROMAN
 
@@ -125,7 +127,7 @@ def _error_curve(book: Book) -> str:
 
 def _certificates(book: Book) -> Iterator[tuple[int, dict[str, Any]]]:
     for number in book.chapters():
-        for certificate in run.load_results(book, number)["certificates"]:
+        for certificate in load_results(book, number)["certificates"]:
             yield number, certificate
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from groundup.book import Book, BookError
+from groundup.chapter import Chapter
+from groundup.site.navigation import nav
 
 ENVIRONMENT = {
     "NO_MKDOCS_2_WARNING": "1",  # Material's advertisement, printed at every build
@@ -29,7 +32,7 @@ class _Collector(logging.Handler):
         self.messages.append(record.getMessage())
 
 
-def render(book: Book, docs: Path, site: Path) -> None:
+def render(book: Book, chapters: Mapping[int, Chapter], docs: Path, site: Path) -> None:
     """Build the pages in `docs` into `site`.
 
     Raises: BookError with every warning and error of MkDocs.
@@ -41,7 +44,8 @@ def render(book: Book, docs: Path, site: Path) -> None:
         from mkdocs.config import load_config
 
         try:
-            config = load_config(str(book.root / "mkdocs.yml"), docs_dir=str(docs), site_dir=str(site), strict=True)
+            places: dict[str, Any] = {"docs_dir": str(docs), "site_dir": str(site), "nav": nav(chapters)}
+            config = load_config(str(book.root / "mkdocs.yml"), strict=True, **places)
             config.plugins.on_startup(command="build", dirty=False)
             build(config)
         except mkdocs.exceptions.MkDocsException as error:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from groundup import editions
 from groundup.book import Book, BookError
+from groundup.chapter import Chapter
+from groundup.notebooks import notebooks
 from groundup.site import curve, mosaic, pages, terms
 
 
-def stage(book: Book, folder: Path) -> None:
+def stage(book: Book, chapters: Mapping[int, Chapter], folder: Path) -> None:
     """Gather everything that the site consists of in `folder`.
 
     Raises: BookError when a chapter has not been run, or a page asks for a part that nobody makes.
     """
     shutil.copytree(book.root / "docs", folder, ignore=shutil.ignore_patterns("overrides", "*.part"))
-    for number in book.chapters():
+    for number in chapters:
         _chapter(book, number, folder / "chapters")
-    for name, text in editions.notebooks(book, book.chapters()).items():
+    for name, text in notebooks(chapters.values()).items():
         _write(folder / "notebooks" / name, text)
     for page in sorted(folder.glob("*.md")):
         text = page.read_text(encoding="utf-8")

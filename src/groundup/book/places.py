@@ -1,0 +1,81 @@
+"""Where the parts of a copy of the book are."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundup.book.errors import BookError, UsageError
+
+CHAPTER_FILE = re.compile(r"(\d\d)_([a-z0-9_]+)\.py")
+
+
+@dataclass(frozen=True)
+class Book:
+    """The folders of one copy of the book."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> Book:
+        """The book that this tool was installed from, or the one around the current folder.
+
+        Raises: BookError when there is none.
+        """
+        here = Path.cwd()
+        for root in (here, *here.parents, Path(__file__).parents[3]):
+            if (root / "chapters").is_dir() and (root / "src").is_dir():
+                return cls(root)
+        raise BookError("no chapters/ here: run this in the folder of the book (the one that holds the Makefile)")
+
+    @property
+    def build(self) -> Path:
+        """Everything that is made and not committed."""
+        return self.root / "build"
+
+    @property
+    def site(self) -> Path:
+        return self.build / "site"
+
+    def chapters(self) -> dict[int, Path]:
+        """The chapter scripts by number, in order."""
+        found: dict[int, Path] = {}
+        for path in sorted((self.root / "chapters").glob("[!.]*.py")):  # an editor's lock file begins with a dot
+            name = CHAPTER_FILE.fullmatch(path.name)
+            if name is None:
+                raise BookError(f"{self.relative(path)}: a chapter is named like 05_backward_pass.py")
+            number = int(name[1])
+            if number in found:
+                raise BookError(f"{self.relative(path)}: chapter {number} exists already, as {found[number].name}")
+            found[number] = path
+        return found
+
+    def chapter(self, number: int | str) -> Path:
+        """The script of one chapter.
+
+        Raises: UsageError, naming the chapters that exist.
+        """
+        chapters = self.chapters()
+        with contextlib.suppress(ValueError):
+            if int(number) in chapters:
+                return chapters[int(number)]
+        existing = ", ".join(map(str, chapters)) or "none"
+        raise UsageError(f"there is no chapter {number}: the chapters are {existing}")
+
+    def checkpoint(self, number: int) -> Path:
+        """The package that chapter `number` exports."""
+        return self.root / "src" / f"ch{number:02d}"
+
+    def executed(self, number: int) -> Path:
+        """The executed notebook of a chapter."""
+        return self.build / "executed" / f"{self.chapter(number).stem}.ipynb"
+
+    def results(self, number: int) -> Path:
+        """What a chapter recorded when it ran."""
+        return self.build / "results" / f"{number:02d}.json"
+
+    def relative(self, path: Path) -> str:
+        """`path` as the reader would type it in the book's folder."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)

@@ -1,0 +1,5 @@
+"""The command `groundup`."""
+
+from groundup.cli.main import main
+
+__all__ = ["main"]

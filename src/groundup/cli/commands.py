@@ -1,0 +1,172 @@
+"""What each command of `groundup` does. A part of the tool is imported only when its command is asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from groundup.book import Book, BookError, UsageError
+
+if TYPE_CHECKING:
+    from groundup.chapter import Chapter
+
+PORT = 8000
+
+
+def _numbers(book: Book, asked: Iterable[str]) -> list[int]:
+    existing = {path: number for number, path in book.chapters().items()}
+    return sorted({existing[book.chapter(number)] for number in asked}) or list(existing.values())
+
+
+def export(book: Book, options: Namespace) -> None:
+    """Write the checkpoints src/ch01, src/ch02, … that the chapters export."""
+    from groundup.chapter import parse_book
+
+    if not _exported(book, parse_book(book)):
+        print("the checkpoints are up to date")
+
+
+def _exported(book: Book, chapters: Mapping[int, Chapter]) -> list[Path]:
+    from groundup import checkpoint, rules
+
+    rules.check_chapters(chapters)  # first, so that nothing is written where a name is locked
+    changed = checkpoint.write(book, chapters)
+    for path in changed:
+        print(f"{'wrote' if path.exists() else 'removed'} {book.relative(path)}")
+    return changed
+
+
+def run(book: Book, options: Namespace) -> None:
+    """Run chapters whose code, checkpoint or data has changed, and keep their outputs and numbers."""
+    from groundup.chapter import parse_book
+    from groundup.run import run
+
+    numbers = _numbers(book, options.chapters)
+    chapters = parse_book(book)
+    _exported(book, chapters)
+    if not run(book, [chapters[number] for number in numbers], force=options.force):
+        print("nothing has changed since the last run (--force runs it again)")
+
+
+def check(book: Book, options: Namespace) -> None:
+    """Check the chapters without running them: format, exported checkpoints, locked names."""
+    from groundup import checkpoint, rules
+    from groundup.chapter import parse_book
+
+    if (options.package is None) != (options.chapter is None):
+        raise UsageError("your own package is checked as of a chapter: groundup check --package my_work --chapter 5")
+    if options.package is not None:
+        [number] = _numbers(book, [options.chapter])
+        rules.check_package(book, parse_book(book), options.package, number)
+        print(f"{options.package} uses nothing that is locked in chapter {number}")
+        return
+    chapters = parse_book(book)
+    problems = []
+    try:
+        rules.check_chapters(chapters)
+    except BookError as error:
+        problems.append(str(error))
+    try:
+        problems += checkpoint.stale(book, chapters)
+    except BookError as error:
+        problems.append(str(error))
+    if problems:
+        raise BookError("\n".join(problems))
+    print(f"{len(chapters)} chapters and their checkpoints are in order")
+
+
+def diff(book: Book, options: Namespace) -> None:
+    """Show what changed between two checkpoints."""
+    from groundup.checkpoint import unified, unified_mine
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    old, new = (_checkpoint(book, number) for number in (options.old, options.new or options.old))
+    if options.mine is not None:
+        if options.new is not None:
+            raise UsageError("one checkpoint is compared with your own package: groundup diff 5 --mine my_work")
+        text = unified_mine(book, new, options.mine, colour=colour)
+    else:
+        text = unified(book, old if options.new else max(old - 1, 0), new, colour=colour)
+    print(text, end="")
+
+
+def _checkpoint(book: Book, number: str) -> int:
+    return 0 if number == "0" else _numbers(book, [number])[0]
+
+
+def notebooks(book: Book, options: Namespace) -> None:
+    """Write notebooks to work in: exercises as stubs, hints and solutions folded."""
+    from groundup.chapter import parse_book
+    from groundup.notebooks import write_notebooks
+
+    numbers = _numbers(book, options.chapters)
+    chapters = parse_book(book)
+    for path in write_notebooks(book, [chapters[number] for number in numbers]):
+        print(book.relative(path))
+
+
+def site(book: Book, options: Namespace) -> None:
+    """Export, run what has changed, and build the site into build/site."""
+    built = _built(book)
+    print(f"{'built' if built else 'nothing has changed in'} {book.relative(book.site)}")
+
+
+def _built(book: Book) -> bool:
+    from groundup import site
+
+    if site.is_current(book):
+        return False
+    from groundup.chapter import parse_book
+    from groundup.run import run
+
+    chapters = parse_book(book)
+    _exported(book, chapters)
+    run(book, chapters.values())
+    if site.is_current(book):
+        return False
+    site.build(book, chapters)
+    return True
+
+
+def serve(book: Book, options: Namespace) -> None:
+    """Build the site, then serve it on this computer until Ctrl-C."""
+    from groundup.site import serve
+
+    with serve.reserved(options.port, book.site) as server:
+        _built(book)
+        serve.serve(server)
+
+
+def test(book: Book, options: Namespace) -> int:
+    """Run the tests."""
+    # Two processes: the book promises its times on two cores. Tests of one group share what they need to run first.
+    return _python(book, "-m", "pytest", "-n", "2", "--dist", "loadgroup")
+
+
+def bench(book: Book, options: Namespace) -> int:
+    """Measure how fast the book itself is, against its targets."""
+    return _python(book, "tests/bench.py")
+
+
+def _python(book: Book, *arguments: str) -> int:
+    return subprocess.run([sys.executable, *arguments], cwd=book.root, check=False).returncode
+
+
+def doctor(book: Book, options: Namespace) -> int:
+    """Look whether this computer has what the book needs, and say what to do where not."""
+    from groundup.cli import doctor
+
+    return doctor.report(book, PORT)
+
+
+def clean(book: Book, options: Namespace) -> None:
+    """Remove build/: everything that can be made again."""
+    if book.build.exists():
+        shutil.rmtree(book.build)
+    print(f"removed {book.relative(book.build)}")

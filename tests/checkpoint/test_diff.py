@@ -1,0 +1,133 @@
+"""Checkpoint diffs, as text and as HTML."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from groundup.book import Book, BookError, UsageError
+from groundup.checkpoint import diff
+
+ONE = {"__init__.py": '"""One."""\n', "linear.py": "def predict(x):\n    return x\n", "old.py": "GONE = 1\n"}
+TWO = {
+    "__init__.py": '"""Two."""\n',
+    "linear.py": 'def predict(x):\n    """A < B."""\n    return 2 * x\n',
+    "new.py": "NEW = '''a\nb'''\n",
+}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    for number, modules in enumerate((ONE, TWO, TWO), 1):
+        (tmp_path / "chapters").mkdir(exist_ok=True)
+        (tmp_path / "chapters" / f"{number:02d}_x.py").touch()
+        write(tmp_path / "src" / f"ch{number:02d}", modules)
+    return Book(tmp_path)
+
+
+def write(folder: Path, modules: dict[str, str]) -> None:
+    folder.mkdir(parents=True)
+    for name, text in modules.items():
+        (folder / name).write_text(text)
+
+
+def test_text(book: Book) -> None:
+    assert diff.unified(book, 1, 2) == (
+        "--- src/ch01/linear.py\n+++ src/ch02/linear.py\n@@ -1,2 +1,3 @@\n def predict(x):\n-    return x\n"
+        '+    """A < B."""\n+    return 2 * x\n'
+        "--- /dev/null\n+++ src/ch02/new.py\n@@ -0,0 +1,2 @@\n+NEW = '''a\n+b'''\n"
+        "--- src/ch01/old.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-GONE = 1\n"
+    )
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="no patch command here")
+def test_text_is_a_patch(book: Book) -> None:
+    subprocess.run(
+        ["patch", "-s", "-p2", "-d", book.checkpoint(1)], input=diff.unified(book, 1, 2), text=True, check=True
+    )
+    found = {path.name: path.read_text() for path in book.checkpoint(1).glob("*.py")}
+    assert found == TWO | {"__init__.py": ONE["__init__.py"]}
+
+
+def test_colours_only_when_asked(book: Book) -> None:
+    lines = diff.unified(book, 1, 2, colour=True).splitlines()
+    assert lines[:5] == [
+        "\033[1m--- src/ch01/linear.py\033[0m",
+        "\033[1m+++ src/ch02/linear.py\033[0m",
+        "\033[36m@@ -1,2 +1,3 @@\033[0m",
+        " def predict(x):",
+        "\033[31m-    return x\033[0m",
+    ]
+    assert "\033" not in diff.unified(book, 1, 2)
+
+
+def test_a_removed_line_that_looks_like_a_header(book: Book) -> None:
+    (book.checkpoint(1) / "linear.py").write_text("-- x\n")
+    assert "\033[31m--- x\033[0m\n" in diff.unified(book, 1, 2, colour=True)
+
+
+def test_the_first_chapter_is_compared_with_nothing(book: Book) -> None:
+    assert [(c.name, c.before, c.added, c.removed) for c in diff.changes(book, 0, 1)] == [
+        ("linear.py", (), 2, 0),
+        ("old.py", (), 1, 0),
+    ]
+
+
+def test_identical_says_so(book: Book) -> None:
+    assert diff.unified(book, 2, 3) == "checkpoints 2 and 3 are identical\n"
+    assert diff.html(book, 2, 3) == ""
+
+
+def test_own_package(book: Book) -> None:
+    mine = book.root / "my_work"
+    write(mine, TWO)
+    assert diff.unified_mine(book, 2, mine) == f"{mine} and checkpoint 2 are identical\n"
+    (mine / "linear.py").write_text("def predict(x):\n    return 3 * x")
+    text = diff.unified_mine(book, 2, mine)
+    assert text.startswith(f"--- src/ch02/linear.py\n+++ {mine}/linear.py\n")
+    assert text.endswith("+    return 3 * x\n")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda book: diff.unified(book, 2, 9), UsageError, "there is no chapter 9: the chapters are 1, 2, 3"),
+        (lambda book: diff.unified_mine(book, 2, book.root / "nowhere"), UsageError, "no Python modules there"),
+        (lambda book: diff.html(book, 1, 4), BookError, "src/ch04 is not there yet: make export"),
+    ],
+)
+def test_errors(book: Book, call, error: type, message: str) -> None:
+    (book.root / "chapters" / "04_x.py").touch()
+    if "9" in message:
+        (book.root / "chapters" / "04_x.py").unlink()
+    with pytest.raises(error, match=message) as caught:
+        call(book)
+    assert caught.type is error
+
+
+def test_html(book: Book) -> None:
+    figures = BeautifulSoup(diff.html(book, 1, 2), "html.parser").find_all("figure", class_="diff")
+    captions = [" ".join(figure.figcaption.get_text(" ").split()) for figure in figures]
+    assert captions == ["ch02/linear.py +2 −1", "ch02/new.py (new) +2 −0", "ch01/old.py (deleted) +0 −1"]
+    rows = [(row.name, row.get_text()) for row in figures[0].pre.code.find_all(["span", "del", "ins"], recursive=False)]
+    assert rows == [
+        ("span", "line 1"),
+        ("span", "  def predict(x):"),
+        ("del", "-     return x"),
+        ("ins", '+     """A < B."""'),
+        ("ins", "+     return 2 * x"),
+    ]
+    assert figures[0].find("span", class_="k"), "Python's colours"
+    assert [row.get_text() for row in figures[1].find_all("ins")] == ["+ NEW = '''a", "+ b'''"]
+
+
+def test_html_keeps_blank_lines_apart(book: Book) -> None:
+    """Pygments must give as many lines as went in, or the rows shift."""
+    source = "\n\nX = 1\n\n\n\ndef f():\n    '''a\n\n    b'''\n\n\n"
+    (book.checkpoint(2) / "linear.py").write_text(source)
+    figure = BeautifulSoup(diff.html(book, 0, 2), "html.parser").figure
+    assert [row.get_text()[2:] for row in figure.find_all("ins")] == source.splitlines()

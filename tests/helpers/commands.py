@@ -1,0 +1,3 @@
+"""What `groundup` can be asked for."""
+
+COMMANDS = ("export", "run", "check", "diff", "notebooks", "site", "serve", "test", "bench", "doctor", "clean")
