@@ -9,17 +9,18 @@ import torch
 def numerical_grad(
     loss: Callable[[], torch.Tensor], parameters: list[torch.Tensor], step: float = 1e-5
 ) -> list[torch.Tensor]:
-    """Slope of `loss()` for every number in `parameters`, by central differences.
+    """Gradient of `loss()` for every number in `parameters`, by central differences.
 
-    Each number is nudged where it stands and put back. Shapes: as `parameters`.
+    Give float64: float32 has too few digits for so small a step. Each number is
+    changed in place and put back. Shapes: as `parameters`.
     """
-    slopes = [torch.zeros_like(parameter) for parameter in parameters]
-    for parameter, parameter_slopes in zip(parameters, slopes, strict=True):
-        numbers, number_slopes = parameter.view(-1), parameter_slopes.view(-1)
-        for i, knob in enumerate(numbers.tolist()):
-            numbers[i] = knob + step
+    gradients = [torch.zeros_like(parameter) for parameter in parameters]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        numbers, slots = parameter.view(-1), gradient.view(-1)
+        for i, number in enumerate(numbers.tolist()):
+            numbers[i] = number + step
             up = loss()
-            numbers[i] = knob - step
-            number_slopes[i] = (up - loss()) / (2 * step)
-            numbers[i] = knob
-    return slopes
+            numbers[i] = number - step
+            slots[i] = (up - loss()) / (2 * step)
+            numbers[i] = number
+    return gradients

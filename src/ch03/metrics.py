@@ -6,9 +6,9 @@ import torch
 from .network import Network, forward
 
 
-def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
-    return (guesses != labels).double().mean().item()
+def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of `predicted` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
+    return (predicted != labels).double().mean().item()
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> int:

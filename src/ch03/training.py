@@ -27,9 +27,9 @@ def sgd_epoch(
         x, wanted = inputs[batch], targets[batch]
         z, hidden, outputs = forward(network, x)
         total += len(batch) * mse(outputs, wanted).item()
-        slopes = backward(network, x, z, hidden, mse_grad(outputs, wanted))
-        for parameter, slope in zip(
-            network.parameters(), slopes.parameters(), strict=True
+        gradients = backward(network, x, z, hidden, mse_grad(outputs, wanted))
+        for parameter, gradient in zip(
+            network.parameters(), gradients.parameters(), strict=True
         ):
-            parameter -= lr * slope
+            parameter -= lr * gradient
     return total / len(inputs)
