@@ -146,7 +146,8 @@ def product_of(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
         got = matmul_lists(a, b)
     except ValueError:
         raise AssertionError(
-            f"{shapes} fits, and was refused: the inner lengths are len(a[0]) and len(b)"
+            f"{shapes} fits, and was refused: the inner lengths are len(a[0]) and "
+            "len(b)"
         ) from None
     except IndexError:
         raise AssertionError(
@@ -838,7 +839,8 @@ for equation, first_shape, second_shape, why in (
         got, lines = lines_run(einsum, equation, left, right)
     except Exception as error:
         raise AssertionError(
-            f"{equation} with {first_shape} and {second_shape} stops at {error!r}. {why}"
+            f"{equation} with {first_shape} and {second_shape} stops at {error!r}. "
+            f"{why}"
         ) from None
     assert got is not None, "nothing came back: return the result"
     assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
@@ -1001,16 +1003,13 @@ def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     Raises: ValueError for other dimensions, and for lengths that do not agree.
     """
     forms = {(2, 1): "ik,k->i", (2, 2): "ik,kj->ij", (3, 3): "bik,bkj->bij"}
+    form = forms.get((a.dim(), b.dim()))
     product = f"{tuple(a.shape)} times {tuple(b.shape)}"
-    if (a.dim(), b.dim()) not in forms:
-        raise ValueError(
-            f"{product}: give one of the forms {', '.join(forms.values())}"
-        )
-    if a.shape[-1] != b.shape[-2:][0]:
-        raise ValueError(f"{product}: the inner lengths must agree")
-    if a.shape[:-2] != b.shape[:-2]:
-        raise ValueError(f"{product}: the stacks must be equally long")
-    return einsum(forms[a.dim(), b.dim()], a, b)
+    if form is None:
+        raise ValueError(f"{product} is none of {', '.join(forms.values())}")
+    if a.shape[-1] != b.shape[-2:][0] or a.shape[:-2] != b.shape[:-2]:
+        raise ValueError(f"{product}: a letter of {form} has two lengths")
+    return einsum(form, a, b)
 
 
 # %% tags=["timing"]
@@ -1031,10 +1030,10 @@ unlock(
 
 # %% tags=["claim"]
 refusals = {
-    ((3,), (3,)): "forms",
-    ((2, 3, 4), (4, 5)): "forms",
-    ((2, 3), (4, 5)): "inner lengths",
-    ((2, 3, 4), (3, 4, 5)): "stacks",
+    ((3,), (3,)): "is none of",
+    ((2, 3, 4), (4, 5)): "is none of",
+    ((2, 3), (4, 5)): "a letter of ik,kj->ij has two lengths",
+    ((2, 3, 4), (3, 4, 5)): "a letter of bik,bkj->bij has two lengths",
 }
 for (first, second), word in refusals.items():
     try:
@@ -1247,7 +1246,7 @@ plot.product(("N", 784), (784, 30), names=["X", "W^{\\!\\top}", "Z"])
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Weighted sums plus biases. Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
+    """Weighted sums and biases. Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
     return x @ weight.T + bias
 
 
@@ -1276,7 +1275,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Network:
-    """The parameters of the network, or the gradient for each of them.
+    """The parameters of the network, or one gradient for each of them.
 
     Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
     output_bias (K).
@@ -1338,19 +1337,19 @@ def numerical_grad(
 ) -> list[torch.Tensor]:
     """Gradient of `loss()` for every number in `parameters`, by central differences.
 
-    Give float64: float32 has too few digits for so small a step. Each number is
-    changed in place and put back. Shapes: as `parameters`.
+    Give float64: in float32 so small a step drowns in rounding.
+    Each number is changed where it stands and put back. Shapes: as `parameters`.
     """
-    gradients = [torch.zeros_like(parameter) for parameter in parameters]
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        numbers, slots = parameter.view(-1), gradient.view(-1)
-        for i, number in enumerate(numbers.tolist()):
-            numbers[i] = number + step
+    grads = [torch.zeros_like(parameter) for parameter in parameters]
+    for parameter, grad in zip(parameters, grads, strict=True):
+        row, row_grads = parameter.view(-1), grad.view(-1)
+        for i, value in enumerate(row.tolist()):
+            row[i] = value + step
             up = loss()
-            numbers[i] = number - step
-            slots[i] = (up - loss()) / (2 * step)
-            numbers[i] = number
-    return gradients
+            row[i] = value - step
+            row_grads[i] = (up - loss()) / (2 * step)
+            row[i] = value
+    return grads
 
 
 # %% export="metrics.py"
@@ -1360,7 +1359,7 @@ def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> int:
-    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
+    """How many hidden units give 0 for every input. Shapes: inputs (N, D)."""
     return int((forward(network, inputs)[1].sum(0) == 0).sum())
 
 
@@ -1428,7 +1427,7 @@ def backward(
     hidden: torch.Tensor,
     output_grad: torch.Tensor,
 ) -> Network:
-    """The gradient of the loss for every parameter, given the one for the outputs.
+    """The gradient of the loss for every parameter, given that of the outputs.
 
     Shapes: x (N, D), z (N, H), hidden (N, H), output_grad (N, K) -> the network's.
     """
@@ -1476,8 +1475,8 @@ def backward_of(images_given: int) -> tuple[Network, list[torch.Tensor], int]:
         got = backward(network, *given[:4])
     except Exception as error:
         raise AssertionError(
-            f"backward stops at {error!r}. With N = {images_given}, D = 3, H = 5, K = 2, "
-            "write the shapes beside each line"
+            f"backward stops at {error!r}. With N = {images_given}, D = 3, H = 5 and "
+            "K = 2, write the shapes beside each line"
         ) from error
     finally:
         sys.settrace(before)
@@ -1592,9 +1591,9 @@ def sgd_epoch(
     rng: random.Random,
     batch_size: int = 1,
 ) -> float:
-    """Correct the network after every batch, once through all inputs in random order.
+    """One step of gradient descent after every batch, once through all in random order.
 
-    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
+    Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its step.
     """
     order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
     total = 0.0
@@ -1602,11 +1601,11 @@ def sgd_epoch(
         x, wanted = inputs[batch], targets[batch]
         z, hidden, outputs = forward(network, x)
         total += len(batch) * mse(outputs, wanted).item()
-        gradients = backward(network, x, z, hidden, mse_grad(outputs, wanted))
-        for parameter, gradient in zip(
-            network.parameters(), gradients.parameters(), strict=True
+        grads = backward(network, x, z, hidden, mse_grad(outputs, wanted))
+        for parameter, grad in zip(
+            network.parameters(), grads.parameters(), strict=True
         ):
-            parameter -= lr * gradient
+            parameter -= lr * grad
     return total / len(inputs)
 
 

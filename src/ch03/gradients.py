@@ -11,16 +11,16 @@ def numerical_grad(
 ) -> list[torch.Tensor]:
     """Gradient of `loss()` for every number in `parameters`, by central differences.
 
-    Give float64: float32 has too few digits for so small a step. Each number is
-    changed in place and put back. Shapes: as `parameters`.
+    Give float64: in float32 so small a step drowns in rounding.
+    Each number is changed where it stands and put back. Shapes: as `parameters`.
     """
-    gradients = [torch.zeros_like(parameter) for parameter in parameters]
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        numbers, slots = parameter.view(-1), gradient.view(-1)
-        for i, number in enumerate(numbers.tolist()):
-            numbers[i] = number + step
+    grads = [torch.zeros_like(parameter) for parameter in parameters]
+    for parameter, grad in zip(parameters, grads, strict=True):
+        row, row_grads = parameter.view(-1), grad.view(-1)
+        for i, value in enumerate(row.tolist()):
+            row[i] = value + step
             up = loss()
-            numbers[i] = number - step
-            slots[i] = (up - loss()) / (2 * step)
-            numbers[i] = number
-    return gradients
+            row[i] = value - step
+            row_grads[i] = (up - loss()) / (2 * step)
+            row[i] = value
+    return grads

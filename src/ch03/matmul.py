@@ -67,13 +67,10 @@ def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     Raises: ValueError for other dimensions, and for lengths that do not agree.
     """
     forms = {(2, 1): "ik,k->i", (2, 2): "ik,kj->ij", (3, 3): "bik,bkj->bij"}
+    form = forms.get((a.dim(), b.dim()))
     product = f"{tuple(a.shape)} times {tuple(b.shape)}"
-    if (a.dim(), b.dim()) not in forms:
-        raise ValueError(
-            f"{product}: give one of the forms {', '.join(forms.values())}"
-        )
-    if a.shape[-1] != b.shape[-2:][0]:
-        raise ValueError(f"{product}: the inner lengths must agree")
-    if a.shape[:-2] != b.shape[:-2]:
-        raise ValueError(f"{product}: the stacks must be equally long")
-    return einsum(forms[a.dim(), b.dim()], a, b)
+    if form is None:
+        raise ValueError(f"{product} is none of {', '.join(forms.values())}")
+    if a.shape[-1] != b.shape[-2:][0] or a.shape[:-2] != b.shape[:-2]:
+        raise ValueError(f"{product}: a letter of {form} has two lengths")
+    return einsum(form, a, b)

@@ -12,5 +12,5 @@ def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> int:
-    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
+    """How many hidden units give 0 for every input. Shapes: inputs (N, D)."""
     return int((forward(network, inputs)[1].sum(0) == 0).sum())

@@ -12,7 +12,7 @@ from .linear import linear
 
 @dataclass
 class Network:
-    """The parameters of the network, or the gradient for each of them.
+    """The parameters of the network, or one gradient for each of them.
 
     Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
     output_bias (K).
@@ -52,7 +52,7 @@ def backward(
     hidden: torch.Tensor,
     output_grad: torch.Tensor,
 ) -> Network:
-    """The gradient of the loss for every parameter, given the one for the outputs.
+    """The gradient of the loss for every parameter, given that of the outputs.
 
     Shapes: x (N, D), z (N, H), hidden (N, H), output_grad (N, K) -> the network's.
     """
