@@ -268,7 +268,7 @@ for rung, ms in ladder.items():
     print(f"{rung:24} {ms:9.3f} ms")
 
 # %% [markdown] tags=["answer"]
-# It is slower, and not by a little. Each `a[i, k]` goes into PyTorch, makes a whole new tensor to hold one number, and comes back. A tensor is a fast lorry, and we have sent it to fetch one egg at a time.
+# It is slower, and not by a little. Each `a[i, k]` goes into PyTorch, makes a whole new tensor to hold one number, and comes back. A tensor is a fast lorry, and we have sent it to fetch one egg at a time. The remedy is to ask for more on each journey.
 
 # %% tags=["claim"]
 wanted = torch.tensor(matmul_lists(a_lists, b_lists))
@@ -276,7 +276,7 @@ assert (matmul_loops(a, b) - wanted).abs().max() < 1e-3
 assert ladder["tensors, three loops"] > 10 * ladder["lists, three loops"]
 
 # %% [markdown]
-# So ask for more on each journey: a whole row times a whole column.
+# The next version asks PyTorch for more at a time, a whole row times a whole column:
 
 
 # %% tags=["timing"]
@@ -571,14 +571,19 @@ mean_loss = ((torch.full((5, 1), 3.0) - targets) ** 2).mean()
 print(f"loss {loss:.1f}; if every prediction were the targets' mean, {mean_loss:.1f}")
 
 # %% [markdown] tags=["answer"]
-# > [!SUCCESS]- What was wrong
-# > $(5, 1)$ minus $(5)$ is $(5, 5)$: every prediction is compared with every target. There is no error and no odd type, only a number that cannot become 0, and that is *lower* for predictions that are all the same. A network trained on it learns the mean of its targets. So many people have met this bug that PyTorch's own loss has warned of it since 2019 (pull request 18349).
+# > [!SUCCESS] What was wrong
+# > $(5, 1)$ minus $(5)$ is $(5, 5)$: every prediction is compared with every target. There is no error and no odd type, only a number that cannot become 0, and that is *lower* for predictions that are all the same. A network trained on it learns the mean of its targets.
 
 # %% tags=["claim"]
 assert (predictions - targets).shape == (5, 5)
 assert loss == 4 and mean_loss == 2
 
-# %% tags=["oracle"]
+# %% [markdown] tags=["aside"]
+# #### Aside: what PyTorch says to it
+#
+# So many people have met this bug that PyTorch's own loss has warned of it since 2019 (pull request 18349). It warns, and goes on.
+
+# %% tags=["oracle", "aside"]
 import warnings
 
 with warnings.catch_warnings(record=True) as caught:
@@ -590,7 +595,7 @@ print(str(caught[0].message))
 assert "broadcasting" in str(caught[0].message)
 
 # %% [markdown]
-# Ours shall refuse:
+# Our loss shall refuse such a pair:
 
 
 # %% export="losses.py"
@@ -1046,18 +1051,18 @@ for (first, second), word in refusals.items():
 # Three forms were compared, and PyTorch's other ones (a vector first, stacks of which one is broadcast) were not. Look at the last line of the certificate, too. Ours is equal, and slower. The rule of this course is not that ours must be fast; it is that we know what theirs does. So, what does it do?
 #
 # > [!NOTE]- Aside: the algebra
-# > A matrix product is *associative*, $(AB)C = A(BC)$, and it distributes over sums. It is not *commutative*: $AB$ and $BA$ differ, if both exist at all. And $(AB)^\top = B^\top A^\top$: transposing swaps the order. Associative does not mean equally dear: if $A$ and $B$ have shape $(n, n)$ and $c$ is a vector, $(AB)c$ costs about $2n^3$ operations, and $A(Bc)$ about $4n^2$.
+# > A matrix product is *associative*, $(AB)C = A(BC)$, and it distributes over sums. It is not *commutative*: $AB$ and $BA$ differ, if both exist at all. And $(AB)^\top = B^\top A^\top$: transposing swaps the order. Associative does not mean equally dear: if $A$ and $B$ have shape $(n, n)$ and $c$ is a vector, $(AB)c$ costs about $2n^3$ operations, and $A(Bc)$ about $4n^2$. And the product of two matrices can be had for less: Strassen (1969) multiplies two of $(2, 2)$ with seven multiplications instead of eight, and blocks of blocks likewise, which for very large $n$ makes $n^{2.81}$ of $n^3$.
 #
 # ## What a product costs
 #
-# Each of the $n \cdot p$ results takes $m$ multiplications and $m$ additions. Arithmetic is counted in **FLOP**, floating-point operations: a product costs $2 \cdot n \cdot m \cdot p$ of them, however it is written. Divide by the time, and you have each rung's speed in **FLOP/s**:
+# Each of the $n \cdot p$ results takes $m$ multiplications and $m$ additions. Arithmetic is counted in **FLOP**, floating-point operations: a product costs $2 \cdot n \cdot m \cdot p$ of them on every rung of our ladder. Divide by the time, and you have its speed in **FLOP/s**; a GFLOP is $10^9$ of them.
 
 # %% tags=["timing"]
 ladder["our einsum"] = milliseconds(matmul, a, b, repeats=50)
 ladder["@"] = milliseconds(lambda a, b: a @ b, a, b, repeats=50)
 flops = 2 * 5 * 784 * 10
 for rung, ms in ladder.items():
-    print(f"{rung:24} {ms:9.3f} ms {flops / ms / 1e3:11,.1f} million FLOP/s")
+    print(f"{rung:24} {ms:9.3f} ms {flops / ms / 1e6:9.4f} GFLOP/s")
 
 # %% tags=["claim"]
 assert (matmul(a, b) - wanted).abs().max() < 1e-3
@@ -1101,25 +1106,28 @@ for rung, function in (
     large[rung] = milliseconds(function, many, b)
 flops = 2 * 4000 * 784 * 10
 for rung, ms in large.items():
-    print(f"{rung:24} {ms:9.2f} ms {flops / ms / 1e3:11,.1f} million FLOP/s")
+    print(f"{rung:24} {ms:9.2f} ms {flops / ms / 1e6:9.4f} GFLOP/s")
 
 # %% [markdown] tags=["answer"]
-# Asking once is no guarantee. "No loop" and `einsum` ask once, like `@`, for the same arithmetic, and take many times as long; they may well be slower than 4,000 requests. What they do besides arithmetic is to *write down* every product before adding any up. How much is that?
+# Asking once is no guarantee. "No loop" and `einsum` ask once, like `@`, for the same arithmetic, and take many times as long; they may well be slower than 4,000 requests. What they do besides arithmetic is to *write down* every product before adding any up.
 
 # %% tags=["claim"]
 assert large["broadcasting, no loop"] > 2 * large["@"]
 assert large["our einsum"] > 2 * large["@"]
 assert large["lists, three loops"] > 20 * large["@"]
 
+# %% [markdown]
+# FLOPs are only half of an account. The other half is bytes: `@` has to read two factors and write a result; what about the version without a loop?
+
 # %%
 mebibyte = 2**20
 in_and_out = (4000 * 784 + 784 * 10 + 4000 * 10) * 4 / mebibyte  # 4 bytes a number
 written_down = 4000 * 784 * 10 * 4 / mebibyte
 print(f"both factors and the result: {in_and_out:5.1f} MiB")
-print(f"all products:                {written_down:5.1f} MiB")
+print(f"all products, before a sum:  {written_down:5.1f} MiB")
 
 # %% [markdown]
-# That is **memory traffic**. A fresh stretch of memory has to be asked of the operating system, which hands it out and cleans it page by page. Then memory is far from the processor, and slow; between the two lies the **cache**, a small store on the chip itself, a few hundred kilobytes very near each core and some megabytes further off, and numbers that are used again while they are still in it cost little. To see what each of the two is worth, change nothing but the memory: once put the products where they were put the run before; and once do that in **blocks** of twenty images, whose products are added up while they are near.
+# Products that are written down and read again are **memory traffic**. A fresh stretch of memory has to be asked of the operating system, which hands it out and cleans it page by page. Then memory is far from the processor, and slow; between the two lies the **cache**, a small store on the chip itself, a few hundred kilobytes very near each core and some megabytes further off, and numbers that are used again while they are still in it cost little. To see what each of the two is worth, change nothing but the memory: once put the products where they were put the run before; and once do that in **blocks** of twenty images, whose products are added up while they are near.
 
 
 # %% tags=["timing"]
@@ -1191,13 +1199,18 @@ assert min(by_size) < by_size[0] / 5 and min(by_size) < by_size[-1] / 1.3
 assert at_once < min(by_size) / 1.5
 
 # %% [markdown]
-# What does `@` do, then? It calls a library that follows an interface from 1979, **BLAS**, *basic linear algebra subprograms*; OpenBLAS, MKL and Accelerate are today's. These cut the factors into blocks within blocks, one size for each level of cache and a last one for the processor's registers, multiply several numbers with one instruction, and never write a product down at all: it is added to its sum on the spot (Goto and van de Geijn, 2008). The larger the product, the better that pays, for $n \times n$ matrices take $2n^3$ FLOP on only $3n^2$ numbers:
+# What does `@` do, then? It calls a library that follows an interface from 1979, **BLAS**, *basic linear algebra subprograms*; OpenBLAS, MKL and Accelerate are today's. These cut the factors into blocks within blocks, one size for each level of cache and a last one for the processor's registers, multiply several numbers with one instruction (**SIMD**), and never write a product down at all: it is added to its sum on the spot (Goto and van de Geijn, 2008). The larger the product, the better that pays: matrices of $(n, n)$ take $2n^3$ FLOP on only $3n^2$ numbers. This ratio, FLOP per byte, is called **arithmetic intensity**; small and narrow products have little of it.
 
 # %% tags=["timing"]
+speed = {}
 for n in (8, 32, 128, 512):
     x, y = rand(n, n), rand(n, n)
     ms = milliseconds(lambda a, b: a @ b, x, y, repeats=20)
-    print(f"n = {n:3}: {2 * n**3 / ms / 1e6:7.2f} thousand million FLOP/s")
+    speed[n] = 2 * n**3 / ms / 1e6
+    print(f"({n}, {n}) @ ({n}, {n}): {speed[n]:7.2f} GFLOP/s")
+
+# %% tags=["claim"]
+assert speed[512] > 3 * speed[8]
 
 # %% [markdown] tags=["aside"]
 # #### Aside: what a GPU would do
@@ -1366,7 +1379,7 @@ def dead_units(network: Network, inputs: torch.Tensor) -> int:
 # %% [markdown]
 # ## The way back, for a batch
 #
-# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(1, 2)$ and $(3, 4)$. Suppose that the loss has told us its gradient for the unit's output, the **upstream gradient** (chapter 2's error signal): $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
+# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(1, 2)$ and $(3, 4)$. Suppose that the gradient with respect to the unit's output is known, its error signal in chapter 2; to this layer it is the **upstream gradient**. It is $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
 
 # %% tags=["figure"] alt="The first image: pixels 1 and 2, weights 2 and −1, output 0. Upstream gradient 0.5; so the weights get 0.5 and 1, the pixels 1 and −0.5." caption="the first image"
 plot.network(
@@ -1689,12 +1702,11 @@ for lr, batch_size in ((0.05, 1), (0.05, 20), (0.5, 20), (0.5, 1)):
     print(f"rate {lr:4}, batches of {batch_size:2}: {shown} wrong", flush=True)
 
 # %% [markdown]
-# In each of five runs alike: a twentieth of the corrections at the old rate is too little training; ten times the rate makes up for most of that; and without batches the same rate ruins the network. The average over twenty images is a better guide than one image, and one may follow it further.
+# In each of five runs alike: a twentieth of the corrections at the old rate is too little training; ten times the rate makes up for most of that; and without batches the same rate ruins the network. A gradient averaged over twenty images bears a rate that a single image's does not.
 
 # %% tags=["claim"]
 slow, small_rate, large_rate, ruined = map(sorted, recipes.values())
-assert max(large_rate) < min(small_rate) and min(ruined) > 0.4
-assert small_rate[2] > slow[2]
+assert max(large_rate) < min(small_rate) > max(slow) and min(ruined) > 0.4
 assert large_rate[2] - slow[2] < (small_rate[2] - slow[2]) / 2
 
 # %% [markdown]
@@ -1734,7 +1746,7 @@ assert never_inked.any() and not learnt[:, never_inked].any()
 #
 # A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is the most frequent of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes, and BLAS is good at all three. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5)$ has a shape, too, and a transposed matrix may have the shape of a wrong one.
 #
-# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; dot product, matrix product, inner length; broadcasting; stride, view, contiguous; unlocked; einsum, outer product; FLOP, FLOP/s; memory traffic, cache, block; BLAS; kernel, launch; batch, upstream gradient, median.
+# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; dot product, matrix product, inner length; broadcasting; stride, view, contiguous; unlocked; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache, block; BLAS, SIMD; kernel, launch; batch, upstream gradient, median.
 #
 # **Unlocked:** `torch.broadcast_tensors` (and broadcasting with it), `torch.einsum`, `torch.matmul` and `@`.
 #
