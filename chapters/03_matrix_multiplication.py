@@ -1249,7 +1249,7 @@ print("equal to the three loops:", c_lists == matmul_lists(a_lists, b_lists))
 # The shapes tell where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and $b$, of shape $(H)$, is broadcast over the rows. A network of 784 pixels, 30 hidden units and 10 outputs:
 
 # %% tags=["figure"] alt="X, of N rows of 784 pixels, to the left; W transposed, 784 rows and 30 columns, above; Z where they meet, N rows of 30. Row i of X and column j of W transposed give one number of Z."
-plot.product(("N", 784), (784, 30), names=["X", "W^{\\!\\top}", "Z"])
+plot.product(("N", 784), (784, 30), names=["X", "W^T", "Z"])
 
 # %% [markdown]
 # What follows restates the checkpoint for tensors. Names stay; one row of numbers becomes a whole **batch** of rows; chapter 1's linear model and chapter 2's sigmoid leave, for nobody calls them any more. (`relu` is written with `masked_fill`, "fill with 0 where the mask is true". `z.clamp(min=0)` gives the same values; but PyTorch would take its derivative at 0 for 1, and ours is 0.)
