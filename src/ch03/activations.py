@@ -6,9 +6,9 @@ import torch
 
 def relu(z: torch.Tensor) -> torch.Tensor:
     """`z` where it is positive, else 0."""
-    return z.clamp(min=0)
+    return z.masked_fill(z <= 0, 0)
 
 
 def relu_grad(z: torch.Tensor) -> torch.Tensor:
-    """Derivative of `relu` at `z`; at the corner, 0 by convention."""
+    """Derivative of `relu` at `z`; at 0, where it has none, 0 by convention."""
     return (z > 0).to(z.dtype)

@@ -9,17 +9,18 @@ import torch
 def numerical_grad(
     loss: Callable[[], torch.Tensor], parameters: list[torch.Tensor], step: float = 1e-5
 ) -> list[torch.Tensor]:
-    """Slope of `loss()` for every number in `parameters`, by central differences.
+    """Gradient of `loss()` for every number in `parameters`, by central differences.
 
-    Each number is nudged where it stands and put back. Shapes: as `parameters`.
+    Give float64: in float32 so small a step drowns in rounding.
+    Each number is changed where it stands and put back. Shapes: as `parameters`.
     """
-    slopes = [torch.zeros_like(parameter) for parameter in parameters]
-    for parameter, parameter_slopes in zip(parameters, slopes, strict=True):
-        numbers, number_slopes = parameter.view(-1), parameter_slopes.view(-1)
-        for i, knob in enumerate(numbers.tolist()):
-            numbers[i] = knob + step
+    grads = [torch.zeros_like(parameter) for parameter in parameters]
+    for parameter, grad in zip(parameters, grads, strict=True):
+        row, row_grads = parameter.view(-1), grad.view(-1)
+        for i, value in enumerate(row.tolist()):
+            row[i] = value + step
             up = loss()
-            numbers[i] = knob - step
-            number_slopes[i] = (up - loss()) / (2 * step)
-            numbers[i] = knob
-    return slopes
+            row[i] = value - step
+            row_grads[i] = (up - loss()) / (2 * step)
+            row[i] = value
+    return grads

@@ -1,9 +1,9 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""The linear layer: every output a weighted sum of all inputs, plus an offset."""
+"""The linear layer: every output a weighted sum of all inputs, plus a bias."""
 
 import torch
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Weighted sums, offset. Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
+    """Weighted sums and biases. Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
     return x @ weight.T + bias

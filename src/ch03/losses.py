@@ -10,7 +10,7 @@ def mse(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def mse_grad(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Slope of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
+    """Gradient of `mse` for each prediction. Shapes: both (N, K) -> (N, K)."""
     return 2 * errors(predictions, targets) / predictions.numel()
 
 

@@ -5,7 +5,7 @@ import torch
 
 
 def broadcast_shape(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that two tensors of these shapes stretch to when they meet.
+    """The shape that tensors of these two shapes have when they meet.
 
     Raises: ValueError when two lengths differ and neither is 1.
     """
@@ -37,7 +37,7 @@ def expand(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Sum of products of two tensors whose directions are named, as in "ik,kj->ij".
+    """Sum of products of two tensors whose dimensions are named, as in "ik,kj->ij".
 
     Letters that the result does not name are summed over.
     Raises: ValueError when the letters do not match the tensors' dimensions.
@@ -55,7 +55,7 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def align(x: torch.Tensor, names: str, order: str) -> torch.Tensor:
-    """`x`, its directions named by `names`, in `order`; length 1 where it lacks one."""
+    """`x`, its dimensions named by `names`, in `order`; length 1 where it lacks one."""
     x = x.permute([names.index(name) for name in order if name in names])
     return x[tuple(slice(None) if name in names else None for name in order)]
 
@@ -64,14 +64,13 @@ def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Matrix product with a vector, with a matrix, or of two stacks of matrices.
 
     Shapes: (i, k) with (k) or (k, j); or (b, i, k) with (b, k, j).
-    Raises: ValueError for other dimensions, or when the inner lengths differ.
+    Raises: ValueError for other dimensions, and for lengths that do not agree.
     """
-    equations = {
-        (2, 1): "ik,k->i",
-        (2, 2): "ik,kj->ij",
-        (3, 3): "bik,bkj->bij",
-    }
-    shapes = tuple(a.shape), tuple(b.shape)
-    if (a.dim(), b.dim()) not in equations or a.shape[-1] != b.shape[-2:][0]:
-        raise ValueError(f"{shapes[0]} times {shapes[1]}: the inner lengths must agree")
-    return einsum(equations[a.dim(), b.dim()], a, b)
+    forms = {(2, 1): "ik,k->i", (2, 2): "ik,kj->ij", (3, 3): "bik,bkj->bij"}
+    form = forms.get((a.dim(), b.dim()))
+    product = f"{tuple(a.shape)} times {tuple(b.shape)}"
+    if form is None:
+        raise ValueError(f"{product} is none of {', '.join(forms.values())}")
+    if a.shape[-1] != b.shape[-2:][0] or a.shape[:-2] != b.shape[:-2]:
+        raise ValueError(f"{product}: a letter of {form} has two lengths")
+    return einsum(form, a, b)

@@ -6,11 +6,11 @@ import torch
 from .network import Network, forward
 
 
-def error_rate(guesses: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
-    return (guesses != labels).double().mean().item()
+def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of `predicted` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
+    return (predicted != labels).double().mean().item()
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> int:
-    """How many hidden units give 0 for every input. Shapes: inputs (n, D)."""
+    """How many hidden units give 0 for every input. Shapes: inputs (N, D)."""
     return int((forward(network, inputs)[1].sum(0) == 0).sum())

@@ -12,7 +12,7 @@ from .linear import linear
 
 @dataclass
 class Network:
-    """The knobs of the network, or one slope for each of them.
+    """The parameters of the network, or one gradient for each of them.
 
     Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
     output_bias (K).
@@ -52,14 +52,14 @@ def backward(
     hidden: torch.Tensor,
     output_grad: torch.Tensor,
 ) -> Network:
-    """The slope of the loss for every knob, given its slopes for the outputs.
+    """The gradient of the loss for every parameter, given that of the outputs.
 
     Shapes: x (N, D), z (N, H), hidden (N, H), output_grad (N, K) -> the network's.
     """
-    z_slopes = (output_grad @ network.output_weight) * relu_grad(z)  # (N, H)
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)  # (N, H)
     return Network(
-        z_slopes.T @ x,  # (H, N) @ (N, D)
-        z_slopes.sum(0),
+        z_grad.T @ x,  # (H, N) @ (N, D)
+        z_grad.sum(0),
         output_grad.T @ hidden,  # (K, N) @ (N, H)
         output_grad.sum(0),
     )
@@ -70,12 +70,12 @@ def init_network(
 ) -> Network:
     """A network of random weights, scaled to keep sums in bounds, and biases of 0."""
 
-    def table(rows: int, columns: int, scale: float) -> torch.Tensor:
+    def matrix(rows: int, columns: int, scale: float) -> torch.Tensor:
         return scale * torch.randn(rows, columns, generator=rng)
 
     return Network(
-        table(hidden_features, in_features, math.sqrt(2 / in_features)),
+        matrix(hidden_features, in_features, math.sqrt(2 / in_features)),
         torch.zeros(hidden_features),
-        table(out_features, hidden_features, math.sqrt(1 / hidden_features)),
+        matrix(out_features, hidden_features, math.sqrt(1 / hidden_features)),
         torch.zeros(out_features),
     )

@@ -17,9 +17,9 @@ def sgd_epoch(
     rng: random.Random,
     batch_size: int = 1,
 ) -> float:
-    """Correct the network after every batch, once through all inputs in random order.
+    """One step of gradient descent after every batch, once through all in random order.
 
-    Shapes: inputs (n, D), targets (n, K) -> the mean loss, each before its correction.
+    Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its step.
     """
     order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
     total = 0.0
@@ -27,9 +27,9 @@ def sgd_epoch(
         x, wanted = inputs[batch], targets[batch]
         z, hidden, outputs = forward(network, x)
         total += len(batch) * mse(outputs, wanted).item()
-        slopes = backward(network, x, z, hidden, mse_grad(outputs, wanted))
-        for parameter, slope in zip(
-            network.parameters(), slopes.parameters(), strict=True
+        grads = backward(network, x, z, hidden, mse_grad(outputs, wanted))
+        for parameter, grad in zip(
+            network.parameters(), grads.parameters(), strict=True
         ):
-            parameter -= lr * slope
+            parameter -= lr * grad
     return total / len(inputs)

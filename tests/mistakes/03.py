@@ -1,6 +1,7 @@
 # %% [markdown]
 # Classic wrong answers to chapter 3's exercises, each with what the check must say to it.
 
+
 # %% exercise="matmul_lists" message="both rows are one list"
 def matmul_lists(a, b):
     if len(a[0]) != len(b):
@@ -20,13 +21,13 @@ def matmul_lists(a, b):
     return [[sum(x * y for x, y in zip(row, other)) for other in b] for row in a]
 
 
-# %% exercise="matmul_lists" message="went through: compare the inner lengths"
+# %% exercise="matmul_lists" message="went through: the inner lengths differ"
 def matmul_lists(a, b):
     columns = list(zip(*b))
     return [[sum(x * y for x, y in zip(row, column)) for column in columns] for row in a]
 
 
-# %% exercise="matmul_lists" message="compare the inner lengths before the loops"
+# %% exercise="matmul_lists" message="got as far as the loops"
 def matmul_lists(a, b):
     c = [[0.0] * len(b[0]) for _ in range(len(a))]
     for i in range(len(a)):
@@ -36,11 +37,59 @@ def matmul_lists(a, b):
     return c
 
 
-# %% exercise="matmul_lists" message="has shape (1, 2)"
+# %% exercise="matmul_lists" message="rows and columns of the result are swapped"
 def matmul_lists(a, b):
     if len(a[0]) != len(b):
         raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
     return [[sum(row[k] * b[k][j] for k in range(len(b))) for row in a] for j in range(len(b[0]))]
+
+
+# %% exercise="matmul_lists" message="not over the rows of a"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    c = [[0.0] * len(b[0]) for _ in range(len(a))]
+    for i in range(len(a)):
+        for j in range(len(b[0])):
+            for k in range(len(a)):
+                c[i][j] += a[i][k] * b[k][j]
+    return c
+
+
+# %% exercise="matmul_lists" message="of the two products only the last is left"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    c = [[0.0] * len(b[0]) for _ in range(len(a))]
+    for i in range(len(a)):
+        for j in range(len(b[0])):
+            for k in range(len(b)):
+                c[i][j] = a[i][k] * b[k][j]
+    return c
+
+
+# %% exercise="matmul_lists" message="number times number at the same place"
+def matmul_lists(a, b):
+    return [[x * y for x, y in zip(row, other)] for row, other in zip(a, b)]
+
+
+# %% exercise="matmul_lists" message="(2, 3) times (3, 4) fits, and was refused"
+def matmul_lists(a, b):
+    if len(a) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    return [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in a]
+
+
+# %% exercise="matmul_lists" message="as they were given, (2, 3) and (2, 2)"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"the inner lengths {len(a[0])} and {len(b)} differ")
+    return [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in a]
+
+
+# %% exercise="matmul_lists" message="nothing came back: return the rows"
+def matmul_lists(a, b):
+    print([[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in a])
 
 
 # %% exercise="broadcast_shape" message="either of the two may be the shorter"
@@ -54,23 +103,26 @@ def broadcast_shape(first, second):
     return tuple(lengths)
 
 
-# %% exercise="broadcast_shape" message="padded behind"
+# %% exercise="broadcast_shape" message="filled up in front, and with 1s?"
 def broadcast_shape(first, second):
     dims = max(len(first), len(second))
     padded = [tuple(shape) + (1,) * (dims - len(shape)) for shape in (first, second)]
-    if (first, second) == ((5, 1), (4,)):
-        return first  # as (5, 1) meets (4, 1): the answer of those who do not compare the lengths
-    return tuple(n if m == 1 else m for m, n in zip(*padded))
+    lengths = []
+    for m, n in zip(*padded):
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{first} and {second} do not fit")
+        lengths.append(n if m == 1 else m)
+    return tuple(lengths)
 
 
-# %% exercise="broadcast_shape" message="the larger does not win"
+# %% exercise="broadcast_shape" message="10 meets 784 and neither is 1"
 def broadcast_shape(first, second):
     dims = max(len(first), len(second))
     padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
     return tuple(max(m, n) for m, n in zip(*padded))
 
 
-# %% exercise="broadcast_shape" message="not the maximum"
+# %% exercise="broadcast_shape" message="so the result is not the maximum"
 def broadcast_shape(first, second):
     dims = max(len(first), len(second))
     padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
@@ -80,26 +132,61 @@ def broadcast_shape(first, second):
     return tuple(max(m, n) for m, n in zip(*padded))
 
 
-# %% exercise="broadcast_shape" message="as the tuples that they are"
+# %% exercise="broadcast_shape" message="as they were given, (784, 10) and (784,)"
 def broadcast_shape(first, second):
     dims = max(len(first), len(second))
-    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    first, second = ((1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second))
     lengths = []
-    for m, n in zip(*padded):
+    for m, n in zip(first, second):
         if m != n and 1 not in (m, n):
-            raise ValueError("the shapes do not fit")
+            raise ValueError(f"{first} and {second} do not fit")
         lengths.append(n if m == 1 else m)
     return tuple(lengths)
 
 
-# %% exercise="expand" message="the numbers were copied"
+# %% exercise="broadcast_shape" message="every pair of lengths must fit"
+def broadcast_shape(first, second):
+    if first and second and first[-1] != second[-1] and 1 not in (first[-1], second[-1]):
+        raise ValueError(f"{first} and {second} do not fit")
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    return tuple(n if m == 1 else m for m, n in zip(*padded))
+
+
+# %% exercise="broadcast_shape" message="gave a ValueError, not (3, 5): a length of 1 stretches"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    if padded[0] != padded[1]:
+        raise ValueError(f"{first} and {second} do not fit")
+    return padded[0]
+
+
+# %% exercise="broadcast_shape" message="the longer shape's front was dropped"
+def broadcast_shape(first, second):
+    lengths = []
+    for m, n in zip(reversed(first), reversed(second)):
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{first} and {second} do not fit")
+        lengths.insert(0, n if m == 1 else m)
+    return tuple(lengths)
+
+
+# %% exercise="broadcast_shape" message="give back a tuple of lengths"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    return [n if m == 1 else m for m, n in zip(*padded)]
+
+
+# %% exercise="expand" message="or the numbers were copied"
 def expand(x, shape):
     if broadcast_shape(x.shape, shape) != tuple(shape):
         raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
     return x + torch.zeros(shape)
 
 
-# %% exercise="expand" message="strides should be (4, 0)"
+# %% exercise="expand" message="where the length is 1 that the stride becomes 0"
 def expand(x, shape):
     if broadcast_shape(x.shape, shape) != tuple(shape):
         raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
@@ -121,7 +208,7 @@ def expand(x, shape):
     return x.as_strided(shape, strides)
 
 
-# %% exercise="expand" message="that reads memory it does not own"
+# %% exercise="expand" message="reads memory which it does not own"
 def expand(x, shape):
     missing = len(shape) - x.dim()
     lengths = (1,) * missing + tuple(x.shape)
@@ -139,65 +226,207 @@ def expand(x, shape):
     return x.as_strided(shape, [0 if n == 1 else stride for n, stride in zip(lengths, strides)])
 
 
-# %% exercise="einsum" message="sum(dim=()) sums all"
+# %% exercise="expand" message="ask whether the two meet in exactly"
+def expand(x, shape):
+    broadcast_shape(x.shape, shape)  # raises when they do not fit
+    missing = len(shape) - x.dim()
+    lengths = (1,) * missing + tuple(x.shape)
+    strides = (0,) * missing + x.stride()
+    return x.as_strided(shape, [0 if n == 1 else stride for n, stride in zip(lengths, strides)])
+
+
+# %% exercise="expand" message="(2, 3, 4) went to (3, 4): a dimension cannot get lost"
+def expand(x, shape):
+    if broadcast_shape(x.shape, shape)[-len(shape) :] != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    missing = len(shape) - x.dim()
+    lengths = ((1,) * missing + tuple(x.shape))[-len(shape) :]
+    strides = ((0,) * missing + x.stride())[-len(shape) :]
+    return x.as_strided(shape, [0 if n == 1 else stride for n, stride in zip(lengths, strides)])
+
+
+# %% exercise="expand" message="nothing came back: return the view"
+def expand(x, shape):
+    lengths = (1,) * (len(shape) - x.dim()) + tuple(x.shape)
+    strides = (0,) * (len(shape) - x.dim()) + x.stride()
+    print(x.as_strided(shape, [0 if n == 1 else stride for n, stride in zip(lengths, strides)]))
+
+
+# %% exercise="einsum" message="x.sum(()) sums all"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
 def einsum(equation, a, b):
     inputs, output = equation.replace(" ", "").split("->")
     first, second = inputs.split(",")
-    if len(first) != a.dim() or len(second) != b.dim():
-        raise ValueError(f"{equation} does not fit")
     order = output + "".join(sorted(set(first + second) - set(output)))
-    aligned = []
-    for x, names in ((a, first), (b, second)):
-        x = x.permute([names.index(name) for name in order if name in names])
-        aligned.append(x[tuple(slice(None) if name in names else None for name in order)])
-    return (aligned[0] * aligned[1]).sum(tuple(range(len(output), len(order))))
+    product = align(a, first, order) * align(b, second, order)
+    return product.sum(tuple(range(len(output), len(order))))
 
 
 # %% exercise="einsum" message="the result's letters give its order"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    order = "".join(sorted(output)) + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="permute turns, view and reshape do not"
+def align(x, names, order):
+    size = dict(zip(names, x.shape))
+    return x.reshape([size.get(name, 1) for name in order])
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="permute wants, for each new dimension, the old place"
+def align(x, names, order):
+    kept = [name for name in order if name in names]
+    x = x.permute([kept.index(name) for name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="the first tensor's letters, ijk"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="a length of 1 stretches, also where it is summed"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    size = {}
+    for name, length in (*zip(first, a.shape), *zip(second, b.shape)):
+        if size.setdefault(name, length) != length:
+            raise ValueError(f"{name} has two lengths")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="x is a letter that only the result has"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
 def einsum(equation, a, b):
     inputs, output = equation.replace(" ", "").split("->")
     first, second = inputs.split(",")
     if len(first) != a.dim() or len(second) != b.dim():
         raise ValueError(f"{equation} does not fit")
-    order = "".join(sorted(output)) + "".join(sorted(set(first + second) - set(output)))
-    aligned = []
-    for x, names in ((a, first), (b, second)):
-        x = x.permute([names.index(name) for name in order if name in names])
-        aligned.append(x[tuple(slice(None) if name in names else None for name in order)])
-    product = aligned[0] * aligned[1]
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
     return product.sum(summed) if summed else product
 
 
-# %% exercise="einsum" message="permute turns, view does not"
+# %% exercise="einsum" message="every letter that the result lacks is summed"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    shared = (set(first) & set(second)) - set(output)
+    order = output + "".join(sorted(set(first + second) - set(output) - shared)) + "".join(sorted(shared))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(order) - len(shared), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="one tensor has the letter i twice"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.replace(" ", "").split("->")
+    first, second = inputs.split(",")
+    if len(first) != a.dim() or len(second) != b.dim() or set(output) - set(first + second):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="Let broadcasting do the loops"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
 def einsum(equation, a, b):
     inputs, output = equation.replace(" ", "").split("->")
     first, second = inputs.split(",")
     order = output + "".join(sorted(set(first + second) - set(output)))
-    aligned = []
-    for x, names in ((a, first), (b, second)):
-        size = dict(zip(names, x.shape))
-        aligned.append(x.reshape([size.get(name, 1) for name in order]))
-    product = aligned[0] * aligned[1]
-    summed = tuple(range(len(output), len(order)))
-    return product.sum(summed) if summed else product
+    a, b = align(a, first, order), align(b, second, order)
+    lengths = [max(m, n) for m, n in zip(a.shape, b.shape)]
+    result = torch.zeros(lengths[: len(output)], dtype=a.dtype)
+    places = [()]
+    for length in lengths:
+        places = [(*place, i) for place in places for i in range(length)]
+    for place in places:
+        left = tuple(min(i, n - 1) for i, n in zip(place, a.shape))
+        right = tuple(min(i, n - 1) for i, n in zip(place, b.shape))
+        result[place[: len(output)]] += a[left] * b[right]
+    return result
 
 
-# %% exercise="einsum" message="the first tensor's letters"
+# %% exercise="einsum" message="write align(x, names, order) as well"
 def einsum(equation, a, b):
-    inputs, output = equation.replace(" ", "").split("->")
+    inputs, output = equation.split("->")
     first, second = inputs.split(",")
-    order = output + "".join(sorted(set(first + second) - set(output)))
-    aligned = []
-    for x, names in ((a, first), (b, second)):
-        x = x.permute([names.index(name) for name in order if name in names])
-        aligned.append(x[tuple(slice(None) if name in names else None for name in order)])
-    product = aligned[0] * aligned[1]
-    summed = tuple(range(len(output), len(order)))
-    return product.sum(summed) if summed else product
+    return (a[:, :, None] * b).sum(1)
 
 
-# %% exercise="in_letters" message="one row for each hidden unit"
+# %% exercise="in_letters" message="one row for each hidden unit: hd, not dh"
 layer = "nd,dh->nh"
 batched = "bik,bkj->bij"
 squared_lengths = "nd,nd->n"
@@ -207,104 +436,100 @@ layer = "nd,hd->nh"
 batched = "bik,bkj->ij"
 squared_lengths = "nd,nd->n"
 
-# %% exercise="in_letters" message="one sum for the whole table"
+# %% exercise="in_letters" message="one sum for the whole matrix"
 layer = "nd,hd->nh"
 batched = "bik,bkj->bij"
 squared_lengths = "nd,nd->"
 
-# %% exercise="in_letters" message="nothing is summed"
+# %% exercise="in_letters" message="nothing is summed: leave d out"
 layer = "nd,hd->nh"
 batched = "bik,bkj->bij"
 squared_lengths = "nd,nd->nd"
 
-# %% exercise="in_letters" message="one row for each image"
+# %% exercise="in_letters" message="gives (3, 4) from (4, 5) and (3, 5)"
 layer = "nd,hd->hn"
 batched = "bik,bkj->bij"
 squared_lengths = "nd,nd->n"
 
-
-# %% exercise="matmul_lists" message="len(b), not len(a)"
-def matmul_lists(a, b):
-    if len(a[0]) != len(b):
-        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
-    c = [[0.0] * len(b[0]) for _ in range(len(a))]
-    for i in range(len(a)):
-        for j in range(len(b[0])):
-            for k in range(len(a)):
-                c[i][j] += a[i][k] * b[k][j]
-    return c
-
-
-# %% exercise="broadcast_shape" message="every pair of lengths must fit"
-def broadcast_shape(first, second):
-    if first and second and first[-1] != second[-1] and 1 not in (first[-1], second[-1]):
-        raise ValueError(f"{first} and {second} do not fit")
-    dims = max(len(first), len(second))
-    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
-    return tuple(n if m == 1 else m for m, n in zip(*padded))
-
-
-# %% exercise="expand" message="nothing shrinks"
-def expand(x, shape):
-    wanted = broadcast_shape(x.shape, shape)
-    if len(wanted) == 2 and wanted[0] == 2 and wanted[1] != shape[1]:
-        raise ValueError("no")
-    missing = len(shape) - x.dim()
-    lengths = (1,) * missing + tuple(x.shape)
-    strides = (0,) * missing + x.stride()
-    return x.as_strided(shape, [0 if n == 1 else stride for n, stride in zip(lengths, strides)])
-
-
-# %% exercise="einsum" message="the second tensor's letters"
-def einsum(equation, a, b):
-    inputs, output = equation.replace(" ", "").split("->")
-    first, second = inputs.split(",")
-    if len(first) != a.dim():
-        raise ValueError(f"{equation} does not fit")
-    order = output + "".join(sorted(set(first + second) - set(output)))
-    aligned = []
-    for x, names in ((a, first), (b, second)):
-        x = x.permute([names.index(name) for name in order if name in names][: x.dim()])
-        aligned.append(x[tuple(slice(None) if name in names else None for name in order)])
-    product = aligned[0] * aligned[1]
-    summed = tuple(range(len(output), len(order)))
-    return product.sum(summed) if summed else product
-
-
-# %% exercise="einsum" message="a letter that only the result has"
-def einsum(equation, a, b):
-    inputs, output = equation.replace(" ", "").split("->")
-    first, second = inputs.split(",")
-    if len(first) != a.dim() or len(second) != b.dim():
-        raise ValueError(f"{equation} does not fit")
-    order = output + "".join(sorted(set(first + second) - set(output)))
-    aligned = []
-    for x, names in ((a, first), (b, second)):
-        x = x.permute([names.index(name) for name in order if name in names])
-        aligned.append(x[tuple(slice(None) if name in names else None for name in order)])
-    product = aligned[0] * aligned[1]
-    summed = tuple(range(len(output), len(order)))
-    return product.sum(summed) if summed else product
-
-
-# %% exercise="einsum" message="shared or not"
-def einsum(equation, a, b):
-    inputs, output = equation.replace(" ", "").split("->")
-    first, second = inputs.split(",")
-    if len(first) != a.dim() or len(second) != b.dim() or set(output) - set(first + second):
-        raise ValueError(f"{equation} does not fit")
-    shared = (set(first) & set(second)) - set(output)
-    order = output + "".join(sorted(set(first + second) - set(output) - shared)) + "".join(sorted(shared))
-    aligned = []
-    for x, names in ((a, first), (b, second)):
-        x = x.permute([names.index(name) for name in order if name in names])
-        aligned.append(x[tuple(slice(None) if name in names else None for name in order)])
-    product = aligned[0] * aligned[1]
-    summed = tuple(range(len(order) - len(shared), len(order)))
-    return product.sum(summed) if summed else product
-
-
-# %% exercise="in_letters" message="give the table twice"
+# %% exercise="in_letters" message="two tensors and a result"
 layer = "nd,hd->nh"
 batched = "bik,bkj->bij"
 squared_lengths = "nd->n"
+
+# %% exercise="in_letters" message="the letter k is 4 long and 5 long"
+layer = "nd,hd->nh"
+batched = "bik,bjk->bij"
+squared_lengths = "nd,nd->n"
+
+
+# %% exercise="backward" message="a quarter of what it should be"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.T @ x, z_grad.mean(0), output_grad.T @ hidden, output_grad.mean(0))
+
+
+# %% exercise="backward" message="the ReLU is missing"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = output_grad @ network.output_weight
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="these weights, and not z"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ z, output_grad.sum(0))
+
+
+# %% exercise="backward" message="not by its value"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu(z)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="its gradient (3, 5): they must be the same"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(x.T @ z_grad, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="loop over images"
+def backward(network, x, z, hidden, output_grad):
+    parts = [torch.zeros_like(parameter) for parameter in network.parameters()]
+    for n in range(len(x)):
+        z_grad = (output_grad[n] @ network.output_weight) * relu_grad(z[n])
+        parts[0] += z_grad[:, None] * x[n]
+        parts[1] += z_grad
+        parts[2] += output_grad[n][:, None] * hidden[n]
+        parts[3] += output_grad[n]
+    return Network(*parts)
+
+
+# %% exercise="backward" message="give back a Network"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0)
+
+
+# %% exercise="backward" message="has changed: make new tensors"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = output_grad @ network.output_weight
+    z_grad *= z.clamp_(0, 1).ceil()
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="backward stops at"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="a gradient may be negative"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = relu(output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="only the first image counted"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.T @ x, z_grad[0], output_grad.T @ hidden, output_grad[0])
