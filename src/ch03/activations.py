@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""Activations: the bends between two linear layers."""
+"""Activation functions: what stands between two layers."""
 
 import torch
 
