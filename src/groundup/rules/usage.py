@@ -1,26 +1,31 @@
 """What a piece of source takes from PyTorch, read from its syntax tree without running it.
 
-Limits, since Python does not say what type a name has: `x.softmax` counts as a tensor's method for every `x` that is
-not `self`, and `a @ b` as a product of tensors; what a function defined in an oracle cell does is not followed.
+What the object is whose method is called, a reader of the source knows only sometimes (`receivers`). A locked method
+of a known tensor is a use of it, one of an own object is none; of an unknown object it is one, unless a class that is
+there by then defines the word: then the watched run decides.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from groundup.rules.aliases import Aliases, is_getattr, literal
-from groundup.rules.vocabulary import GETTERS, METHODS, NAMESPACES, OPERATOR_FUNCTIONS, UNSEEN
+from groundup.rules import escapes
+from groundup.rules.aliases import is_getattr
+from groundup.rules.escapes import keyword_names, literal
+from groundup.rules.locks import keywords, method
+from groundup.rules.receivers import TENSOR, Own, Receivers
+from groundup.rules.vocabulary import NAMESPACES
 
 
 @dataclass(frozen=True)
 class Use:
-    """A name of PyTorch at a line: a full name, `@`, or `.word` for a method of an object of unknown type."""
+    """A name of PyTorch at a line. `word` is the method that it is when the object may also be an own one."""
 
     line: int
     name: str
+    word: str = ""
 
 
 @dataclass
@@ -32,28 +37,32 @@ class Usage:
     unlocks: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     members: list[tuple[int, str]] = field(default_factory=list)  # attributes that the file's own classes define
+    defined: list[tuple[int, str, Own]] = field(default_factory=list)  # its classes and functions
 
 
-def read(source: str) -> Usage:
-    """What `source` uses.
+def read(source: str, known: Mapping[str, Own] | None = None) -> Usage:
+    """What `source` uses; `known` are own classes and functions of elsewhere.
 
     Raises: SyntaxError.
     """
     tree = ast.parse(source)
-    first = _Reader({})
+    first = _Reader({}, known or {})
     first.visit(tree)
-    again = _Reader(first.scopes[0])  # a function may use a name that the file binds further down
+    # a function may use a name that the file binds further down
+    again = _Reader(first.scopes[0], {**(known or {}), **first.defined})
     again.visit(tree)
+    lines = {node.name: node.lineno for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    again.usage.defined = [(line, name, again.defined[name]) for name, line in lines.items() if name in again.defined]
     return again.usage
 
 
-class _Reader(Aliases):
+class _Reader(Receivers):
     """Notes what one file uses, imports, unlocks and defines."""
 
-    unbound = UNSEEN
+    unbound = escapes.BUILTINS
 
-    def __init__(self, later: dict[str, str | None]) -> None:
-        super().__init__(later)
+    def __init__(self, later: dict[str, str | None], known: Mapping[str, Own]) -> None:
+        super().__init__(later, known)
         self.usage = Usage()
         self.statement: ast.AST | None = None  # the top-level statement that is being read
 
@@ -63,17 +72,18 @@ class _Reader(Aliases):
 
     def use(self, line: int, name: str) -> None:
         """Note that a full name is used as a value."""
-        if name in UNSEEN:
-            self.fault(line, f"uses {name}, behind which nothing can be checked: write the code, or the import, out")
-        elif name in OPERATOR_FUNCTIONS:
+        if fault := escapes.unseen(name):
+            self.fault(line, fault)
+        elif name in escapes.PRODUCTS:
             self.usage.uses.append(Use(line, "@"))
         elif name in NAMESPACES:
             self.fault(line, f"hands {name} around as a whole: name what you use of it")
         elif name.startswith("torch."):
             self.usage.uses.append(Use(line, name))
 
-    def fault(self, line: int, text: str) -> None:
-        self.usage.faults.append((line, text))
+    def fault(self, line: int, text: str | None) -> None:
+        if text:
+            self.usage.faults.append((line, text))
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -84,24 +94,34 @@ class _Reader(Aliases):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         line = node.end_lineno or node.lineno
-        name = self.full_name(node)
-        if name:
+        if name := self.full_name(node):
             self.use(line, name)
-            if not name.startswith("torch."):
-                self._through_module(node, name)
+            self.fault(node.lineno, escapes.borrowed(name))
+            if not name.startswith("torch.") and isinstance(node.value, ast.Attribute):
+                self._word(line, node.attr)  # of a module's variable
             return
-        if not self.is_own(node.value):
-            self._word(line, node.attr)
-        elif isinstance(node.ctx, ast.Store):
+        self._member(line, node.value, node.attr)
+        if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self":
             self.usage.members.append((line, node.attr))
         self.visit(node.value)
 
-    def _through_module(self, node: ast.Attribute, name: str) -> None:
-        """What is reached through another module: PyTorch itself, or a method of one of its variables."""
-        if "torch" in name.split("."):
-            self.fault(node.lineno, f"reaches torch through {name.lstrip('.').split('.')[0]}: write import torch")
-        elif isinstance(node.value, ast.Attribute):
-            self._word(node.end_lineno or node.lineno, node.attr)
+    def _member(self, line: int, owner: ast.expr, word: str) -> None:
+        """Note the use of an attribute, whatever its owner is."""
+        self.fault(line, escapes.door(word))
+        above = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super"
+        kind = (self.within or [None])[-1] if above else self.kind(owner) or self.own_name(owner)
+        if kind is None:
+            self._word(line, word)
+        elif kind == TENSOR:
+            extended = self.own(TENSOR)
+            if (name := method(word)) and not (extended and word in extended.members):
+                self.usage.uses.append(Use(line, name))
+        elif (name := method(word)) and self.is_torchs(kind, word, above=above):
+            self.usage.uses.append(Use(line, name))
+
+    def _word(self, line: int, word: str) -> None:
+        if name := method(word):
+            self.usage.uses.append(Use(line, name, word))
 
     def visit_BinOp(self, node: ast.BinOp | ast.AugAssign) -> None:
         if isinstance(node.op, ast.MatMult):
@@ -115,33 +135,50 @@ class _Reader(Aliases):
         name = self.full_name(node.func)
         if name in ("groundup.unlock", "groundup.unlock.unlock"):
             self._unlock(node)
-        if name is None and is_getattr(node):
+        self._keywords(node, name)
+        if name in escapes.GETTERS:
+            for word in map(literal, node.args[: 1 if name.endswith("methodcaller") else None]):
+                for part in word.split("."):
+                    self._word(node.lineno, part)
+                if not word:
+                    self.fault(node.lineno, "takes a computed name: write the method, or the attribute, out")
+        if name == "vars" and not (node.args and not (self.full_name(node.args[0]) or "").startswith("torch")):
+            self.fault(node.lineno, "takes all that stands in vars(): name what you use")
+        if name is None and (is_getattr(node) or is_getattr(node, "setattr")):
             self._getattr(node)
             return
-        if name in GETTERS:
-            for word in filter(None, map(literal, node.args)):
-                self._word(node.lineno, word.split(".")[-1])
-        asks = any(keyword.arg == "requires_grad" for keyword in node.keywords)
-        if asks and (isinstance(node.func, ast.Attribute) or (name or "").startswith("torch.")):
-            self.usage.uses.append(Use(node.lineno, ".requires_grad"))
         self.generic_visit(node)
+
+    def _keywords(self, node: ast.Call, name: str | None) -> None:
+        """Note keyword arguments with a lock of their own, also those that partial() is given for a function."""
+        plain, packed = keyword_names(node)
+        handed = [full for full in map(self.full_name, node.args) if full and full.startswith("torch.")]
+        function = node.func
+        own = self.own_name(function) or (isinstance(function, ast.Attribute) and self.own_kind(function.value))
+        if (name or "").startswith("torch.") or (isinstance(function, ast.Attribute) and not own) or handed:
+            packed += plain
+        for full in () if own else (name, *handed):
+            self.usage.uses += [Use(node.lineno, lock) for lock in keywords(full, packed)]
+
+    def own_kind(self, node: ast.expr) -> bool:
+        """Whether an expression gives an instance of an own class that has nothing from PyTorch."""
+        kind = self.kind(node)
+        return kind not in (None, TENSOR) and not self.is_torchs(str(kind), "new_zeros")
 
     def _getattr(self, node: ast.Call) -> None:
         owner, word = self.full_name(node.args[0]), literal(node.args[1])
         if owner and word:
             self.use(node.lineno, f"{owner}.{word}")
-        elif owner in NAMESPACES or owner == "torch.Tensor":
+        elif (owner or "").split(".")[0] == "torch":
             self.fault(node.lineno, f"takes a computed name from {owner}: write the name out")
         else:
-            if word and not self.is_own(node.args[0]):
-                self._word(node.lineno, word)
+            if word:
+                self._member(node.lineno, node.args[0], word)
+            elif self.kind(node.args[0]) == TENSOR:
+                self.fault(node.lineno, "takes a computed name from a tensor: write the name out")
             self.visit(node.args[0])
         for rest in node.args[1:]:
             self.visit(rest)
-
-    def _word(self, line: int, word: str) -> None:
-        if word in METHODS or word.removesuffix("_") in METHODS:
-            self.usage.uses.append(Use(line, f".{word}"))
 
     def _unlock(self, node: ast.Call) -> None:
         first = node.args[0] if node.args else None
@@ -174,27 +211,26 @@ class _Reader(Aliases):
                 self.fault(item.lineno, f"imports * from {module}: import the names that you use")
             elif item.name == "torch" and not torch:
                 self.fault(item.lineno, f"imports torch from {module or '.'}: write import torch")
+            elif not torch:
+                self.fault(item.lineno, escapes.borrowed(name))
             if name not in NAMESPACES:
                 self.use(item.lineno, name)
-            known = torch or module in (
-                "groundup",
-                "groundup.unlock",
-                "operator",
-                "_operator",
-                "importlib",
-                "pkgutil",
-                "sys",
-            )
-            is_module = not module or re.fullmatch(r"ch\d\d", module) is not None
-            self.bind(item.asname or item.name, name if known or is_module else None)
+            own = None if escapes.is_library(module) and not node.level else self.own(item.name)
+            known = torch or escapes.is_followed(module)
+            self.bind(item.asname or item.name, f"<= {item.name}>" if own else name if known else None)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        calls = [decorator.func for decorator in node.decorator_list if isinstance(decorator, ast.Call)]
-        if any(isinstance(function, ast.Name) and function.id == "extend" for function in calls):
-            self.usage.members.append((node.lineno, node.name))
+        calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call)]
+        for call in calls:
+            if isinstance(call.func, ast.Name) and call.func.id == "extend" and call.args:
+                self.usage.members.append((node.lineno, node.name))
+                tensor = self.full_name(call.args[0]) == "torch.Tensor"
+                if grown := TENSOR if tensor else self.own_name(call.args[0]):
+                    self.define(grown, Own(members={node.name}))
         super().visit_FunctionDef(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def leave_class(self, node: ast.ClassDef, names: Iterable[str]) -> None:
+        super().leave_class(node, names)
         self.usage.members += [(node.lineno, name) for name in names]
