@@ -56,6 +56,11 @@ def locks_of(name: str) -> list[Lock]:
     return own
 
 
+def has_row(name: str) -> bool:
+    """Whether a full name, as it stands, has a row in the plan or is covered by one."""
+    return operation(name) in _COVERED
+
+
 def method(word: str, *, of_tensor: bool = False) -> str | None:
     """The full name of PyTorch's that a locked method has on an object that may be anything; None for other words.
 
