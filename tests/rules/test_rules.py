@@ -6,14 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 from helpers.books import make_book
 
 from groundup import rules
 from groundup.book import Book, UsageError
-from groundup.book.plan import PLAN
 from groundup.chapter import ChapterError, parse_book
-from groundup.rules import vocabulary
 
 HERE = Path(__file__).parents[2]
 REMEDY = "which no chapter unlocks: write it from the base vocabulary"

@@ -20,25 +20,31 @@ from groundup.rules.vocabulary import NAMESPACES
 def index() -> dict[Any, str]:
     """The shortest public name of every class, and of the code of every function, that a module offers."""
     found: dict[Any, str] = {}
+    inner: dict[Any, str] = {}  # of the functions that a function wraps or chooses from
+    for name, value in _public():
+        if isinstance(value, type):
+            found.setdefault(value, name)
+        elif isinstance(value, FunctionType):
+            if not is_wrapper(value.__code__):
+                found.setdefault(value.__code__, name)
+            for cell in value.__closure__ or ():
+                if isinstance(cell.cell_contents, FunctionType):
+                    inner.setdefault(cell.cell_contents.__code__, name)
+    return {**inner, **found}
+
+
+def _public() -> Iterator[tuple[str, Any]]:
     for module in sorted(NAMESPACES, key=lambda name: (name.count("."), name)):
         for word in dir(resolve(module)):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                value = getattr(resolve(module), word, None)
-            if isinstance(value, type) and not word.startswith("_"):
-                found.setdefault(value, f"{module}.{word}")
-            elif isinstance(value, FunctionType) and not word.startswith("_"):
-                for code in _codes(value):
-                    found.setdefault(code, f"{module}.{word}")
-    return found
+            if not word.startswith("_"):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    yield f"{module}.{word}", getattr(resolve(module), word, None)
 
 
-def _codes(function: FunctionType) -> Iterator[CodeType]:
-    """The code of a function, and of those that it wraps or chooses from."""
-    yield function.__code__
-    for inner in (cell.cell_contents for cell in function.__closure__ or ()):
-        if isinstance(inner, FunctionType) and inner.__module__.startswith("torch"):
-            yield inner.__code__
+def is_wrapper(code: CodeType) -> bool:
+    """Whether code is of a function made by a function, and so may be that of many."""
+    return "<locals>" in code.co_qualname
 
 
 def resolve(name: str) -> Any:
@@ -55,7 +61,14 @@ def of_class(cls: type) -> str:
     names = [public[base] for base in cls.__mro__ if base in public]
     torchs = [base for base in cls.__mro__ if base.__module__.split(".")[0] == "torch"]
     nearest = torchs[0] if torchs else cls
-    return names[0] if names else f"{nearest.__module__}.{nearest.__qualname__}"
+    return names[0] if names else _doors().get(nearest.__module__, f"{nearest.__module__}.{nearest.__qualname__}")
+
+
+@cache
+def _doors() -> dict[str, str]:
+    """By module, a public class with a lock of its own, which private ones beside it serve."""
+    public = {value: name for value, name in index().items() if isinstance(value, type) and has_row(name)}
+    return {value.__module__: name for value, name in public.items()}
 
 
 @cache
@@ -75,13 +88,14 @@ def of_frames(frames: Iterable[FrameType]) -> list[str]:
         if name := index().get(code):
             return [name]
         above, _, method = code.co_qualname.rpartition(".")
-        if "<locals>" in code.co_qualname:
-            continue  # a wrapper round what comes next
-        if above and code.co_argcount:
-            first = frame.f_locals.get(code.co_varnames[0])
-            cls = first if isinstance(first, type) else type(first)
-            if any(base.__qualname__ == above for base in cls.__mro__):
-                return of_method(cls, above, method)
+        first = frame.f_locals.get("self" if is_wrapper(code) else code.co_varnames[0] if code.co_argcount else "")
+        cls = first if isinstance(first, type) else type(first)
+        if is_wrapper(code):
+            if issubclass(cls, torch.optim.Optimizer):
+                return [of_class(cls)]
+            continue  # round what comes next
+        if above and code.co_argcount and any(base.__qualname__ == above for base in cls.__mro__):
+            return of_method(cls, above, method)
         return [f"{frame.f_globals.get('__name__', 'torch')}.{code.co_qualname}"]
     return []
 

@@ -74,7 +74,12 @@ def method(word: str, *, of_tensor: bool = False) -> str | None:
 
 def keywords(function: str | None, words: Iterable[str]) -> list[str]:
     """Those keyword arguments of a function that have a lock of their own."""
-    return [name for word in words for name in (f"{function}({word}=)", f"({word}=)") if name in _COVERED]
+    return [name for word in words for name in (f"{function}({word}=)", f"({word}=)") if has_row(name)]
+
+
+def shown(name: str) -> str:
+    """A name as a message says it: `requires_grad=` for that of whatever function."""
+    return name[1:-1] if name.startswith("(") else name
 
 
 @dataclass(frozen=True)

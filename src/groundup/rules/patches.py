@@ -1,4 +1,4 @@
-"""Where a `TorchFunctionMode` sees nothing: constructors, and functions that call no operation, are made to ask first."""
+"""Where a `TorchFunctionMode` sees nothing: constructors, and functions without an operation, are made to ask first."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from groundup.rules import entries
 
 Judge = Callable[[Callable[[], list[str]], Mapping[str, Any]], None]
 
+OWNERS = ("torch", "torch.nn.functional", "torch.Tensor")
 _MISSING = object()
 
 
@@ -81,17 +82,17 @@ def _given(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) ->
 def _targets() -> list[_Target]:
     found: dict[tuple[int, str], _Target] = {}
     covers = {cover for planned in PLAN for lock in planned.locks for cover in lock.covers}
-    for name in sorted(covers | {"torch.Tensor._make_subclass"}):
+    words = [cover for cover in covers if "." not in cover]  # twins of each are where they are
+    for name in sorted(covers.difference(words) | {f"{owner}.{word}" for owner in OWNERS for word in words}):
         above, _, word = name.rpartition(".")
-        if "(" in name or not above:
-            continue
         owner = entries.resolve(above)
-        value = getattr(owner, word)
+        value = getattr(owner, word, None)
         if isinstance(value, type):
             for cls in value.__mro__:
                 made = next((made for made in ("__init__", "__new__") if _is_python(vars(cls).get(made))), None)
                 if made and cls.__module__.startswith("torch"):
-                    found[id(cls), made] = _Target(cls, made, getattr(cls, made))
+                    function: Any = getattr(cls, made)
+                    found[id(cls), made] = _Target(cls, made, function)
         elif word == "_make_subclass" or (_is_python(value) and not _is_seen(value)):
             found[id(owner), word] = _Target(owner, word, value, name)
     return list(found.values())

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from groundup.book import Book, UsageError
 from groundup.chapter import Chapter, ChapterError
-from groundup.rules.locks import CHAPTER_OF, Locks, Place, Unlocked, locks_of
+from groundup.rules.expressions import read
+from groundup.rules.locks import CHAPTER_OF, Locks, Place, Unlocked, locks_of, shown
 from groundup.rules.oracles import leaks
 from groundup.rules.receivers import Own
-from groundup.rules.usage import Usage, read
+from groundup.rules.usage import Usage
 
 TORCH_FROM = 3  # the chapter that brings PyTorch's arrays in
 ALLOWED = ("matplotlib", "mpl_toolkits", "groundup")
@@ -150,7 +151,7 @@ def _violations(source: _Source, locks: Locks) -> list[str]:
         if source.cell(use.line) in source.oracles or (use.word and _may_be_own(source, use.word, use.line)):
             continue
         if text := locks.why(use.name, source.place(use.line)):
-            found.append((use.line, f"uses {use.name.strip('()')}, {text}"))
+            found.append((use.line, f"uses {shown(use.name)}, {text}"))
     return [f"{source.file}:{line} {text}" for line, text in sorted(set(found))]
 
 

@@ -30,8 +30,8 @@ SHAPING = _words("""
     H T adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d cat chunk column_stack concat concatenate
     contiguous data_ptr dim dim_order dsplit dstack element_size flatten flip fliplr flipud hsplit hstack is_contiguous
     is_same_size is_set_to itemsize mH mT moveaxis movedim nbytes ndim ndimension nelement numel pad permute ravel
-    repeat repeat_interleave reshape reshape_as resize resize_as roll rot90 row_stack set_ shape size split split_with_sizes
-    squeeze stack storage storage_offset storage_type stride swapaxes swapdims t tensor_split tile transpose unbind
+    repeat repeat_interleave reshape reshape_as resize resize_as roll rot90 row_stack set_ shape size split
+    split_with_sizes squeeze stack storage storage_offset storage_type stride swapaxes swapdims t tensor_split tile transpose unbind
     unflatten unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze untyped_storage view view_as vsplit vstack
     contiguous_format preserve_format channels_last channels_last_3d memory_format is_shared share_memory_
 """)

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from groundup.book import Book
 from groundup.chapter import Cell, Chapter, ChapterError
 from groundup.rules import entries
-from groundup.rules.locks import Locks, Place, keywords
+from groundup.rules.locks import Locks, Place, keywords, shown
 from groundup.rules.patches import patched
 from groundup.rules.reading import locks, package_files
 
@@ -93,13 +93,15 @@ class Watch(TorchFunctionMode):
         called = names()
         entered = entries.of_frames(reversed(inside)) or called
         if entered == called:
-            used = [word for word, value in given.items() if value]
+            used = [
+                word for word, value in given.items() if not (value is None or isinstance(value, int | float)) or value
+            ]
             entered = [*entered, *keywords(entered[0], used)]
         for name in entered:
             if (self.place, name) in self._free:
                 continue
             if why := self.locked.why(name, self.place):
-                self.found.append(f"{_where(caller)} uses {name.strip('()')}, {why}")
+                self.found.append(f"{_where(caller)} uses {shown(name)}, {why}")
                 raise LockedError(self.found[-1])
             self._free.add((self.place, name))
 
