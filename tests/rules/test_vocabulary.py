@@ -15,6 +15,7 @@ OWNERS = ("torch", "torch.Tensor", "torch.nn.functional", "torch.random")  # whe
 KINDS = {"function", "layer", "optimizer", "scheduler", "engine", "container", "loader", "hook", "random"}
 ROWS = [lock for planned in PLAN for lock in planned.locks]
 COVERED = {cover for lock in ROWS for cover in lock.covers}
+MISSING = object()
 END = Place(14)
 OPENED = Locks({lock.name: Unlocked(Place(1), 1) for lock in ROWS})
 
@@ -23,14 +24,14 @@ OPENED = Locks({lock.name: Unlocked(Place(1), 1) for lock in ROWS})
 def resolve(name: str) -> object:
     found: object = torch
     for part in name.removeprefix("torch").split(".")[1:]:
-        found = getattr(found, part, None)
+        found = getattr(found, part, MISSING)
     return found
 
 
 def exists(name: str) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return resolve(name) is not None
+        return resolve(name) is not MISSING
 
 
 def twins(word: str) -> set[str]:

@@ -55,7 +55,7 @@ _MATRICES = (
     Lock(
         "torch.matmul",
         "function",
-        "@ __matmul__ __rmatmul__ __imatmul__ mm bmm mv dot inner vdot outer ger addmm addmv addbmm baddbmm addr "
+        "@ __matmul__ __rmatmul__ mm bmm mv dot inner vdot outer ger addmm addmv addbmm baddbmm addr "
         "chain_matmul torch.linalg.matmul torch.linalg.vecdot torch.linalg.multi_dot",
     ),
 )

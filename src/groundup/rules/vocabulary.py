@@ -27,13 +27,14 @@ INDEXING = _words("""
 """)
 
 SHAPING = _words("""
-    H T adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d cat chunk column_stack concat concatenate
-    contiguous data_ptr dim dim_order dsplit dstack element_size flatten flip fliplr flipud hsplit hstack is_contiguous
-    is_same_size is_set_to itemsize mH mT moveaxis movedim nbytes ndim ndimension nelement numel pad permute ravel
-    repeat repeat_interleave reshape reshape_as resize resize_as roll rot90 row_stack set_ shape size split
-    split_with_sizes squeeze stack storage storage_offset storage_type stride swapaxes swapdims t tensor_split tile transpose unbind
-    unflatten unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze untyped_storage view view_as vsplit vstack
-    contiguous_format preserve_format channels_last channels_last_3d memory_format is_shared share_memory_
+    H T adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d cat chunk column_stack concat
+    concatenate contiguous data_ptr dim dim_order dsplit dstack element_size flatten flip fliplr flipud hsplit
+    hstack is_contiguous is_same_size is_set_to itemsize mH mT moveaxis movedim nbytes ndim ndimension nelement
+    numel pad permute ravel repeat repeat_interleave reshape reshape_as resize resize_as roll rot90 row_stack set_
+    shape size split split_with_sizes squeeze stack storage storage_offset storage_type stride swapaxes swapdims t
+    tensor_split tile transpose unbind unflatten unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze
+    untyped_storage view view_as vsplit vstack contiguous_format preserve_format channels_last channels_last_3d
+    memory_format is_shared share_memory_
 """)
 
 ARITHMETIC = _words("""
@@ -113,7 +114,7 @@ NAMESPACES = _words("""
 
 # methods of a tensor that are locked: on an object of unknown type, only these words are taken for PyTorch's
 METHODS = _words("""
-    __imatmul__ __matmul__ __rmatmul__ _make_subclass addbmm addmm addmv addr angle as_subclass baddbmm backward bmm
+    __matmul__ __rmatmul__ _make_subclass addbmm addmm addmv addr angle as_subclass baddbmm backward bmm
     broadcast_to ccol_indices cdouble cfloat chalf cholesky cholesky_inverse cholesky_solve coalesce col_indices conj
     conj_physical corrcoef cov cross crow_indices dense_dim dequantize det dot eig expand expand_as geqrf ger grad_dtype
     grad_fn hardshrink hash_tensor inner int_repr inverse is_coalesced is_complex is_conj is_distributed is_inference

@@ -93,10 +93,7 @@ class Watch(TorchFunctionMode):
         called = names()
         entered = entries.of_frames(reversed(inside)) or called
         if entered == called:
-            used = [
-                word for word, value in given.items() if not (value is None or isinstance(value, int | float)) or value
-            ]
-            entered = [*entered, *keywords(entered[0], used)]
+            entered = [*entered, *keywords(entered[0], [word for word, value in given.items() if _counts(value)])]
         for name in entered:
             if (self.place, name) in self._free:
                 continue
@@ -121,6 +118,11 @@ class Watch(TorchFunctionMode):
                 return None, []
             frame = frame.f_back
         return None, []
+
+
+def _counts(value: Any) -> bool:
+    """Whether an argument does anything: a momentum of 0 does not."""
+    return bool(value) if value is None or isinstance(value, int | float) else True
 
 
 def _where(frame: FrameType) -> str:
@@ -149,7 +151,7 @@ def watched(chapters: Mapping[int, Chapter], number: int) -> Iterator[Watch]:
 def check_package_run(
     book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int, run: Callable[[], Result]
 ) -> Result:
-    """What `run()` gives, while every call that a package's modules make is held to what chapters up to `number` unlock.
+    """What `run()` gives, while each call that a package's modules make is held to what is unlocked by chapter `number`.
 
     Raises: LockedError; UsageError when there is no such chapter, folder or module.
     """
