@@ -86,13 +86,12 @@ def _targets() -> list[_Target]:
     for name in sorted(covers.difference(words) | {f"{owner}.{word}" for owner in OWNERS for word in words}):
         above, _, word = name.rpartition(".")
         owner = entries.resolve(above)
-        value = getattr(owner, word, None)
+        value: Any = getattr(owner, word, None)
         if isinstance(value, type):
             for cls in value.__mro__:
                 made = next((made for made in ("__init__", "__new__") if _is_python(vars(cls).get(made))), None)
                 if made and cls.__module__.startswith("torch"):
-                    function: Any = getattr(cls, made)
-                    found[id(cls), made] = _Target(cls, made, function)
+                    found[id(cls), made] = _Target(cls, made, vars(cls)[made].__get__(None, cls))
         elif word == "_make_subclass" or (_is_python(value) and not _is_seen(value)):
             found[id(owner), word] = _Target(owner, word, value, name)
     return list(found.values())

@@ -151,7 +151,7 @@ def watched(chapters: Mapping[int, Chapter], number: int) -> Iterator[Watch]:
 def check_package_run(
     book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int, run: Callable[[], Result]
 ) -> Result:
-    """What `run()` gives, while each call that a package's modules make is held to what is unlocked by chapter `number`.
+    """What `run()` gives, while each call that a package makes is held to what is unlocked by chapter `number`.
 
     Raises: LockedError; UsageError when there is no such chapter, folder or module.
     """
@@ -165,7 +165,9 @@ def check_package_run(
 @contextmanager
 def _watching(watch: Watch) -> Iterator[Watch]:
     entries.index()  # before anything is patched
-    with patched(watch.judge), watch:
-        yield watch
-    if watch.found:  # and the watched code has gone on
-        raise LockedError("\n".join(dict.fromkeys(watch.found)))
+    try:
+        with patched(watch.judge), watch:
+            yield watch
+    finally:
+        if watch.found:  # also where the watched code has caught it, and gone on
+            raise LockedError("\n".join(dict.fromkeys(watch.found)))
