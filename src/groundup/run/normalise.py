@@ -7,7 +7,8 @@ import re
 from nbformat import NotebookNode
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")  # in the repr of an object
-CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")  # what Python calls a cell, in warnings
+# What Python calls a cell, in warnings. Its start is fixed: otherwise a long line would be searched from every letter.
+CELL_FILE = re.compile(r"""(?<![^\s"'(])[^\s"'(]{0,300}/ipykernel_\d+/\d+\.py""")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
