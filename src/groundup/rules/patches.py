@@ -13,7 +13,7 @@ from typing import Any
 from groundup.book.plan import PLAN
 from groundup.rules import entries
 
-Judge = Callable[[Callable[[], list[str]], Mapping[str, Any]], None]
+Judge = Callable[[Callable[[], list[str]], Mapping[str, Any]], bool]
 
 OWNERS = ("torch", "torch.nn.functional", "torch.Tensor")
 _MISSING = object()

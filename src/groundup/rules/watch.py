@@ -7,7 +7,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -55,7 +55,8 @@ class Watch(TorchFunctionMode):
         self.cells = cells
         self.place: Place | None = None
         self.found: list[str] = []
-        self._free: set[tuple[Place, str]] = set()
+        self._free: set[str] = set()  # names, at this place
+        self._direct: set[Callable[..., Any]] = set()  # functions that are free when the watched code calls them itself
 
     @contextmanager
     def cell(self, cell: Cell) -> Iterator[None]:
@@ -65,9 +66,11 @@ class Watch(TorchFunctionMode):
 
     @contextmanager
     def at(self, place: Place | None) -> Iterator[None]:
-        before, self.place = self.place, place
+        """For while code runs at a place; outside of the rules, nothing is looked at."""
+        before, self.place, self._free, self._direct = self.place, place, set(), set()
         try:
-            yield
+            with self if place else nullcontext():
+                yield
         finally:
             self.place = before
 
@@ -75,32 +78,34 @@ class Watch(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.place is not None:
-            self.judge(lambda: [entries.of_function(func)], kwargs)
+        is_known = not kwargs and func in self._direct and self.is_watched(sys._getframe(1).f_code.co_filename)
+        if not is_known and self.judge(lambda: [entries.of_function(func)], kwargs) and not kwargs:
+            self._direct.add(func)
         return func(*args, **kwargs)
 
-    def judge(self, names: Callable[[], list[str]], given: Mapping[str, Any]) -> None:
+    def judge(self, names: Callable[[], list[str]], given: Mapping[str, Any]) -> bool:
         """Stop at a call, two frames further out, that the watched code makes of something locked.
 
         `names` tells what is called when nothing of PyTorch stands between; `given` are its keyword arguments.
-        Raises: LockedError.
+        Whether the watched code calls it itself. Raises: LockedError.
         """
         if self.place is None:
-            return
+            return False
         caller, inside = self._caller(sys._getframe(2))
         if caller is None:
-            return
+            return False
         called = names()
         entered = entries.of_frames(reversed(inside)) or called
         if entered == called:
             entered = [*entered, *keywords(entered[0], [word for word, value in given.items() if _counts(value)])]
         for name in entered:
-            if (self.place, name) in self._free:
+            if name in self._free:
                 continue
             if why := self.locked.why(name, self.place):
                 self.found.append(f"{_where(caller)} uses {shown(name)}, {why}")
                 raise LockedError(self.found[-1])
-            self._free.add((self.place, name))
+            self._free.add(name)
+        return not inside
 
     def _caller(self, frame: FrameType | None) -> tuple[FrameType | None, list[FrameType]]:
         """The watched frame that a call comes from, or None, and the frames of PyTorch between, innermost first."""
@@ -166,7 +171,7 @@ def check_package_run(
 def _watching(watch: Watch) -> Iterator[Watch]:
     entries.index()  # before anything is patched
     try:
-        with patched(watch.judge), watch:
+        with patched(watch.judge):
             yield watch
     finally:
         if watch.found:  # also where the watched code has caught it, and gone on
