@@ -2,7 +2,8 @@
 
 At each exercise the stub, every classic wrong answer and every mutant of the solution is tried, each in a forked child
 of its own, before the solution is run; so an attempt sees what a reader's notebook holds at that place, and leaves
-nothing behind. What came of it is kept in build/exercises, for all tests and until something changes.
+nothing behind. The chapter itself runs under the rules' watch, an attempt does not. What came of it is kept in
+build/exercises, for all tests and until something changes.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import subprocess
 import sys
 import tomllib
 import types
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from groundup.chapter import Cell, Chapter, Exercise, parse, parse_mistakes
+from groundup.chapter import Cell, Chapter, Exercise, parse_book, parse_mistakes
 from groundup.notebooks.stubs import stub
 from groundup.run.results import key
 from helpers.books import BOOK
@@ -31,6 +33,7 @@ from helpers.mutants import mutants
 SECONDS = 60  # for one attempt: a wrong answer may loop for ever
 MUTANT_SECONDS = 10
 HERE = Path(__file__).parent
+Watching = Callable[[Cell], contextlib.AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,21 @@ def attempts(exercise: Exercise, wrong: dict[str, Cell]) -> dict[str, list[Cell]
     return found
 
 
-def work(chapter: Chapter, wrong: dict[str, Cell]) -> dict[str, Outcome]:
-    """Run a chapter in this process and try its exercises on the way."""
+def watched_work(chapters: dict[int, Chapter], number: int, wrong: dict[str, Cell]) -> dict[str, Outcome]:
+    """Run a chapter in this process, under watch, and try its exercises on the way."""
+    from groundup.rules.watch import LockedError, watched  # here, because it imports torch
+
+    results: dict[str, Outcome] = {}
+    try:
+        with watched(chapters, number) as watch:
+            results = work(chapters[number], wrong, watch.cell)
+    except LockedError as error:  # also when the chapter has caught it
+        results[""] = _failure("cell", error, chapters[number])
+    return results
+
+
+def work(chapter: Chapter, wrong: dict[str, Cell], watching: Watching) -> dict[str, Outcome]:
+    """Run a chapter in this process and try its exercises on the way, each of its cells within `watching(cell)`."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module  # dataclasses and pickle look a cell's classes up there
     results = {}
@@ -123,7 +139,8 @@ def work(chapter: Chapter, wrong: dict[str, Cell]) -> dict[str, Outcome]:
                 results[name] = _forked(chapter, module, answer, exercise.part("check"), seconds)
         if cell.is_code:
             try:
-                _execute(chapter.file, module, cell)
+                with watching(cell):
+                    _execute(chapter.file, module, cell)
             except Exception as error:
                 results[f"{cell.exercise}: solution" if exercise else ""] = _failure(
                     cell.role or "cell", error, chapter
@@ -179,9 +196,9 @@ def _forked(chapter: Chapter, module: types.ModuleType, answer: list[Cell], chec
 
 
 def main(number: int, target: Path) -> None:
-    chapter = parse(BOOK.chapter(number))
+    chapters = parse_book(BOOK)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        results = work(chapter, mistakes(number))
+        results = watched_work(chapters, number, mistakes(number))
     target.write_text(json.dumps({name: asdict(outcome) for name, outcome in results.items()}, indent=1))
 
 

@@ -1,5 +1,9 @@
-"""The rule of the course: which names of torch a chapter, or a reader's package, may use."""
+"""The rule of the course: which names of torch a chapter, or a reader's package, may use.
 
+What needs PyTorch itself, the watched run, is behind `groundup.rules.watch`, so that reading the source stays quick.
+"""
+
+from groundup.rules.ledger import FREE, FREED, UNDECIDED
 from groundup.rules.reading import check_chapters, check_package
 
-__all__ = ["check_chapters", "check_package"]
+__all__ = ["FREE", "FREED", "UNDECIDED", "check_chapters", "check_package"]

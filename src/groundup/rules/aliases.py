@@ -6,31 +6,42 @@ import ast
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from groundup.rules.escapes import literal
 from groundup.rules.vocabulary import NAMESPACES
 
 
 class Aliases(ast.NodeVisitor):
     """Follows names of modules and of what they hold through one file.
 
-    A scope maps a name to the full name that it stands for, or to None when it is the file's own. `later` is the
-    outermost scope as an earlier reading left it: a function may use a name that the file binds further down.
+    A scope maps a name to its meaning: the full name that it stands for, or None when it is the file's own and
+    unknown. `later` is the outermost scope as an earlier reading left it: a function may use a name that the file
+    binds further down.
     """
 
-    unbound: tuple[str, ...] = ()  # builtins that are followed
+    unbound: frozenset[str] = frozenset()  # builtins that are followed
 
     def __init__(self, later: dict[str, str | None]) -> None:
         self.later = later
         self.scopes: list[dict[str, str | None]] = [{}]
         self.branches = 0  # how many if and try statements are open
-        self.in_tensor = False  # whether the class that is being read is a kind of tensor
+
+    @property
+    def in_class(self) -> bool:
+        """Whether what is being read stands in a class's body itself."""
+        return isinstance(self.scopes[-1], _ClassScope)
+
+    def meaning(self, name: str) -> str | None:
+        """What a name stands for here."""
+        for scope in reversed(self.scopes):
+            if name in scope:
+                return scope[name]
+        return self.later.get(name, name if name in self.unbound else None)
 
     def full_name(self, node: ast.AST) -> str | None:
         """The full name of a module or of what one holds, when `node` is such a thing."""
         if isinstance(node, ast.Name):
-            for scope in reversed(self.scopes):
-                if node.id in scope:
-                    return scope[node.id]
-            return self.later.get(node.id, node.id if node.id in self.unbound else None)
+            meaning = self.meaning(node.id)
+            return None if meaning is None or meaning.startswith("<") else meaning
         if isinstance(node, ast.Attribute):
             owner = self.full_name(node.value)
             return f"{owner}.{node.attr}" if owner else None
@@ -50,25 +61,30 @@ class Aliases(ast.NodeVisitor):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.visit(node.annotation)
-        self._assign([node.target], node.value)
+        self._assign([node.target], node.value, node.annotation)
 
-    def _assign(self, targets: list[ast.expr], value: ast.expr | None) -> None:
+    def _assign(self, targets: list[ast.expr], value: ast.expr | None, annotation: ast.expr | None = None) -> None:
         name = self.full_name(value) if value else None
-        in_class = isinstance(self.scopes[-1], _ClassScope)  # self.t would lead to it unseen
-        plain = not in_class and all(isinstance(target, ast.Name) for target in targets)
+        # in a class, self.t would lead to it unseen
+        plain = not self.in_class and all(isinstance(target, ast.Name) for target in targets)
         if value and not (plain and name in NAMESPACES):
             self.visit(value)
         for target in targets:
             self.visit(target)
             if name and isinstance(target, ast.Name):
                 self.bind(target.id, name)
+            else:
+                self.assigned(target, value, annotation)
+
+    def assigned(self, target: ast.expr, value: ast.expr | None, annotation: ast.expr | None) -> None:
+        """Called with what is bound to anything but a module or what one holds."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
             self.visit(decorator)
         if node.returns:
             self.visit(node.returns)
-        self.bind(node.name)
+        self.bind(node.name, self.defines(node))
         self._function(node.args, node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef
@@ -78,27 +94,26 @@ class Aliases(ast.NodeVisitor):
 
     def _function(self, arguments: ast.arguments, body: Iterable[ast.AST]) -> None:
         self.visit(arguments)
-        with self.scope({argument.arg: None for argument in ast.walk(arguments) if isinstance(argument, ast.arg)}):
+        with self.scope(self.arguments(arguments)):
             for statement in body:
                 self.visit(statement)
+
+    def arguments(self, arguments: ast.arguments) -> dict[str, str | None]:
+        """The scope of a function with these arguments."""
+        return {argument.arg: None for argument in ast.walk(arguments) if isinstance(argument, ast.arg)}
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for outside in (*node.decorator_list, *node.bases, *node.keywords):
             self.visit(outside)
-        self.bind(node.name)
-        outer = self.in_tensor
-        self.in_tensor = any(self.full_name(base) in ("torch.Tensor", "torch.nn.Parameter") for base in node.bases)
+        self.bind(node.name, self.defines(node))
         with self.scope(_ClassScope()) as scope:
             for statement in node.body:
                 self.visit(statement)
-        self.in_tensor = outer
         self.leave_class(node, scope)
 
-    def is_own(self, node: ast.expr) -> bool:
-        """Whether the object is the class's own, self, cls or super(), in a class that is no kind of tensor."""
-        if isinstance(node, ast.Call):
-            return not self.in_tensor and isinstance(node.func, ast.Name) and node.func.id == "super"
-        return not self.in_tensor and isinstance(node, ast.Name) and node.id in ("self", "cls")
+    def defines(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str | None:
+        """What the name of a definition stands for."""
+        return None
 
     def leave_class(self, node: ast.ClassDef, names: Iterable[str]) -> None:
         """Called with the names that a class's body binds."""
@@ -132,10 +147,5 @@ class _ClassScope(dict[str, str | None]):
     """The names that a class's body binds."""
 
 
-def is_getattr(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1
-
-
-def literal(node: ast.AST | None) -> str:
-    """The text of a string that is written out, else nothing."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+def is_getattr(node: ast.Call, name: str = "getattr") -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == name and len(node.args) > 1

@@ -9,22 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundup.book import Book, UsageError
-from groundup.book.plan import PLAN
 from groundup.chapter import Chapter, ChapterError
-from groundup.rules.usage import Usage, read
-from groundup.rules.vocabulary import covering, is_base
+from groundup.rules.expressions import read
+from groundup.rules.locks import CHAPTER_OF, Locks, Place, Unlocked, locks_of, shown
+from groundup.rules.oracles import leaks
+from groundup.rules.receivers import Own
+from groundup.rules.usage import Usage
 
 TORCH_FROM = 3  # the chapter that brings PyTorch's arrays in
 ALLOWED = ("matplotlib", "mpl_toolkits", "groundup")
-
-
-@dataclass(frozen=True)
-class _Unlock:
-    """Where a name is unlocked: the chapter, and its cell and line when an unlock() stands there already."""
-
-    chapter: int
-    cell: int = -1
-    line: int = 0
+ROW = "mend the unlock, or the table in src/groundup/book/plan.py"
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,9 @@ class _Source:
         """The position of the cell that a line belongs to."""
         return sum(first <= line for first in self.cells) - 1
 
+    def place(self, line: int) -> Place:
+        return Place(self.number, self.cell(line) if self.siblings is None else None)
+
 
 def check_chapters(chapters: Mapping[int, Chapter]) -> None:
     """Check every chapter, cell by cell.
@@ -50,8 +47,13 @@ def check_chapters(chapters: Mapping[int, Chapter]) -> None:
     Raises: ChapterError with every violation, a line each, as `chapters/07_x.py:88 uses …, which chapter 9 unlocks`.
     """
     sources = _chapters(chapters)
-    unlocks = _unlocks(sources)
-    _raise_if_any([line for source in sources for line in _violations(source, unlocks)])
+    locks = _locks(sources)
+    _raise_if_any([line for source in sources for line in _violations(source, locks)])
+
+
+def locks(chapters: Mapping[int, Chapter]) -> Locks:
+    """The locks of a book, and where its chapters open them."""
+    return _locks(_chapters(chapters))
 
 
 def check_package(book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int) -> None:
@@ -60,29 +62,44 @@ def check_package(book: Book, chapters: Mapping[int, Chapter], folder: Path, num
     Raises: ChapterError as `check_chapters` does; UsageError when there is no such chapter, folder or module.
     """
     book.chapter(number)
+    texts = {path: _text(path, book.relative(path)) for path in package_files(book, folder)}
+    own: dict[str, Own] = {}
+    for path, text in texts.items():
+        own |= {name: found for _, name, found in _read(text, book.relative(path), {}).defined}
+    usages = {book.relative(path): _read(text, book.relative(path), own) for path, text in texts.items()}
+    known = frozenset(name for usage in usages.values() for _, name in usage.members)
+    modules = {path.relative_to(folder).parts[0].removesuffix(".py") for path in texts}
+    siblings = frozenset({folder.resolve().name, *modules})
+    sources = [_Source(file, number, usage, known=known, siblings=siblings) for file, usage in usages.items()]
+    opened = locks(chapters)
+    _raise_if_any([line for source in sources for line in _violations(source, opened)])
+
+
+def package_files(book: Book, folder: Path) -> list[Path]:
+    """The modules of a reader's package.
+
+    Raises: UsageError when there are none.
+    """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {book.relative(folder)}: give the folder of a package")
     paths = [path for path in sorted(folder.rglob("*.py")) if not _is_hidden(path.relative_to(folder))]
     if not paths:
         raise UsageError(f"there is no Python file in {book.relative(folder)}: give the folder of a package")
-    usages = {book.relative(path): _read(path, book.relative(path)) for path in paths}
-    known = frozenset(name for usage in usages.values() for _, name in usage.members)
-    modules = {path.relative_to(folder).parts[0].removesuffix(".py") for path in paths}
-    siblings = frozenset({folder.resolve().name, *modules})
-    unlocks = _unlocks(_chapters(chapters))
-    sources = [_Source(file, number, usage, known=known, siblings=siblings) for file, usage in usages.items()]
-    _raise_if_any([line for source in sources for line in _violations(source, unlocks)])
+    return paths
 
 
 def _chapters(chapters: Mapping[int, Chapter]) -> list[_Source]:
     sources: list[_Source] = []
     known: frozenset[str] = frozenset()
+    own: dict[str, Own] = {}
     for number, chapter in chapters.items():
         code = [cell for cell in chapter.cells if cell.is_code]
         oracles = frozenset(position for position, cell in enumerate(code) if "oracle" in cell.tags)
-        source = _Source(chapter.file, number, read(chapter.text), tuple(cell.line for cell in code), oracles, known)
-        exported = (name for line, name in source.usage.members if code[source.cell(line)].export)
-        known = known.union(exported)
+        usage = read(chapter.text, own)
+        usage.faults += leaks(code)
+        source = _Source(chapter.file, number, usage, tuple(cell.line for cell in code), oracles, known)
+        known = known.union(name for line, name in usage.members if code[source.cell(line)].export)
+        own |= {name: found for line, name, found in usage.defined if code[source.cell(line)].export}
         sources.append(source)
     return sources
 
@@ -92,69 +109,58 @@ def _is_hidden(path: Path) -> bool:
     return any(part[0] == "." or part == "__pycache__" for part in path.parts[:-1])
 
 
-def _read(path: Path, file: str) -> Usage:
+def _text(path: Path, file: str) -> str:
     try:
-        return read(path.read_text(encoding="utf-8-sig"))
-    except SyntaxError as error:
-        raise ChapterError(f"{file}:{error.lineno or 1}: not Python: {error.msg}: mend it first") from None
+        return path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, ValueError):
         raise ChapterError(f"{file}: not UTF-8 text: save it as UTF-8") from None
 
 
-def _unlocks(sources: list[_Source]) -> dict[str, _Unlock]:
-    """Where each name is unlocked, or will be by the plan."""
-    found: dict[str, _Unlock] = {}
+def _read(text: str, file: str, known: Mapping[str, Own]) -> Usage:
+    try:
+        return read(text, known)
+    except SyntaxError as error:
+        raise ChapterError(f"{file}:{error.lineno or 1}: not Python: {error.msg}: mend it first") from None
+    except ValueError:
+        raise ChapterError(f"{file}: not Python: it holds a null character: mend it first") from None
+
+
+def _locks(sources: list[_Source]) -> Locks:
+    """Where each row of the plan is unlocked already."""
+    opened: dict[str, Unlocked] = {}
     for source in sources:
-        for line, names in source.usage.unlocks:
-            for name in names:
-                found.setdefault(name, _Unlock(source.number, source.cell(line), line))
-    planned = {name: _Unlock(chapter.number) for chapter in PLAN for name in chapter.unlocks}
-    return planned | found
+        for line, (name, *also) in source.usage.unlocks:
+            if name in CHAPTER_OF:
+                opened.setdefault(name, Unlocked(source.place(line), line))
+            else:
+                rows = "".join(f" (the row {row.name} covers it)" for row in locks_of(name)[:1])
+                source.usage.faults.append((line, f"unlocks {name}, which has no row in the plan{rows}: {ROW}"))
+            beside = [other for other in also if name not in (row.name for row in locks_of(other))]
+            if name in CHAPTER_OF and beside:
+                text = f"unlocks {beside[0]} beside {name}, whose row in the plan does not cover it: {ROW}"
+                source.usage.faults.append((line, text))
+    return Locks(opened)
 
 
-def _violations(source: _Source, unlocks: dict[str, _Unlock]) -> list[str]:
+def _violations(source: _Source, locks: Locks) -> list[str]:
     found = [(line, text) for line, text in source.usage.faults if source.cell(line) not in source.oracles]
     for line, module, dots in source.usage.imports:
         if text := _import(source, module, dots):
             found.append((line, text))
     for use in source.usage.uses:
-        cell = source.cell(use.line)
-        if cell in source.oracles or _is_own_method(source, use.name, cell):
+        if source.cell(use.line) in source.oracles or (use.word and _may_be_own(source, use.word, use.line)):
             continue
-        name = f"torch.Tensor{use.name}" if use.name.startswith(".") else use.name
-        if text := _locked(source, name, cell, unlocks):
-            found.append((use.line, f"uses {name}, {text}"))
+        if text := locks.why(use.name, source.place(use.line)):
+            found.append((use.line, f"uses {shown(use.name)}, {text}"))
     return [f"{source.file}:{line} {text}" for line, text in sorted(set(found))]
 
 
-def _is_own_method(source: _Source, name: str, cell: int) -> bool:
-    """Whether a class of the chapter so far, the previous checkpoint or the package defines the attribute `.name`."""
-    word = name.removeprefix(".")
-    here = any(member == word and source.cell(line) <= cell for line, member in source.usage.members)
-    return name.startswith(".") and (here or word in source.known)
-
-
-def _locked(source: _Source, name: str, cell: int, unlocks: dict[str, _Unlock]) -> str:
-    """Why the name may not be used at this cell; nothing when it may."""
-    if name.startswith("torch.") and is_base(name):
-        return ""
-    where = [unlocks[target] for target in covering(name, unlocks)]
-    if any(_is_open(source, unlock, cell) for unlock in where):
-        return ""
-    if not where:
-        return "which no chapter unlocks: write it from the base vocabulary"
-    first = min(where, key=lambda unlock: unlock.chapter)
-    if first.chapter == source.number and first.line and source.siblings is None:
-        return f"which line {first.line} unlocks: use it from the next cell on"
-    return f"which chapter {first.chapter} unlocks"
-
-
-def _is_open(source: _Source, unlock: _Unlock, cell: int) -> bool:
-    if not unlock.line:  # only planned
-        return False
-    if source.siblings is None and unlock.chapter == source.number:
-        return unlock.cell < cell
-    return unlock.chapter <= source.number
+def _may_be_own(source: _Source, word: str, line: int) -> bool:
+    """Whether a class of the chapter so far, the previous checkpoint or the package defines an attribute."""
+    cell = source.cell(line)
+    return word in source.known or any(
+        member == word and source.cell(place) <= cell for place, member in source.usage.members
+    )
 
 
 def _import(source: _Source, module: str, dots: int) -> str:

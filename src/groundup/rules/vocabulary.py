@@ -1,28 +1,10 @@
-"""The base vocabulary: what of PyTorch may be used before anything is re-created, and what one unlock covers.
+"""The base vocabulary: what of PyTorch may be used before anything is re-created.
 
 A word stands for its twins: `abs` is `torch.abs`, the method `.abs`, `torch.nn.functional.abs` where there is one,
 and the in-place `abs_`. Everything of `torch` that is not listed here is locked until a chapter unlocks it.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-
-# Python's own spellings of `@`, and ways to a method by its name.
-OPERATOR_FUNCTIONS = {
-    f"{module}.{word}": "@"
-    for module in ("operator", "_operator")
-    for word in ("matmul", "imatmul", "__matmul__", "__imatmul__")
-}
-GETTERS = ("operator.methodcaller", "operator.attrgetter")
-BUILTINS = ("eval", "exec", "__import__")
-UNSEEN = (  # nothing that is read in a file would tell what these do
-    *BUILTINS,
-    *(f"builtins.{word}" for word in BUILTINS),
-    "importlib.import_module",
-    "pkgutil.resolve_name",
-    "sys.modules",
-)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -31,26 +13,28 @@ def _words(text: str) -> frozenset[str]:
 
 CREATING = _words("""
     arange as_tensor asarray clone copy_ empty empty_like empty_permuted empty_strided eye fill fill_diagonal from_file
-    frombuffer full full_like linspace logspace meshgrid new new_empty new_empty_strided new_full new_ones new_tensor
-    new_zeros ones ones_like tensor tril_indices triu_indices zero_ zeros zeros_like cartesian_prod combinations Tensor
-    FloatTensor DoubleTensor IntTensor LongTensor BoolTensor ByteTensor block_diag scalar_tensor vander range
+    from_numpy frombuffer full full_like linspace logspace meshgrid new new_empty new_empty_strided new_full new_ones
+    new_tensor new_zeros ones ones_like tensor tril_indices triu_indices zero_ zeros zeros_like cartesian_prod
+    combinations Tensor FloatTensor DoubleTensor IntTensor LongTensor BoolTensor ByteTensor block_diag scalar_tensor
+    vander range
 """)
 
 INDEXING = _words("""
     argwhere bucketize clip_ diag diag_embed diagflat diagonal diagonal_scatter gather index_add index_copy index_fill
     index_put index_reduce index_select isin masked_fill masked_scatter masked_select narrow narrow_copy newaxis nonzero
-    nonzero_static put scatter scatter_add scatter_reduce searchsorted select select_scatter slice_inverse slice_scatter
-    take take_along_dim tril triu unravel_index where
+    nonzero_static one_hot put scatter scatter_add scatter_reduce searchsorted select select_scatter slice_inverse
+    slice_scatter take take_along_dim tril triu unravel_index where
 """)
 
 SHAPING = _words("""
-    H T adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d cat chunk column_stack concat concatenate
-    contiguous data_ptr dim dim_order dsplit dstack element_size flatten flip fliplr flipud hsplit hstack is_contiguous
-    is_same_size is_set_to itemsize mH mT moveaxis movedim nbytes ndim ndimension nelement numel permute ravel repeat
-    repeat_interleave reshape reshape_as resize resize_as roll rot90 row_stack set_ shape size split split_with_sizes
-    squeeze stack storage storage_offset storage_type stride swapaxes swapdims t tensor_split tile transpose unbind
-    unflatten unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze untyped_storage view view_as vsplit vstack
-    contiguous_format preserve_format channels_last channels_last_3d memory_format is_shared share_memory_
+    H T adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d cat chunk column_stack concat
+    concatenate contiguous data_ptr dim dim_order dsplit dstack element_size flatten flip fliplr flipud hsplit
+    hstack is_contiguous is_same_size is_set_to itemsize mH mT moveaxis movedim nbytes ndim ndimension nelement
+    numel pad permute ravel repeat repeat_interleave reshape reshape_as resize resize_as roll rot90 row_stack set_
+    shape size split split_with_sizes squeeze stack storage storage_offset storage_type stride swapaxes swapdims t
+    tensor_split tile transpose unbind unflatten unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze
+    untyped_storage view view_as vsplit vstack contiguous_format preserve_format channels_last channels_last_3d
+    memory_format is_shared share_memory_
 """)
 
 ARITHMETIC = _words("""
@@ -86,70 +70,68 @@ DTYPES_DEVICES_PRINTING = _words("""
     use_deterministic_algorithms
 """)
 
-BASE = CREATING | INDEXING | SHAPING | ARITHMETIC | REDUCTIONS | RANDOM | DTYPES_DEVICES_PRINTING
-
-# names deeper than torch.X that are base too
-BASE_BELOW = _words("""
-    torch.accelerator.current_accelerator torch.accelerator.is_available torch.accelerator.synchronize
-    torch.backends.mps.is_available torch.cuda.device_count torch.cuda.is_available torch.cuda.manual_seed
-    torch.cuda.manual_seed_all torch.cuda.synchronize torch.mps.synchronize
+# what Python's operators and built-in functions call on a tensor; `__matmul__` is not among them
+OPERATORS = _words("""
+    __abs__ __add__ __and__ __array__ __bool__ __class__ __contains__ __deepcopy__ __delitem__ __dir__ __div__
+    __doc__ __eq__ __float__ __floordiv__ __format__ __ge__ __getitem__ __gt__ __hash__ __iadd__ __iand__ __idiv__
+    __ifloordiv__ __ilshift__ __imod__ __imul__ __index__ __init__ __int__ __invert__ __ior__ __ipow__ __irshift__
+    __isub__ __iter__ __itruediv__ __ixor__ __le__ __len__ __lshift__ __lt__ __mod__ __module__ __mul__ __name__ __ne__
+    __neg__ __new__ __or__ __pos__ __pow__ __qualname__ __radd__ __rand__ __rdiv__ __repr__ __reversed__ __rfloordiv__
+    __rlshift__ __rmod__ __rmul__ __ror__ __rpow__ __rrshift__ __rshift__ __rsub__ __rtruediv__ __rxor__ __setitem__
+    __str__ __sub__ __truediv__ __xor__
 """)
+
+# names deeper than torch.X that are base too, each with what it does that a shorter name does as well
+BELOW = _words("""
+    torch.accelerator.current_accelerator torch.accelerator.is_available torch.accelerator.synchronize
+    torch.backends.cudnn.benchmark torch.backends.cudnn.deterministic torch.backends.mps.is_available
+    torch.cuda.device_count torch.cuda.is_available torch.cuda.manual_seed torch.cuda.manual_seed_all
+    torch.cuda.synchronize torch.mps.synchronize torch.distributions.Beta torch.linalg.norm torch.linalg.vector_norm
+    torch.nn.init.constant_ torch.nn.init.normal_ torch.nn.init.ones_ torch.nn.init.uniform_ torch.nn.init.zeros_
+    torch.testing.assert_close
+""")
+
+# every list of what is free, by its heading on the ledger
+LISTS = {
+    "Creating": CREATING,
+    "Indexing": INDEXING,
+    "Shaping": SHAPING,
+    "Elementwise arithmetic": ARITHMETIC,
+    "Reductions": REDUCTIONS,
+    "Random numbers": RANDOM,
+    "Types, devices, printing": DTYPES_DEVICES_PRINTING,
+    "Python's operators, by the names of their methods": OPERATORS,
+    "Deeper in PyTorch: starting values, norms, random numbers, devices, comparing": BELOW,
+}
+BASE = frozenset().union(*LISTS.values())
 
 # modules whose names may be imported and abbreviated: what they hold is judged where it is used
 NAMESPACES = _words("""
-    torch torch.accelerator torch.autograd torch.backends torch.backends.mps torch.cuda torch.func torch.linalg
-    torch.mps torch.nn torch.nn.functional torch.nn.init torch.nn.utils torch.optim torch.optim.lr_scheduler
-    torch.random torch.special torch.utils torch.utils.data
+    torch torch.accelerator torch.autograd torch.backends torch.backends.cudnn torch.backends.mps torch.cuda
+    torch.distributions torch.func torch.linalg torch.mps torch.nn torch.nn.functional torch.nn.init torch.nn.utils
+    torch.optim torch.optim.lr_scheduler torch.random torch.special torch.testing torch.utils torch.utils.data
 """)
 
 # methods of a tensor that are locked: on an object of unknown type, only these words are taken for PyTorch's
 METHODS = _words("""
-    __matmul__ __rmatmul__ addbmm addmm addmv addr baddbmm backward bmm broadcast_to cholesky
-    cholesky_inverse cholesky_solve corrcoef cov cross det dot eig expand expand_as geqrf ger grad_fn hardshrink inner
-    inverse is_leaf istft kron log_softmax logaddexp logaddexp2 logcumsumexp logdet logsumexp lstsq lu lu_solve matmul
-    matrix_exp matrix_power mm mv orgqr ormqr outer pinverse prelu qr register_hook register_post_accumulate_grad_hook
-    relu renorm requires_grad retain_grad retains_grad slogdet smm softmax sspaddmm stft svd triangular_solve unfold
-    vdot
+    __matmul__ __rmatmul__ _make_subclass addbmm addmm addmv addr angle as_subclass baddbmm backward bmm
+    broadcast_to ccol_indices cdouble cfloat chalf cholesky cholesky_inverse cholesky_solve coalesce col_indices conj
+    conj_physical corrcoef cov cross crow_indices dense_dim dequantize det dot eig expand expand_as geqrf ger grad_dtype
+    grad_fn hardshrink hash_tensor inner int_repr inverse is_coalesced is_complex is_conj is_distributed is_inference
+    is_leaf is_neg is_nested is_quantized is_sparse is_sparse_csr istft kron log_softmax logaddexp logaddexp2
+    logcumsumexp logdet logsumexp lstsq lu lu_solve matmul matrix_exp matrix_power mm mv orgqr ormqr outer output_nr
+    pinverse prelu q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qr qscheme
+    record_stream register_hook register_post_accumulate_grad_hook reinforce relu renorm requires_grad resize_as_sparse
+    resolve_conj resolve_neg retain_grad retains_grad row_indices slogdet smm softmax sparse_dim sparse_mask
+    sparse_resize sparse_resize_and_clear sspaddmm stft svd symeig to_dense to_mkldnn to_padded_tensor to_sparse
+    to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc to_sparse_csr triangular_solve unfold vdot
 """)
 
-# what one unlock covers besides its own twins (words as above, full names for the rest)
-FAMILIES = {
-    "torch.matmul": _words("""
-        @ mm bmm mv dot inner vdot outer ger addmm addmv addbmm baddbmm addr chain_matmul torch.linalg.matmul
-        torch.linalg.vecdot torch.linalg.multi_dot __matmul__ __rmatmul__
-    """),
-    "torch.einsum": _words("tensordot"),
-    "torch.broadcast_tensors": _words("broadcast_to broadcast_shapes expand expand_as"),
-    "torch.nn.init.xavier_normal_": _words("torch.nn.init.xavier_uniform_ torch.nn.init.calculate_gain"),
-    "torch.nn.init.kaiming_normal_": _words("torch.nn.init.kaiming_uniform_ torch.nn.init.calculate_gain"),
-    "torch.Tensor.backward": _words("""
-        requires_grad grad_fn is_leaf retain_grad retains_grad register_hook register_post_accumulate_grad_hook
-        torch.autograd.backward torch.autograd.grad
-    """),
-    "torch.Tensor.requires_grad_": _words("requires_grad"),
-    "torch.no_grad": _words("""
-        enable_grad inference_mode is_grad_enabled set_grad_enabled torch.autograd.no_grad torch.autograd.enable_grad
-        torch.autograd.set_grad_enabled
-    """),
-    "torch.nn.functional.log_softmax": _words("softmax torch.nn.LogSoftmax torch.nn.Softmax"),
-    "torch.nn.functional.cross_entropy": _words("nll_loss torch.nn.CrossEntropyLoss torch.nn.NLLLoss"),
-    "torch.logsumexp": _words("logaddexp logaddexp2 logcumsumexp"),
-    "torch.nn.Linear": _words("linear"),
-    "torch.nn.Sequential": _words("torch.nn.ModuleList"),
-    "torch.optim.SGD": _words("torch.optim.Optimizer"),
-    "torch.utils.data.DataLoader": _words("""
-        torch.utils.data.Dataset torch.utils.data.TensorDataset torch.utils.data.Subset torch.utils.data.Sampler
-        torch.utils.data.SequentialSampler torch.utils.data.RandomSampler torch.utils.data.BatchSampler
-        torch.utils.data.default_collate
-    """),
-    "torch.nn.functional.unfold": _words("torch.nn.Unfold fold torch.nn.Fold"),
-    "torch.nn.BatchNorm1d": _words("batch_norm"),
-    "torch.nn.BatchNorm2d": _words("batch_norm"),
-    "torch.nn.LayerNorm": _words("layer_norm"),
-    "torch.nn.GroupNorm": _words("group_norm"),
-    "torch.nn.Dropout": _words("dropout"),
-    "torch.nn.AdaptiveAvgPool2d": _words("adaptive_avg_pool2d"),
-}
+# locked too, and so common elsewhere (a dictionary's values) that on an object of unknown type only a run can tell
+COMMON = _words("""
+    const_data_ptr imag index indices ipu is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_vulkan is_xla is_xpu layout
+    module_load mtia name real solve values volatile xpu
+""")
 
 TWINS = ("torch.nn.functional.", "torch.Tensor.", "torch.random.", "torch.")
 
@@ -165,20 +147,10 @@ def operation(name: str) -> str:
 
 def is_base(name: str) -> bool:
     """Whether a full name of PyTorch may be used from the beginning (of chapter 3)."""
-    word = operation(name)
-    if word in _BASE_WORDS or name in BASE_BELOW:
+    if operation(name) in _OPERATIONS:
         return True
     above = name.rpartition(".")[0]  # torch.float32.itemsize, torch.Size.numel
     return above not in NAMESPACES and above != "torch.Tensor" and above.startswith("torch.") and is_base(above)
 
 
-def covering(name: str, unlocks: Iterable[str]) -> list[str]:
-    """Those of the unlocked names that make `name` usable: its own ones, else the one closest above it."""
-    word = operation(name)
-    unlocks = list(unlocks)
-    own = [target for target in unlocks if operation(target) == word or word in FAMILIES.get(target, ())]
-    above = [target for target in unlocks if name.startswith(f"{target}.")]
-    return own or sorted(above, key=len)[-1:]
-
-
-_BASE_WORDS = frozenset(map(operation, (f"torch.{word}" for word in BASE)))
+_OPERATIONS = frozenset(operation(word if word in BELOW else f"torch.{word}") for word in BASE)
