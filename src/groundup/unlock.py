@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # a chapter in pure Python imports this module: PyTorch is lo
 OPERATORS = {"@": operator.matmul}  # spellings of an operation that are no names
 KEYWORD = re.compile(r"(?P<name>[\w.]+)\((?P<keyword>\w+)=\)")  # torch.optim.SGD(momentum=)
 WIDTH = 100  # of a certificate
+SHOWN = 12  # phrases of what was and was not covered; all of them are recorded
 
 
 def unlock(
@@ -100,15 +101,11 @@ def _check_own(name: str, real: Any, by: Any) -> None:
         raise ValueError(f"unlock({name!r}): by={by!r} cannot be called: give your function or class")
     while isinstance(by, functools.partial):
         by = by.func
-    borrowed = f"{getattr(by, '__module__', None)}.".startswith("torch.") or type(by).__module__.startswith("torch.")
-    inherited = inspect.isclass(by) and inspect.isclass(real) and issubclass(by, real) and not _is_tensor(real)
+    maker = by if inspect.isclass(by) or inspect.isroutine(by) else type(by)
+    borrowed = f"{getattr(maker, '__module__', None)}.".startswith("torch.")
+    inherited = inspect.isclass(by) and inspect.isclass(real) and real in by.__mro__
     if by is real or (inspect.isroutine(by) and not hasattr(by, "__code__")) or borrowed or inherited:
         raise ValueError(f"unlock({name!r}): by={by!r} is PyTorch's own: give your re-creation")
-
-
-def _is_tensor(real: type) -> bool:
-    """Whether it is a class of tensors, of which a re-created one may well be a subclass too."""
-    return real.__name__ == "Tensor"
 
 
 def _certificate(names: tuple[str, ...], by: str, result: Proof) -> str:
@@ -127,7 +124,10 @@ def _certificate(names: tuple[str, ...], by: str, result: Proof) -> str:
     return "\n".join(lines + [f"{label:<9} {text}" for label, text in rows if text])
 
 
-def _wrapped(phrases: Iterable[str]) -> str:
+def _wrapped(found: Iterable[str]) -> str:
+    phrases = list(found)
+    if len(phrases) > SHOWN:
+        phrases = [*phrases[: SHOWN - 1], f"and {len(phrases) - SHOWN + 1} more"]
     return textwrap.fill(", ".join(phrases), WIDTH - 10, break_on_hyphens=False).replace("\n", f"\n{'':<10}")
 
 

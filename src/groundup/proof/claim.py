@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +33,13 @@ class Claim:
 
 def parameters(thing: Any) -> dict[str, Any] | None:
     """The parameters of a function or constructor with their defaults (`inspect._empty` for none); None if unknown."""
-    try:
-        signature = inspect.signature(thing)
-    except (TypeError, ValueError):  # written in C
-        stand_in = get_testing_overrides().get(thing)
-        if stand_in is None:
-            return None
-        signature = inspect.signature(stand_in)
+    signature = None
+    for source in (get_testing_overrides().get(thing, thing), thing):  # a stand-in, for what is written in C
+        with suppress(TypeError, ValueError):
+            signature = inspect.signature(source)
+            break
+    if signature is None:
+        return None
     return {
         name: parameter.default
         for name, parameter in signature.parameters.items()

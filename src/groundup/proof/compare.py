@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -105,7 +106,8 @@ class Proof:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             try:
-                with watch.watching() if watch else nullcontext():
+                with warnings.catch_warnings(), watch.watching() if watch else nullcontext():
+                    warnings.simplefilter("ignore")  # the same call is made many times
                     return call(), None
             except Borrowed as borrowed:
                 text = f"the re-creation calls {borrowed}, which is what it re-creates: write it from what is free"

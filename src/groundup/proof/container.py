@@ -1,9 +1,9 @@
 """A container, `Module`, `Parameter` or `Sequential`: what it registers, and what it does with all that it holds.
 
 How one is handed in: `by` is the class. `Module` needs `parts={"Parameter": Parameter}` where the re-creation has one
-of its own; `Sequential` may have `parts={"Module": Module, "Parameter": Parameter}`. Models are built on both sides by
-the same functions of a namespace `nn` with `Module`, `Parameter`, `Sequential`; such functions, giving `(model, input)`,
-are what `inputs` may add.
+of its own; `Sequential` may have `parts={"Module": Module, "Parameter": Parameter}`. Both sides build their models by
+the same functions of a namespace `nn` with `Module`, `Parameter` and `Sequential`. More such functions, giving
+`(model, input)`, are what `inputs` may add.
 """
 
 from __future__ import annotations

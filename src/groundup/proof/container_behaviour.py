@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -102,7 +101,7 @@ def _saved(proof: Proof, model: Model, spaces: Any, made: Sides, x: torch.Tensor
 
     def load(side: tuple[Any, Any]) -> Any:
         m, space = side
-        saved = copy.deepcopy(m.state_dict())
+        saved = _copied(m)
         new = model(space)[0]
         with torch.no_grad():
             for p in new.parameters():
@@ -126,13 +125,17 @@ def _saved(proof: Proof, model: Model, spaces: Any, made: Sides, x: torch.Tensor
         raised = []
         for m in made:
             try:
-                m.load_state_dict(change(copy.deepcopy(dict(m.state_dict()))))
+                m.load_state_dict(change(_copied(m)))
             except Exception:  # of whatever type
                 raised.append(True)
             else:
                 raised.append(False)
         if raised[1] and not raised[0]:
             raise proof.error("load_state_dict", f"it takes a state that {what}; the real one raises")
+
+
+def _copied(model: Any) -> dict[str, Any]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
 def _without(state: dict[str, Any]) -> dict[str, Any]:

@@ -98,13 +98,11 @@ def _in_graph(proof: Proof, claim: Claim, arguments: Any, dtype: torch.dtype) ->
     """An in-place function inside a graph: the gradients that flow through what it has changed."""
     starts = copied(arguments, True, dtype), copied(arguments, True, dtype)
     inner = [mapped(start, lambda t: t.clone() if t.requires_grad else t) for start in starts]
-    try:
-        result = call(claim.real, inner[1])
-    except RuntimeError:  # it takes no part in graphs
+    found = proof.each("in a graph", ((claim.by, inner[0]), (claim.real, inner[1])), lambda side: call(*side))
+    if found is None:  # the real one takes no part in graphs
         proof.leaves_out("inside a graph")
         return
-    ours = proof.mine("in a graph", lambda: call(claim.by, inner[0]))
-    results = [ours, floats(inner[0])], [result, floats(inner[1])]
+    results = [found[0], floats(inner[0])], [found[1], floats(inner[1])]
     proof.equal("in a graph", "the result", *results)
     gradients(proof, results, (floats(starts[0]), floats(starts[1])))
 
@@ -147,7 +145,8 @@ def _other_forms(proof: Proof, claim: Claim) -> list[str]:
             remedy = "let it raise ValueError there, or do as the real one does"
             raise UnlockError(f"{error}; {remedy}") from None
         proof.covers(_form(arguments))
-    return missing
+    more = [f"{len(missing) - 3} more such forms"] if len(missing) > 4 else []
+    return [*missing[:3], *more] if more else missing
 
 
 def _takes(function: Any, arguments: Any) -> bool:

@@ -110,7 +110,7 @@ def _names(model: Any) -> dict[int, str]:
 
 
 def _seen(space: Any, register: Register, kind: str) -> Any:
-    """what a hook is called with"""
+    """arguments of a hook"""
     model, first = _model(space)
     seen: list[Any] = []
     handle = register(first, _noting(seen, "hook", _names(model)))
@@ -120,7 +120,7 @@ def _seen(space: Any, register: Register, kind: str) -> Any:
 
 
 def _on_the_whole(space: Any, register: Register, kind: str) -> Any:
-    """hooks on a model and on its layers"""
+    """hooks on a model and its layers"""
     model, first = _model(space)
     seen: list[Any] = []
     for module, mark in ((model, "a"), (first, "b"), (model.second, "c")):
@@ -140,7 +140,7 @@ def _order(space: Any, register: Register, kind: str) -> Any:
 
 
 def _changing(space: Any, register: Register, kind: str) -> Any:
-    """a hook that changes what goes on, and one that sees it"""
+    """what a hook changes"""
     model, first = _model(space)
     seen: list[Any] = []
     register(first, _noting(seen, "changes", _names(model), _changed(kind)))
@@ -150,7 +150,7 @@ def _changing(space: Any, register: Register, kind: str) -> Any:
 
 
 def _removing(space: Any, register: Register, kind: str) -> Any:
-    """hooks taken off, one of them twice, in another order than they were put on"""
+    """hooks taken off"""
     model, first = _model(space)
     seen: list[Any] = []
     handles = [register(first, _noting(seen, mark, _names(model), _changed(kind))) for mark in "abc"]
@@ -161,7 +161,7 @@ def _removing(space: Any, register: Register, kind: str) -> Any:
 
 
 def _same_twice(space: Any, register: Register, kind: str) -> Any:
-    """one hook put on twice and taken off once"""
+    """one hook put on twice"""
     model, first = _model(space)
     seen: list[Any] = []
     hook = _noting(seen, "hook", _names(model))

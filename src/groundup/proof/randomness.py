@@ -18,8 +18,8 @@ from groundup.proof.state import construct
 from groundup.proof.values import call, copied, floats, leaves, listed, mapped, size, split
 
 WORDS = re.compile(r"(\w*(normal|uniform|orthogonal|sparse|bernoulli|exponential)_?|\w*[dD]ropout\w*|rand\w*|rrelu)")
-ENOUGH = 40_000  # numbers drawn in one case
-DRAWS = (96, 600)  # at least and at most
+ENOUGH = 20_000  # numbers drawn in one case
+DRAWS = (96, 400)  # at least and at most
 
 
 def is_random(name: str, real: Any) -> bool:
