@@ -40,6 +40,8 @@ def same_distribution(proof: Proof, stage: str, what: str, mine: torch.Tensor, r
     for where, a, b in _slices(mine, real):
         if _distance(a, b) > _allowed(a, b, max(_effect(a), _effect(b))):
             raise proof.error(stage, f"{what} is not as independent {where} as the real one's")
+    if bool((((ours == ours[0]).all(0)) & ~(other == other[0]).all(0)).any()):
+        raise proof.error(stage, f"{what} is not alike in all its places as the real one's: some never change")
     for moment in (1, 2):
         if bool(_deviations(ours**moment, other**moment).max() > DEVIATIONS + 1):
             raise proof.error(stage, f"{what} is not alike in all its places as the real one's")

@@ -17,7 +17,7 @@ from groundup.proof.layer import run
 from groundup.proof.state import construct
 from groundup.proof.values import call, copied, floats, leaves, listed, mapped, size, split
 
-WORDS = re.compile(r"(\w*(normal|uniform|orthogonal|sparse|bernoulli|exponential)_?|\w*[dD]ropout\w*|rand\w*|rrelu)")
+WORDS = re.compile(r"(\w*(normal|uniform|orthogonal|bernoulli|exponential)_?|sparse_|\w*[dD]ropout\w*|rand\w*|rrelu)")
 ENOUGH = 20_000  # numbers drawn in one case
 DRAWS = (96, 400)  # at least and at most
 
