@@ -42,16 +42,6 @@ def leaf(data: torch.Tensor, requires_grad: bool) -> Tensor:
     return Tensor(data, requires_grad)
 
 
-class Replaces(Tensor):
-    """The newest gradient takes the place of the older ones."""
-
-    def backward(self) -> None:
-        grads = _leaves(self)
-        for tensor in grads:
-            tensor.grad = None
-        super().backward()
-
-
 def _leaves(root: Any) -> list[Any]:
     found, stack = [], [root]
     while stack:
@@ -60,11 +50,6 @@ def _leaves(root: Any) -> list[Any]:
         if not node.parents:
             found.append(node)
     return found
-
-
-def changed(**members: Any) -> type:
-    """The honest engine with other methods; results are of the honest class, so that these are put into it."""
-    return type("Changed", (Tensor,), members)
 
 
 def depth_first(self: Any) -> None:
@@ -86,7 +71,7 @@ def depth_first(self: Any) -> None:
 def test_an_engine_that_cannot_go_deep_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(Tensor, "backward", depth_first)
     unlock("torch.Tensor.backward", by=Tensor, parts=PARTS)
-    assert "0 graphs 3000 operations deep" in " ".join(capsys.readouterr().out.split()) or True
+    assert "graphs 3000 operations deep" in " ".join(capsys.readouterr().out.split("left out")[1].split())
 
 
 def overwriting(self: Any) -> None:

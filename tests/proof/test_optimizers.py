@@ -94,7 +94,8 @@ class KeepsGenerator(PlainSGD):
     """Keeps the parameters as the generator that they came as."""
 
     def __init__(self, params: Iterable, lr: float = 1e-3) -> None:
-        self.param_groups = [{"params": params, "lr": lr}]
+        super().__init__([], lr)
+        self.param_groups[0]["params"] = params
 
 
 class Forgets(SGD):
@@ -111,9 +112,10 @@ class ForgetsRate(PlainSGD):
 
 class Dampened(SGD):
     def update(self, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        step = p.grad + group["weight_decay"] * p
         before = state.get("velocity")
         weight = 1 - group["momentum"]
-        state["velocity"] = p.grad if before is None else group["momentum"] * before + weight * p.grad
+        state["velocity"] = step if before is None else group["momentum"] * before + weight * step
         p -= group["lr"] * state["velocity"]
 
 

@@ -9,7 +9,7 @@ import torch
 
 from groundup.proof.compare import Proof
 
-ALPHA = 1e-7  # how seldom an equal one may be refused; seeds are fixed, so that it is refused never or always
+ALPHA = 1e-6  # how seldom an equal one may be refused; seeds are fixed, so that it is refused never or always
 DEVIATIONS = 7.0  # standard errors between two means
 MOST = 20_000  # numbers in one comparison
 ROUNDING = 1e-6  # values closer than this, relative to the largest, count as equal

@@ -37,6 +37,7 @@ class Watch:
         self.engine = any(covering("torch.Tensor.requires_grad", [name]) for name in self.names)
         if self.engine:
             self.codes.update(dict.fromkeys(code for thing in AUTOGRAD for code in _codes(thing)))
+        self.known: dict[Any, str] = {}
         self.seen = ""
 
     @contextmanager
@@ -53,15 +54,21 @@ class Watch:
         if self.seen:
             raise Borrowed(self.seen)
 
-    def called(self, name: str, keywords: dict[str, Any]) -> None:
-        """Raises: Borrowed when `name` is a spelling of what is being unlocked."""
+    def called(self, function: Any, keywords: dict[str, Any]) -> None:
+        """Raises: Borrowed when a function that was called is a spelling of what is being unlocked."""
+        if function not in self.known:
+            self.known[function] = self._spelling(resolve_name(function) or "")
+        if self.known[function]:
+            self._stop(self.known[function])
+        if self.engine and keywords.get("requires_grad"):
+            self._stop("torch.Tensor.requires_grad")
+
+    def _spelling(self, name: str) -> str:
+        """The name, when it is one of the forbidden ones; else nothing."""
         name = name.removesuffix(".__set__").removesuffix(".default")
         if name.startswith("aten."):
             name = f"torch.{name.split('.')[1]}"
-        if self.engine and keywords.get("requires_grad"):
-            name = "torch.Tensor.requires_grad"
-        if name and not name.endswith(".__get__") and covering(name, self.names):
-            self._stop(name)
+        return name if name and not name.endswith(".__get__") and covering(name, self.names) else ""
 
     def _stop(self, name: str) -> None:
         self.seen = name
@@ -78,7 +85,7 @@ class _Mode(TorchFunctionMode):
         self.watch = watch
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.watch.called(resolve_name(function) or "", kwargs or {})
+        self.watch.called(function, kwargs or {})
         return function(*args, **(kwargs or {}))
 
 
