@@ -174,7 +174,7 @@ FALSE = [
     (Forgetful, "load_state_dict: the result or parameter 1 differs"),
     (Underlined, r"registration: state_dict\(\) gives 'first_scale', "),
     (HalfMoved, r"to\(dtype\): (parameter \d|the re-creation raises)"),
-    (ApplyOnce, r"apply\(\): parameter 2 differs"),
+    (ApplyOnce, r"apply\(\): parameter 1 differs"),
     (Older, r"a layer was replaced|registration: named_parameters\(\) gives 'layer.weight', .*'layer_2.weight'"),
     (WithoutKeywords, "forward: the re-creation raises TypeError"),
     (WithoutState, r"the class WithoutState: construction: it has no state_dict\(\)"),
@@ -249,12 +249,14 @@ def test_a_parameter_is_a_tensor_that_requires_a_gradient() -> None:
         def __init__(self, data: Tensor) -> None:
             self.data = data
 
-    with pytest.raises(UnlockError, match="a Parameter is to be a tensor, a leaf that requires a gradient"):
+    with pytest.raises(UnlockError, match=r"a Parameter is to be a tensor, a leaf that requires a gradient"):
         unlock("torch.nn.Parameter", by=Box, parts={"Module": Module})
-    with pytest.raises(ValueError, match="hand in what it is registered by: parts={'Module': Module}"):
+    with pytest.raises(ValueError, match=r"hand in what it is registered by: parts={'Module': Module}"):
         unlock("torch.nn.Parameter", by=Parameter)
 
 
 def test_also_frees_only_what_was_handed_in() -> None:
-    with pytest.raises(UnlockError, match="also='torch.nn.Sequential' is not proved with it: give it an unlock of its"):
+    with pytest.raises(
+        UnlockError, match=r"also='torch.nn.Sequential' is not proved with it: give it an unlock of its"
+    ):
         unlock("torch.nn.Module", by=Module, parts={"Parameter": Parameter}, also="torch.nn.Sequential")

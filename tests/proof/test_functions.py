@@ -1,4 +1,4 @@
-"""Functions, in-place ones and operators among them: which re-creations are accepted, and which are refused, and why."""
+"""Functions, in-place ones and operators too: which re-creations are accepted, which are refused, and why."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ ACCEPTED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "by", "inputs", "more"), ACCEPTED, ids=[f"{row[0]}-{i}" for i, row in enumerate(ACCEPTED)])
+@pytest.mark.parametrize(
+    ("name", "by", "inputs", "more"), ACCEPTED, ids=[f"{row[0]}-{i}" for i, row in enumerate(ACCEPTED)]
+)
 def test_honest_functions_are_accepted(name: str, by: Callable, inputs: list, more: dict) -> None:
     unlock(name, by=by, inputs=inputs, **more)
 
@@ -201,7 +203,7 @@ def test_other_wrong_functions_are_refused(name: str, by: Callable, inputs: list
 
 
 def test_requires_grad_needs_an_engine() -> None:
-    with pytest.raises(ValueError, match="is no engine: give its class of tensors"):
+    with pytest.raises(ValueError, match=r"is no engine: give its class of tensors"):
         unlock("torch.Tensor.requires_grad_", by=lambda x: x, inputs=[(A,), (B,)])
 
 

@@ -23,7 +23,9 @@ ROWS = [((4, 2), (torch.rand(3, 4),)), ((3, 5), (torch.rand(2, 3),))]
 
 
 class Conv2d(honest.Module):
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0
+    ) -> None:
         super().__init__()
         bound = 1 / math.sqrt(in_channels * kernel_size**2)
         shape = (out_channels, in_channels, kernel_size, kernel_size)

@@ -167,8 +167,8 @@ FALSE = [
     ("SGD", Zeroes, RATES, r"zero_grad: a gradient 1 is \(\), not None"),
     ("SGD", NoneOnly, RATES, r"zero_grad: a gradient 1 is None, not \(\)"),
     ("SGD", NeedsAll, RATES, r"case 1 .*: step: the re-creation raises TypeError: .* \(in step, line \d+\); the real"),
-    ("SGD", KeepsGenerator, RATES, r"step: after step 2: parameter 1 differs"),
-    ("SGD", Forgets, [{"lr": 0.1, "momentum": 0.9}] * 2, "saved after step 2 and loaded: after step 3: parameter 1 differs"),
+    ("SGD", KeepsGenerator, RATES, r"zero_grad: a gradient 1 is \(\), not None"),
+    ("SGD", Forgets, [{"lr": 0.1, "momentum": 0.9}] * 2, "saved after step 2 and loaded: after step 3: parameter 1 "),
     ("SGD", ForgetsRate, RATES, "saved after step 2 and loaded: after step 3: parameter 1 differs"),
     ("SGD", Dampened, [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}],
      r"case 2 \(lr=0.1, momentum=0.9\): step: after step 2: parameter 1 differs"),
@@ -245,7 +245,10 @@ SCHEDULES = [
     (HalfSaved, "having been saved and loaded: the lr of group 1 differs"),
     (Clamped, "after step 11: the lr of group 1 differs"),
     (HalfPeriod, "after step 1: the lr of group 1 differs"),
-    (lambda o, **k: torch.optim.lr_scheduler.CosineAnnealingLR(o, **k), "the re-creation calls torch.optim.lr_scheduler"),
+    (
+        lambda o, **k: torch.optim.lr_scheduler.CosineAnnealingLR(o, **k),
+        "the re-creation calls torch.optim.lr_scheduler",
+    ),
 ]
 
 

@@ -33,11 +33,7 @@ class Claim:
 
 def parameters(thing: Any) -> dict[str, Any] | None:
     """The parameters of a function or constructor with their defaults (`inspect._empty` for none); None if unknown."""
-    signature = None
-    for source in (get_testing_overrides().get(thing, thing), thing):  # a stand-in, for what is written in C
-        with suppress(TypeError, ValueError):
-            signature = inspect.signature(source)
-            break
+    signature = _signature(thing)
     if signature is None:
         return None
     return {
@@ -45,6 +41,19 @@ def parameters(thing: Any) -> dict[str, Any] | None:
         for name, parameter in signature.parameters.items()
         if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) and name not in OLD
     }
+
+
+def variadic(thing: Any) -> bool:
+    """Whether a function takes any number of positional arguments."""
+    signature = _signature(thing)
+    return signature is not None and any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
+
+
+def _signature(thing: Any) -> inspect.Signature | None:
+    for source in (get_testing_overrides().get(thing, thing), thing):  # a stand-in, for what is written in C
+        with suppress(TypeError, ValueError):
+            return inspect.signature(source)
+    return None
 
 
 def takes(thing: Any, keyword: str) -> bool:

@@ -52,12 +52,12 @@ def prove(proof: Proof, claim: Claim) -> None:
         if label not in labels:
             raise proof.error("forward", f"it does not do {label}: nothing could be learnt without")
     proof.covers(*labels)
-    proof.leaves_out(*(form.label for form in FORMS if form.label not in labels))
     for behaviour in BEHAVIOURS:
         proof.case = behaviour.__doc__ or ""
         proof.cases += 1
         proof.passed += 1
         behaviour(proof, sides)
+    proof.leaves_out(*(form.label for form in FORMS if form.label not in labels))
     for seed in range(PROGRAMS):
         program, start = made_up(known, seed)
         proof.case = f"random program {seed + 1}, {program}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from groundup.proof.claim import Claim, given, never_given, word
+from groundup.proof.claim import Claim, given, never_given, variadic, word
 from groundup.proof.compare import Proof, UnlockError
 from groundup.proof.gradients import gradients, moved
 from groundup.proof.values import call, copied, floats, leaves, listed, mapped, size, split, tensors, variants
@@ -37,6 +37,9 @@ def prove(proof: Proof, claim: Claim) -> None:
     if proof.passed > 1:
         proof.covers("float64 and float32")
         proof.leaves_out(*_other_forms(proof, claim), *never_given(claim.real, proof.covered))
+        if variadic(claim.real):
+            counts = sorted({len(tensors(case)) for case in claim.inputs})
+            proof.leaves_out(f"other than {' or '.join(map(str, counts))} tensors")
         if not any("empty" in phrase for phrase in proof.covered):
             proof.leaves_out("empty tensors")
         proof.leaves_out("other dtypes")

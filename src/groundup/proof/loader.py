@@ -16,8 +16,8 @@ from groundup.proof.claim import Claim, never_given, takes
 from groundup.proof.compare import Proof
 from groundup.proof.values import brief
 
-EPOCHS = 400
-WORST = 6.5  # standard errors that a count of a fair shuffle may lie off
+EPOCHS = 1200
+WORST = 7.0  # standard deviations that the counts of a fair shuffle may lie off
 
 
 class Numbers:
@@ -114,17 +114,16 @@ def _shuffled(proof: Proof, claim: Claim, keywords: dict[str, Any]) -> bool:
             raise proof.error("shuffle", f"an epoch gives {epoch}: every item is to come once")
     if len({tuple(epoch) for epoch in found}) < EPOCHS * 0.9:
         raise proof.error("shuffle", "the order is the same in many epochs")
-    for what, counts, cells in (
-        ("place", Counter((place, item) for epoch in found for place, item in enumerate(epoch)), 10),
-        ("neighbour", Counter(pair for epoch in found for pair in pairwise(epoch)), 90),
-    ):
-        total = sum(counts.values())
-        share = 1 / cells if what == "neighbour" else 1 / (cells * len(found[0]))
-        expected, error = total * share, (total * share * (1 - share)) ** 0.5
-        pairs = [(a, b) for a in range(len(found[0]) if what == "place" else 10) for b in range(10)]
-        for pair in pairs:
-            if (what == "place" or pair[0] != pair[1]) and abs(counts[pair] - expected) > WORST * error:
-                raise proof.error("shuffle", f"not every order is as likely: {what} {pair} came {counts[pair]} times")
+    places = Counter((place, item) for epoch in found for place, item in enumerate(epoch))
+    neighbours = Counter(pair for epoch in found for pair in pairwise(epoch))
+    for what, counts, cells in (("place", places, 10 * len(found[0])), ("neighbour", neighbours, 90)):
+        expected = sum(counts.values()) / cells
+        pairs = [(a, b) for a in range(10) for b in range(10) if what == "place" or a != b][:cells]
+        off = sum((counts[pair] - expected) ** 2 / expected for pair in pairs)  # as Pearson's chi-squared
+        if off - cells * (1 - expected / EPOCHS) > WORST * (2 * cells) ** 0.5:
+            worst = max(pairs, key=lambda pair: abs(counts[pair] - expected))
+            text = f"{what} {worst} came {counts[worst]} times in {EPOCHS} epochs, not about {expected:.0f} times"
+            raise proof.error("shuffle", f"not every order is as likely: {text}")
     return True
 
 

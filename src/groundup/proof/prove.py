@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from groundup.proof.claim import Claim
 from groundup.proof.compare import Proof, UnlockError
 from groundup.proof.kinds import Kind, kind_of
@@ -25,7 +27,8 @@ def prove(claim: Claim, also: Mapping[str, Any], keyword: str = "") -> Proof:
             "a layer's gradients come from autograd, or from its own backward()"
         )
     proof = Proof(claim.name, kind.name, Watch([claim.name], [claim.real]))
-    kind.prove(proof, claim)
+    with torch.random.fork_rng(devices=[]):  # the chapter's own random numbers are left alone
+        kind.prove(proof, claim)
     if proof.passed < kind.least:
         text = f"{proof.passed} case{'s' * (proof.passed != 1)} that the real one takes is too few: give at least 2"
         reasons = f" ({'; '.join(dict.fromkeys(proof.refused))})" if proof.refused else ""
@@ -46,7 +49,8 @@ def _same(claim: Claim, kind: Kind, name: str, other: Any) -> None:
         raise UnlockError(f"{refusal}: give it an unlock of its own")
     spelled = Claim(claim.name, claim.real, other, claim.inputs, None, claim.parts)
     try:
-        kind.prove(Proof(claim.name, kind.name), spelled)
+        with torch.random.fork_rng(devices=[]):
+            kind.prove(Proof(claim.name, kind.name), spelled)
     except UnlockError as error:
         text = str(error).removeprefix(f"{claim.name}, ").replace("the re-creation", name)
         raise UnlockError(f"{refusal}: {text}") from None

@@ -12,7 +12,7 @@ from groundup.proof.distribution import same_distribution
 from groundup.proof.values import call, copied
 
 ENOUGH = 20_000  # numbers drawn for one parameter
-DRAWS = (48, 1500)  # constructions, at least and at most
+DRAWS = (48, 800)  # constructions, at least and at most
 
 
 def construct(proof: Proof, claim: Claim, arguments: Any) -> tuple[Any, torch.nn.Module] | None:

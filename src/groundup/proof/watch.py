@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from groundup.rules.vocabulary import FAMILIES, TWINS, covering
+from groundup.rules.vocabulary import FAMILIES, TWINS, covering, operation
 
 # what many classes of PyTorch share: to use it is no cheat
 SHARED = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.Tensor)
@@ -30,7 +30,9 @@ class Watch:
     """
 
     def __init__(self, names: Iterable[str], things: Iterable[Any]) -> None:
-        self.names = tuple(names)
+        given = tuple(names)
+        words = set(map(operation, given))
+        self.names = (*given, *(target for target, family in FAMILIES.items() if words & family))
         family = [word for name in self.names for word in FAMILIES.get(name, ())]
         spelled = [_resolve(prefix + word) for word in family for prefix in ("", *TWINS)]
         self.codes = dict.fromkeys(code for thing in [*things, *spelled] for code in _codes(thing))
@@ -57,7 +59,8 @@ class Watch:
     def called(self, function: Any, keywords: dict[str, Any]) -> None:
         """Raises: Borrowed when a function that was called is a spelling of what is being unlocked."""
         if function not in self.known:
-            self.known[function] = self._spelling(resolve_name(function) or "")
+            names = resolve_name(function) or "", f"torch.{getattr(function, '__name__', '')}"  # mm resolves to spmm
+            self.known[function] = next(filter(None, map(self._spelling, names)), "")
         if self.known[function]:
             self._stop(self.known[function])
         if self.engine and keywords.get("requires_grad"):
