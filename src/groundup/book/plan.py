@@ -113,28 +113,3 @@ PLAN = (
         (_NN + "AdaptiveAvgPool2d", _NN + "Identity"),
     ),
 )
-
-# by which kind of proof each planned name is unlocked (the kinds of groundup.proof)
-PROOFS = {
-    name: kind
-    for kind, names in {
-        "function": (
-            "torch.matmul", "torch.einsum", "torch.broadcast_tensors", "torch.logsumexp",
-            *(_F + word for word in (
-                "relu", "cross_entropy", "log_softmax", "unfold", "conv2d", "max_pool2d", "avg_pool2d",
-            )),
-        ),
-        "random function": (_NN + "init.xavier_normal_", _NN + "init.kaiming_normal_", _NN + "Dropout"),
-        "autograd engine": ("torch.Tensor.backward", "torch.Tensor.requires_grad_", "torch.no_grad"),
-        "container": (_NN + "Module", _NN + "Parameter", _NN + "Sequential"),
-        "layer": tuple(_NN + word for word in (
-            "Linear", "ReLU", "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm",
-            "GroupNorm", "AdaptiveAvgPool2d", "Identity",
-        )),
-        "optimizer": tuple(_OPTIM + word for word in ("SGD", "Adam", "AdamW", "RMSprop")),
-        "scheduler": (_OPTIM + "lr_scheduler",),
-        "loader": ("torch.utils.data.DataLoader",),
-        "hook": (_NN + "Module.register_forward_hook",),
-    }.items()
-    for name in names
-}  # fmt: skip
