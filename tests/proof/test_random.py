@@ -38,7 +38,7 @@ ACCEPTED = [
     (INIT + "xavier_normal_", polar, PLAIN),
     (INIT + "kaiming_normal_", honest.kaiming_normal_,
      [*SEEDED, (torch.empty(4, 5, 3, 3), {"mode": "fan_out", "nonlinearity": "relu"})]),
-    (INIT + "normal_", lambda t, mean, std: t.copy_(mean + std * torch.randn(t.shape)), [(*t, 1.0, 2.0) for t in PLAIN]),
+    (INIT + "normal_", lambda t, m, s: t.copy_(m + s * torch.randn(t.shape)), [(*t, 1.0, 2.0) for t in PLAIN]),
     ("torch.nn.Dropout", Dropout, MASKS),
     ("torch.nn.functional.dropout", dropout, [(torch.rand(9, 9),), (torch.rand(40), 0.1), (torch.rand(4), 0.5, False)]),
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from proof.recreated_training import SGD, Adam, DataLoader
 from torch import Tensor, nn
 
 from groundup import unlock
-from groundup.book.plan import PLAN, PROOFS
+from groundup.book.plan import PLAN
 from groundup.proof import UnlockError, kind_of
 from groundup.unlock import _resolve
 
@@ -219,8 +219,8 @@ class Inherited(nn.Linear):
         ("torch.nn.Linear", {"by": Inherited}, "is PyTorch's own"),
         ("torch.matmul", {"by": 3}, "by=3 cannot be called"),
         ("torch.matmul", {"inputs": [(A, B)]}, "1 case that the real one takes is too few: give at least 2"),
-        ("torch.matmul", {"inputs": [(A, B), (A, A), (A, A)]}, r"1 case that .* at least 2 \(case 2 .*: RuntimeError: "),
-        ("torch.matmul", {"inputs": [(A, A)]}, r"0 cases that .* \(case 1 \(\(3, 4\), \(3, 4\)\), as given: RuntimeError: "),
+        ("torch.matmul", {"inputs": [(A, B), (A, A), (A, A)]}, r"1 case that .* at least 2 \(case 2 .*: Runtime"),
+        ("torch.matmul", {"inputs": [(A, A)]}, r"0 cases that .* \(case 1 \(\(3, 4\), \(3, 4\)\), as given: Runtime"),
         ("torch.matmul", {"inputs": []}, "0 cases that the real one takes is too few: give at least 2$"),
         ("torch.matmul", {"inputs": [(A, B), A]}, "case 2 is no tuple of arguments"),
         ("torch.nn.Linear", {"by": Linear, "inputs": [(4, 2), (4, 2)]}, "case 1 is not \\(constructor arguments"),
@@ -233,7 +233,7 @@ class Inherited(nn.Linear):
         ("torch.utils.data.DataLoader", {"by": DataLoader, "inputs": [3]}, "case 1 is not \\(dataset, keywords\\)"),
         ("torch.is_tensor", {"by": lambda x: True, "inputs": [(A,), (B,)]}, "it returns no tensor to compare"),
         ("torch.nn.functional.cross_entropy(label_smoothing=)",
-         {"by": cross_entropy, "inputs": [(A, torch.tensor([0, 3, 1]))] * 2}, "no case gives label_smoothing=, which is"),
+         {"by": cross_entropy, "inputs": [(A, torch.tensor([0, 3, 1]))] * 2}, "no case gives label_smoothing="),
         ("torch.nn.utils.clip_grad_norm_(norm_type=)",
          {"by": clip_grad_norm_, "inputs": [([A], 1.0)] * 2}, "no case gives norm_type="),
     ],
@@ -251,13 +251,31 @@ def test_random_numbers_of_the_chapter_are_left_alone() -> None:
     assert torch.equal(torch.rand(2), expected)
 
 
-def test_the_plan_says_the_kind_of_each_proof() -> None:
-    planned = {name for chapter in PLAN for name in chapter.unlocks}
-    assert planned <= PROOFS.keys()
-    for name, kind in PROOFS.items():
-        real = _resolve(name.split("(")[0])
-        if name != "torch.optim.lr_scheduler":  # a module of many: each one is a schedule
-            assert kind_of(name.split("(")[0], real).name == kind, name
+KINDS = [
+    ("torch.matmul", "function"), ("torch.Tensor.__matmul__", "function"), ("torch.nn.functional.relu", "function"),
+    ("torch.nn.functional.relu_", "function"), ("torch.nn.utils.clip_grad_norm_", "function"),
+    ("torch.nn.functional.conv2d", "function"), ("torch.nn.functional.grid_sample", "function"),
+    ("torch.nn.init.xavier_normal_", "random"), ("torch.nn.init.kaiming_uniform_", "random"),
+    ("torch.nn.init.zeros_", "function"), ("torch.nn.functional.dropout", "random"), ("torch.nn.Dropout", "random"),
+    ("torch.bernoulli", "random"), ("torch.Tensor.to_sparse", "function"),
+    ("torch.Tensor.backward", "engine"), ("torch.no_grad", "engine"), ("torch.Tensor.requires_grad_", "engine"),
+    ("torch.nn.Module", "container"), ("torch.nn.Parameter", "container"), ("torch.nn.Sequential", "container"),
+    ("torch.nn.Linear", "layer"), ("torch.nn.BatchNorm2d", "layer"), ("torch.nn.Identity", "layer"),
+    ("torch.optim.SGD", "optimizer"), ("torch.optim.AdamW", "optimizer"),
+    ("torch.optim.lr_scheduler.OneCycleLR", "scheduler"), ("torch.optim.lr_scheduler.LambdaLR", "scheduler"),
+    ("torch.utils.data.DataLoader", "loader"),
+    ("torch.nn.Module.register_forward_hook", "hook"), ("torch.nn.Module.register_full_backward_hook", "hook"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS)
+def test_every_thing_has_its_kind(name: str, kind: str) -> None:
+    assert kind_of(name, _resolve(name)).name == kind
+
+
+def test_every_name_of_the_plan_has_a_kind() -> None:
+    names = {name.partition("(")[0] for chapter in PLAN for name in chapter.unlocks} - {"torch.optim.lr_scheduler"}
+    assert {kind_of(name, _resolve(name)).name for name in names} <= {kind for _, kind in KINDS}
 
 
 def test_importing_unlock_does_not_import_torch() -> None:

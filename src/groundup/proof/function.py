@@ -133,7 +133,7 @@ def _other_forms(proof: Proof, claim: Claim) -> list[str]:
     plain = all(isinstance(argument, torch.Tensor) and argument.is_floating_point() for argument in case)
     if not plain or len(case) > 2 or is_in_place(claim.name) or claim.backward is not None:
         return []
-    missing = []
+    missing, equal = [], []
     for dims in itertools.product(range(5), repeat=len(case)):
         arguments = tuple(torch.arange(float(LENGTH**dim)).reshape((LENGTH,) * dim) + 1 for dim in dims)
         proof.case = f"with tensors of {' and '.join(map(str, dims))} dimensions, which no case has"
@@ -147,9 +147,14 @@ def _other_forms(proof: Proof, claim: Claim) -> list[str]:
         except UnlockError as error:
             remedy = "let it raise ValueError there, or do as the real one does"
             raise UnlockError(f"{error}; {remedy}") from None
-        proof.covers(_form(arguments))
-    more = [f"{len(missing) - 3} more such forms"] if len(missing) > 4 else []
-    return [*missing[:3], *more] if more else missing
+        proof.cases += 1
+        equal.append(_form(arguments))
+    proof.covers(*_some(equal))
+    return _some(missing)
+
+
+def _some(forms: list[str]) -> list[str]:
+    return [*forms[:3], f"{len(forms) - 3} more such forms"] if len(forms) > 4 else forms
 
 
 def _takes(function: Any, arguments: Any) -> bool:

@@ -38,11 +38,11 @@ def _named(*names: str) -> Test:
 
 
 KINDS = (
-    Kind("autograd engine", _named(*engine.NAMES), engine.prove, 0, engine.also),
+    Kind("engine", _named(*engine.NAMES), engine.prove, 0, engine.also),
     Kind("container", _named(*container.NAMES), container.prove, 0, container.also),
     Kind("hook", _named(*hook.NAMES), hook.prove, 0),
     Kind("loader", _is(torch.utils.data.DataLoader), loader.prove, 0),
-    Kind("random function", randomness.is_random, randomness.prove),
+    Kind("random", randomness.is_random, randomness.prove),
     Kind("optimizer", _is(torch.optim.Optimizer), optimizer.prove),
     Kind("scheduler", _is(torch.optim.lr_scheduler.LRScheduler), scheduler.prove),
     Kind("layer", _is(nn.Module), layer.prove),

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from groundup.rules.vocabulary import FAMILIES, TWINS, covering, operation
+from groundup.rules.vocabulary import FAMILIES, TWINS, operation
 
 # what many classes of PyTorch share: to use it is no cheat
 SHARED = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.Tensor)
@@ -30,13 +30,14 @@ class Watch:
     """
 
     def __init__(self, names: Iterable[str], things: Iterable[Any]) -> None:
-        given = tuple(names)
-        words = set(map(operation, given))
-        self.names = (*given, *(target for target, family in FAMILIES.items() if words & family))
-        family = [word for name in self.names for word in FAMILIES.get(name, ())]
-        spelled = [_resolve(prefix + word) for word in family for prefix in ("", *TWINS)]
+        given = set(names)
+        own = set(map(operation, given))
+        families = [{operation(name), *freed} for name, freed in freed_together().items()]
+        words = own.union(*(family for family in families if own & family))
+        self.words = words
+        spelled = [_resolve(prefix + word) for word in words for prefix in ("", *TWINS)]
         self.codes = dict.fromkeys(code for thing in [*things, *spelled] for code in _codes(thing))
-        self.engine = any(covering("torch.Tensor.requires_grad", [name]) for name in self.names)
+        self.engine = "requires_grad" in words
         if self.engine:
             self.codes.update(dict.fromkeys(code for thing in AUTOGRAD for code in _codes(thing)))
         self.known: dict[Any, str] = {}
@@ -71,7 +72,7 @@ class Watch:
         name = name.removesuffix(".__set__").removesuffix(".default")
         if name.startswith("aten."):
             name = f"torch.{name.split('.')[1]}"
-        return name if name and not name.endswith(".__get__") and covering(name, self.names) else ""
+        return name if name and not name.endswith(".__get__") and operation(name) in self.words else ""
 
     def _stop(self, name: str) -> None:
         self.seen = name
@@ -90,6 +91,11 @@ class _Mode(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.watch.called(function, kwargs or {})
         return function(*args, **(kwargs or {}))
+
+
+def freed_together() -> dict[str, set[str]]:
+    """What each unlock frees besides its own name, as words for functions and methods, and as full names."""
+    return {name: set(words) for name, words in FAMILIES.items()}
 
 
 def _resolve(name: str) -> Any:
