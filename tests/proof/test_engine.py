@@ -186,6 +186,12 @@ def test_no_grad_is_not_freed_without_being_handed_in() -> None:
         unlock("torch.no_grad", by=Tensor)
 
 
+def test_no_grad_of_torchs_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tensor, "backward", lambda self: self.data.clone().requires_grad_().sum().backward())
+    with pytest.raises(UnlockError, match=r"the re-creation calls torch.Tensor.requires_grad_?, which is what it"):
+        unlock("torch.no_grad", by=Tensor, parts=PARTS)
+
+
 def test_an_engine_needs_the_least_operations() -> None:
     class Poor:
         def __init__(self, data: torch.Tensor, requires_grad: bool) -> None:

@@ -26,7 +26,7 @@ def prove(claim: Claim, also: Mapping[str, Any], keyword: str = "") -> Proof:
             f"unlock({claim.name!r}): backward= is for functions: "
             "a layer's gradients come from autograd, or from its own backward()"
         )
-    proof = Proof(claim.name, kind.name, Watch([claim.name], [claim.real]))
+    proof = Proof(claim.name, kind.name, Watch([claim.name], [claim.real], kind.name == "engine"))
     with torch.random.fork_rng(devices=[]):  # the chapter's own random numbers are left alone
         kind.prove(proof, claim)
     if proof.passed < kind.least:

@@ -26,10 +26,11 @@ class Borrowed(BaseException):
 class Watch:
     """Sees calls of the unlocked names, under every spelling, while `watching()` is entered.
 
-    Functions in C are seen as a TorchFunctionMode sees them; functions and classes in Python by their code.
+    Functions in C are seen as a TorchFunctionMode sees them; functions and classes in Python by their code. What takes
+    the place of an engine is forbidden all of PyTorch's.
     """
 
-    def __init__(self, names: Iterable[str], things: Iterable[Any]) -> None:
+    def __init__(self, names: Iterable[str], things: Iterable[Any], engine: bool = False) -> None:
         given = set(names)
         own = set(map(operation, given))
         families = [{operation(name), *freed} for name, freed in freed_together().items()]
@@ -37,7 +38,7 @@ class Watch:
         self.words = words
         spelled = [_resolve(prefix + word) for word in words for prefix in ("", *TWINS)]
         self.codes = dict.fromkeys(code for thing in [*things, *spelled] for code in _codes(thing))
-        self.engine = "requires_grad" in words
+        self.engine = engine
         if self.engine:
             self.codes.update(dict.fromkeys(code for thing in AUTOGRAD for code in _codes(thing)))
         self.known: dict[Any, str] = {}
@@ -72,6 +73,8 @@ class Watch:
         name = name.removesuffix(".__set__").removesuffix(".default")
         if name.startswith("aten."):
             name = f"torch.{name.split('.')[1]}"
+        if self.engine and operation(name) == "requires_grad":
+            return name
         return name if name and not name.endswith(".__get__") and operation(name) in self.words else ""
 
     def _stop(self, name: str) -> None:
