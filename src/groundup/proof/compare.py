@@ -1,19 +1,24 @@
-"""Comparing two implementations: their tensors, their errors and their time."""
+"""Comparing two implementations: their results, their errors and their time."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-TOLERANCE = 1e-10  # relative to the largest value of the reference, or to 1 where that is smaller
-LARGE = 1e4  # exp overflows from 710 on
+from groundup.proof.values import brief, leaves
+from groundup.proof.watch import Borrowed, Watch
+
+TOLERANCE = 1e-10  # in float64: relative to the largest value of the reference, or to 1 where that is smaller
+SINGLE = 1e-4  # in float32
 ROUNDS = 7  # of timing
-VALUES = ("as given", "normal values", "zeros", "large values", "not contiguous")
 
 
 class UnlockError(AssertionError):
@@ -22,34 +27,93 @@ class UnlockError(AssertionError):
 
 @dataclass
 class Proof:
-    """What was compared so far: the largest difference of each stage, the seconds of both on the largest case."""
+    """What was compared so far: cases, the largest difference of each stage, what was and was not tried."""
 
     name: str
     kind: str
+    watch: Watch | None = None
     cases: int = 0
+    passed: int = 0
     case: str = ""
     largest: dict[str, float] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)  # the errors on which both sides agree
+    covered: dict[str, None] = field(default_factory=dict)  # short phrases, in order
+    not_covered: dict[str, None] = field(default_factory=dict)
+    single: bool = False
     size: int = -1
     ours: float = 0.0
     real: float = 0.0
 
     def error(self, stage: str, what: str) -> UnlockError:
-        return UnlockError(f"{self.name}, {self.case}: {stage}: {what}")
+        return UnlockError(": ".join(filter(None, (f"{self.name}, {self.case}", stage, what))))
+
+    def covers(self, *phrases: str) -> None:
+        self.covered.update(dict.fromkeys(phrases))
+
+    def leaves_out(self, *phrases: str) -> None:
+        self.not_covered.update(dict.fromkeys(phrases))
+
+    @contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """Compare with the tolerance of float32."""
+        before, self.single, self.case = self.case, True, f"{self.case}, in float32"
+        yield
+        self.single, self.case = False, before
 
     def both(self, stage: str, ours: Callable[[], Any], real: Callable[[], Any]) -> tuple[Any, Any] | None:
         """The results of the two calls, with the same random numbers; None when both refuse.
 
+        Raises: UnlockError when only one of them raises, or when ours calls the real one.
+        """
+        mine, my_error = self._outcome(ours, self.watch)
+        reference, their_error = self._outcome(real, None)
+        if my_error and not their_error:
+            raise self.error(stage, f"the re-creation raises {said(my_error, True)}; the real one does not") from None
+        if their_error and not my_error:
+            raise self.error(stage, f"the real one raises {said(their_error)}; the re-creation does not") from None
+        if their_error:
+            self.refused.append(f"{self.case}: {said(their_error)}")
+            return None
+        return mine, reference
+
+    def each(self, stage: str, sides: Sequence[Any], ask: Callable[[Any], Any]) -> tuple[Any, Any] | None:
+        """What a question gives for ours and for the real one; None when both refuse.
+
         Raises: UnlockError when only one of them raises.
         """
-        mine, my_error = _outcome(ours)
-        reference, their_error = _outcome(real)
-        if my_error and not their_error:
-            text = f"the re-creation raises {type(my_error).__name__}: {my_error}"
-            raise self.error(stage, f"{text}; the real one does not") from my_error
-        if their_error and not my_error:
-            text = f"the real one raises {type(their_error).__name__}: {their_error}"
-            raise self.error(stage, f"{text}; the re-creation does not")
-        return None if my_error else (mine, reference)
+        return self.both(stage, lambda: ask(sides[0]), lambda: ask(sides[1]))
+
+    def alike(self, stage: str, what: str, sides: Sequence[Any], ask: Callable[[Any], Any]) -> None:
+        """Compare what a question gives for ours and for the real one.
+
+        Raises: UnlockError.
+        """
+        found = self.each(stage, sides, ask)
+        if found is not None:
+            self.equal(stage, what, *found)
+
+    def mine(self, stage: str, ours: Callable[[], Any]) -> Any:
+        """The result of a call of the re-creation alone.
+
+        Raises: UnlockError when it raises, or calls the real one.
+        """
+        result, error = self._outcome(ours, self.watch)
+        if error:
+            raise self.error(stage, f"the re-creation raises {said(error, True)}") from None
+        return result
+
+    def _outcome(self, call: Callable[[], Any], watch: Watch | None) -> tuple[Any, Exception | None]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            try:
+                with warnings.catch_warnings(), watch.watching() if watch else nullcontext():
+                    warnings.simplefilter("ignore")  # the same call is made many times
+                    return call(), None
+            except Borrowed as borrowed:
+                text = f"the re-creation calls {borrowed}, which is what it re-creates: write it from what is free"
+                raise self.error("", text) from None
+            except Exception as error:  # whatever it is, the other side has to raise too
+                return None, error
 
     def equal(self, stage: str, what: str, ours: Any, real: Any) -> None:
         """Compare two results, tensor by tensor: how many, shape, dtype, values.
@@ -63,24 +127,35 @@ class Proof:
             self._equal(stage, what if len(mine) == 1 else f"{what} {position}", a, b)
 
     def _equal(self, stage: str, what: str, a: Any, b: Any) -> None:
-        if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)):
-            if type(a) is not type(b) or (a is not b and a != b):
-                raise self.error(stage, f"{what} is {_brief(a)}, not {_brief(b)}")
+        if isinstance(a, torch.Generator) and isinstance(b, torch.Generator):
             return
+        if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)):
+            numbers = all(isinstance(side, float | int) for side in (a, b)) and float in (type(a), type(b))
+            if numbers:
+                a, b = (torch.tensor(side, dtype=torch.float64) for side in (a, b))
+            elif type(a) is not type(b) or (a is not b and a != b):
+                raise self.error(stage, f"{what} is {brief(a)}, not {brief(b)}")
+            else:
+                return
         if a.shape != b.shape:
             raise self.error(stage, f"{what} has shape {tuple(a.shape)}, not {tuple(b.shape)}")
         if a.dtype != b.dtype:
-            remedy = " (make new tensors with the dtype of the inputs)" if b.dtype == torch.float64 else ""
+            remedy = " (make new tensors with the dtype of the inputs)" if b.is_floating_point() else ""
             raise self.error(stage, f"{what} has dtype {a.dtype}, not {b.dtype}{remedy}")
         difference, scale = _difference(a.detach(), b.detach())
-        self.largest[stage] = max(self.largest.get(stage, 0.0), difference / scale)
+        column = "float32" if self.single else stage
+        self.largest[column] = max(self.largest.get(column, 0.0), difference / scale)
+        allowed = (SINGLE if self.single else TOLERANCE) * scale
         if difference == torch.inf:
             raise self.error(stage, f"{what} is NaN or infinite where the real one is not, or the reverse")
-        if difference > TOLERANCE * scale:
-            raise self.error(stage, f"{what} differs by up to {difference:.2g} (allowed: {TOLERANCE * scale:.2g})")
+        if difference > allowed:
+            raise self.error(stage, f"{what} differs by up to {difference:.2g} (allowed: {allowed:.2g})")
 
     def measure(self, size: int, ours: Callable[[], Any], real: Callable[[], Any]) -> None:
-        """Time both calls alternately, when this case is the largest so far."""
+        """Time both calls alternately, when this case is the largest so far.
+
+        Raises: UnlockError when ours, which has passed, raises now.
+        """
         if size <= self.size:
             return
         self.size = size
@@ -89,96 +164,20 @@ class Proof:
             for _ in range(ROUNDS):
                 for call, taken in zip((ours, real), seconds, strict=True):
                     start = time.perf_counter()
-                    call()
+                    try:
+                        call()
+                    except Exception as error:
+                        raise self.error("timing", f"the re-creation raises {said(error, call is ours)}") from None
                     taken.append(time.perf_counter() - start)
         self.ours, self.real = map(statistics.median, seconds)
 
 
-def variants(arguments: Any, seed: int) -> Iterator[tuple[str, Any]]:
-    """The arguments as given, and with other values in the same shapes."""
-    for values in VALUES:
-        yield values, mapped(arguments, _filler(values, torch.Generator().manual_seed(seed)))
-
-
-def copied(arguments: Any, requires_grad: bool) -> Any:
-    """A copy for one side: its float tensors in float64, every tensor with its strides."""
-
-    def copy(tensor: torch.Tensor) -> torch.Tensor:
-        floating = tensor.is_floating_point()
-        dtype = torch.float64 if floating else tensor.dtype
-        strides = tensor.stride()
-        if 0 in strides:  # expanded: its elements share memory
-            strides = torch.empty(tensor.shape, device="meta").stride()
-        result = torch.empty_strided(tensor.shape, strides, dtype=dtype).copy_(tensor.detach())
-        return result.requires_grad_(requires_grad and floating)
-
-    return mapped(arguments, copy)
-
-
-def mapped(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """The same lists, tuples and dicts, with every tensor changed."""
-    if isinstance(value, dict):
-        return {key: mapped(item, change) for key, item in value.items()}
-    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
-        return type(value)(mapped(item, change) for item in value)
-    return change(value) if isinstance(value, torch.Tensor) else value
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    """What lists, tuples and dicts hold, in order."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
-        for item in value:
-            yield from leaves(item)
-    else:
-        yield value
-
-
-def floats(arguments: Any) -> list[torch.Tensor]:
-    """The float tensors of the arguments, in order."""
-    return [leaf for leaf in leaves(arguments) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
-
-
-def size(arguments: Any) -> int:
-    """How many numbers the tensors of the arguments hold."""
-    return sum(leaf.numel() for leaf in leaves(arguments) if isinstance(leaf, torch.Tensor))
-
-
-def shapes(arguments: Any) -> str:
-    """The arguments in short: a tensor by its shape, everything else as it is."""
-    return ", ".join(_brief(leaf) for leaf in leaves(arguments))
-
-
-def _filler(values: str, generator: torch.Generator) -> Callable[[torch.Tensor], torch.Tensor]:
-    def fill(tensor: torch.Tensor) -> torch.Tensor:
-        if values == "as given" or not tensor.is_floating_point():
-            return tensor
-        shape = tensor.shape
-        result = torch.randn(shape, dtype=torch.float64, generator=generator)
-        if values == "zeros":
-            return torch.zeros_like(result)
-        if values == "large values":
-            return LARGE * result
-        if values == "not contiguous":  # axes reversed in memory, with gaps between the elements
-            axes = range(len(shape))
-            return (
-                torch.empty(*reversed(shape), 2, dtype=torch.float64)[..., 0]
-                .permute(tuple(reversed(axes)))
-                .copy_(result)
-            )
-        return result
-
-    return fill
-
-
-def _outcome(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        try:
-            return call(), None
-        except Exception as error:  # whatever it is, the other side has to raise too
-            return None, error
+def said(error: Exception, where: bool = False) -> str:
+    """An exception in one line; with `where`, the function and line that raised it."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "/groundup/proof/" not in frame.filename and "/torch/" not in frame.filename]
+    return f"{text} (in {own[-1].name}, line {own[-1].lineno})" if where and own else text
 
 
 def _difference(a: torch.Tensor, b: torch.Tensor) -> tuple[float, float]:
@@ -189,10 +188,3 @@ def _difference(a: torch.Tensor, b: torch.Tensor) -> tuple[float, float]:
         return torch.inf, 1.0
     a, b = a[finite], b[finite]
     return (float((a - b).abs().max()), max(1.0, float(b.abs().max()))) if b.numel() else (0.0, 1.0)
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"{tuple(value.shape)}"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
