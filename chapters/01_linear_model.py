@@ -47,6 +47,8 @@ def predict_line(x: float, w: float, b: float) -> float:
 errors = [predict_line(x, 0.0, 0.0) - y for x, y in zip(hours, scores, strict=True)]
 average_error = sum(errors) / len(errors)
 print(f"average error {average_error:.1f}")
+
+# %% tags=["claim"]
 assert average_error < -40
 
 # %% [markdown]
@@ -57,13 +59,13 @@ assert average_error < -40
 #
 # Write `mse(predictions, targets)`: square each difference, then take the mean. Both arguments are lists of the same length. Two lists of different lengths are a mistake of the caller: raise a `ValueError` that says both lengths.
 
-# %% [markdown] exercise="mse" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # `zip` walks two lists side by side, but it stops silently at the shorter one. Compare the lengths first.
 
-# %% [markdown] exercise="mse" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # The mean is the sum divided by how many there are: `sum(...) / len(targets)`.
 
-# %% exercise="mse" tags=["solution"] export="losses.py"
+# %% tags=["solution"] export="losses.py"
 """Losses: one number that says how wrong the predictions are."""
 
 
@@ -82,10 +84,10 @@ def mse(predictions: list[float], targets: list[float]) -> float:
     return sum((p - t) ** 2 for p, t in pairs) / len(targets)
 
 
-# %% [markdown] exercise="mse" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # My first version had no check of the lengths, and for an evening I believed in a loss that was computed on 10 of 40 students. I also tried `abs` instead of the square. It cannot cancel either, but its slope is the same however wrong the guess is, and you will see in a moment that the slope is all we have to steer by.
 
-# %% exercise="mse" tags=["check"]
+# %% tags=["check"]
 got = mse([1.0, 5.0, 2.0], [3.0, 4.0, 2.0])  # the squares are 4, 1 and 0
 assert abs(got - 5.0) > 1e-9, "that is the sum of the squares: divide by how many"
 assert abs(got - 2.5) > 1e-9, "there are three pairs here, not two: len(targets)"
@@ -125,6 +127,8 @@ def line_loss(knobs: list[float]) -> float:
 
 print(f"both knobs at 0: loss {line_loss([0.0, 0.0]):.0f}")
 print(f"slope 4, offset 30: loss {line_loss([4.0, 30.0]):.0f}")
+
+# %% tags=["claim"]
 assert line_loss([4.0, 30.0]) < line_loss([0.0, 0.0]) / 50
 
 # %% [markdown]
@@ -153,13 +157,13 @@ plt.ylabel("loss");
 #
 # Write `numerical_grad(f, knobs, step)`. The function `f` takes a list of numbers and returns one number; give back the list of its slopes at `knobs`, one for each knob, by the formula above with $h$ = `step`. The caller's list must come out as it went in.
 
-# %% [markdown] exercise="numerical_grad" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # For each position `i` build two fresh lists, one with `knobs[i] + step` and one with `knobs[i] - step`. All other numbers stay.
 
-# %% [markdown] exercise="numerical_grad" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # `up = [*knobs[:i], knobs[i] + step, *knobs[i + 1 :]]`. The two points are `2 * step` apart.
 
-# %% exercise="numerical_grad" tags=["solution"] export="gradients.py"
+# %% tags=["solution"] export="gradients.py"
 """Gradients, by nudging and by hand: the former are slow, and check the latter."""
 
 from collections.abc import Callable
@@ -180,10 +184,10 @@ def numerical_grad(
     return slopes
 
 
-# %% [markdown] exercise="numerical_grad" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # At first I nudged to one side only, `(f(up) - f(here)) / step`. It saves half of the calls and costs half of the digits: a curve bends away from its tangent on both sides, and with two points the bends cancel. I also nudged in place, and forgot to undo the nudge. The slope of the first knob was right and every other one was slightly off, which is the worst kind of wrong.
 
-# %% exercise="numerical_grad" tags=["check"]
+# %% tags=["check"]
 spot = [3.0, 1.0]
 got = numerical_grad(lambda k: k[0] ** 2 + 10 * k[0] * k[1], spot, step=0.1)
 assert spot == [3.0, 1.0], "the caller's list has changed: nudge a copy"
@@ -221,14 +225,14 @@ print("gradient with both knobs at 0:", numerical_grad(line_loss, [0.0, 0.0]))
 #
 # Write `line_grad(xs, ys, w, b)`: give back the two numbers $\partial L/\partial w$ and $\partial L/\partial b$, by the formulas above.
 
-# %% [markdown] exercise="line_grad" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Make the list of errors first: `errors = [predict_line(x, w, b) - y for ...]`. Both formulas use it.
 
-# %% [markdown] exercise="line_grad" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # The two sums differ in one factor only: the slope's has $x_i$ in it, because a student who studied twice as long feels the slope twice as much. The offset is felt by everyone alike.
 
 
-# %% exercise="line_grad" tags=["solution"]
+# %% tags=["solution"]
 def line_grad(
     xs: list[float], ys: list[float], w: float, b: float
 ) -> tuple[float, float]:
@@ -238,10 +242,10 @@ def line_grad(
     return slope_w, slope_b
 
 
-# %% [markdown] exercise="line_grad" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # I forgot the $1/n$ and everything still worked, as long as there were 40 students and I had found a good step size by trial. With 400 students the same step size blew up. A factor that a step size can hide is easy to get wrong and hard to see; only the comparison with the nudges finds it.
 
-# %% exercise="line_grad" tags=["check"]
+# %% tags=["check"]
 got = tuple(line_grad([1.0, 2.0, 3.0], [1.0, 0.0, 2.0], w=1.0, b=0.5))
 assert len(got) == 2, "give back two numbers: the slope for w and the slope for b"
 
@@ -269,6 +273,8 @@ by_hand = line_grad(hours, scores, 1.0, 20.0)
 by_nudging = numerical_grad(line_loss, [1.0, 20.0])
 print("by hand   ", by_hand)
 print("by nudging", tuple(by_nudging))
+
+# %% tags=["claim"]
 assert all(abs(a - n) < 1e-6 for a, n in zip(by_hand, by_nudging, strict=True)), (
     "the formula and the nudges disagree: back to exercise 1.3"
 )
@@ -305,6 +311,8 @@ products = sum((x - mean_x) * (y - mean_y) for x, y in students)
 best_w = products / sum((x - mean_x) ** 2 for x in hours)
 best_b = mean_y - best_w * mean_x
 print(f"the best line:      slope {best_w:.3f}, offset {best_b:.2f}")
+
+# %% tags=["claim"]
 assert abs(w - best_w) < 0.001 and abs(b - best_b) < 0.01
 assert abs(w - 4.2) < 0.3 and abs(b - 31) < 2
 assert line_loss([w, b]) < line_loss([4.2, 31.0])
@@ -351,14 +359,14 @@ figure.tight_layout()
 #
 # they give the two curvatures (the table's *eigenvalues*; take this formula from me), $\lambda = \frac{p + r}{2} \pm \sqrt{\left(\frac{p - r}{2}\right)^2 + q^2}$. Write `largest_stable_lr(xs)`, which gives back $2/\lambda_\text{max}$.
 
-# %% [markdown] exercise="largest_stable_lr" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # The mean of the squares is not the square of the mean: `sum(x * x for x in xs) / len(xs)`.
 
-# %% [markdown] exercise="largest_stable_lr" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # The larger of the two curvatures is the one with the plus sign. Compute `p`, `q` and `r` on lines of their own, factors of 2 included.
 
 
-# %% exercise="largest_stable_lr" tags=["solution"]
+# %% tags=["solution"]
 def largest_stable_lr(xs: list[float]) -> float:
     p = 2 * sum(x * x for x in xs) / len(xs)
     q = 2 * sum(xs) / len(xs)
@@ -367,10 +375,10 @@ def largest_stable_lr(xs: list[float]) -> float:
     return 2 / curvature
 
 
-# %% [markdown] exercise="largest_stable_lr" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # I used the slope's own curvature $p$ at first and forgot that the offset joins in. The limit came out slightly too high, and for a while I blamed rounding for a descent that exploded where I had proved that it could not.
 
-# %% exercise="largest_stable_lr" tags=["check"]
+# %% tags=["check"]
 limit = largest_stable_lr([1.0, 2.0, 4.0])  # p = 14, q = 14/3, r = 2
 assert abs(limit - 1 / 15.601170) > 1e-6, "that is 1/λ, best for a single knob"
 assert abs(limit - 15.601170) > 1e-6, "that is the curvature: the limit is 2 over it"
@@ -394,6 +402,8 @@ for factor in (0.1, 0.98, 1.02):
 plt.xlabel("step")
 plt.ylabel("loss");
 plt.legend()
+
+# %% tags=["claim"]
 assert ends[0.98] < ends[0.1] < losses[0] < ends[1.02]
 record("largest stable learning rate", limit)
 
@@ -416,6 +426,8 @@ def friends_descent(lr: float, steps: int) -> tuple[float, float]:
 below, above = friends_descent(0.9 * limit, 3000), friends_descent(1.02 * limit, 3000)
 print(f"below the limit: loss {line_loss(list(below)):.2f}")
 print(f"above the limit: loss {line_loss(list(above)):.2f}")
+
+# %% tags=["claim"]
 assert abs(below[0] - best_w) < 0.001 and abs(above[0] - best_w) < 0.001
 
 # %% [markdown]
@@ -428,6 +440,8 @@ assert abs(below[0] - best_w) < 0.001 and abs(above[0] - best_w) < 0.001
 slope_w, slope_b = numerical_grad(line_loss, [0.0, 0.0])
 one_step = friends_descent(0.01, steps=1)
 print(f"moved b by {one_step[1]:.4f}, the gradient says {-0.01 * slope_b:.4f}")
+
+# %% tags=["claim"]
 assert abs(one_step[0] + 0.01 * slope_w) < 1e-6, "w did not move by its gradient"
 assert abs(one_step[1] + 0.01 * slope_b) > 0.1, "b did, after all"
 assert line_loss(list(friends_descent(1.1 * limit, 500))) > 1e9, "it has a limit, too"
@@ -472,6 +486,8 @@ wrong = [
 ]
 baseline_error = len(wrong) / len(valid_images)
 print(f"closest mean: {baseline_error:.1%} wrong, {len(wrong)} images")
+
+# %% tags=["claim"]
 assert baseline_error < 0.05
 
 # %% tags=["figure"] alt="The average three and the average seven, two blurred digits, followed by images that the comparison gets wrong."
@@ -509,6 +525,8 @@ agree = [
     for x, guess in zip(valid_images, called_seven, strict=True)
 ]
 print(f"the two ways of deciding agree on {sum(agree)} of {len(agree)} images")
+
+# %% tags=["claim"]
 assert all(agree)
 
 # %% [markdown]
@@ -523,14 +541,14 @@ assert all(agree)
 #
 # Write `linear_grad(inputs, targets, weights, bias)`. `inputs` is a list of $n$ inputs, each a list as long as `weights`; `targets` has $n$ numbers. Give back the list of the weights' slopes and the bias's slope. Go through the inputs once: they are large.
 
-# %% [markdown] exercise="linear_grad" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Start with a list of zeros, one for each weight. For every input compute one number, $\frac2n(\hat y - y)$, and add that number times the input to the list.
 
-# %% [markdown] exercise="linear_grad" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Adding one list to another: `[total + s * value for total, value in zip(totals, x)]`. The bias's slope adds up `s` alone, as if its input were always 1.
 
 
-# %% exercise="linear_grad" tags=["solution"] export="gradients.py"
+# %% tags=["solution"] export="gradients.py"
 def linear_grad(
     inputs: list[list[float]], targets: list[float], weights: list[float], bias: float
 ) -> tuple[list[float], float]:
@@ -548,10 +566,10 @@ def linear_grad(
     return weight_slopes, bias_slope
 
 
-# %% [markdown] exercise="linear_grad" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # I began with one list comprehension per weight, each going through all images: the same sums, but every image was fetched 784 times, and one step took minutes. Then I turned the loops inside out. Which loop is the outer one changes nothing in the formula and nearly everything in the time; chapter 3 lives on that.
 
-# %% exercise="linear_grad" tags=["check"]
+# %% tags=["check"]
 tiny, wanted = [[1.0, 2.0], [3.0, -1.0], [0.0, 4.0]], [0.0, 4.0, 1.0]
 got = linear_grad(tiny, wanted, [1.0, 1.0], 0.5)
 assert len(got) == 2 and not hasattr(got[1], "__len__"), (
@@ -611,6 +629,8 @@ def gradient_descent(
 # %%
 (slope,), bias, _ = gradient_descent([[h] for h in hours], scores, lr=0.02, steps=3000)
 print(f"slope {slope:.3f}, offset {bias:.2f}")
+
+# %% tags=["claim"]
 assert abs(slope - path[-1][0]) + abs(bias - path[-1][1]) < 1e-9, "not the old loop"
 
 # %% [markdown]
@@ -657,6 +677,8 @@ print(
     f"closest mean      {thumb_seen:12.1%} {thumb_new:12.1%}  give or take {luck:.1%}"
 )
 print(f"gradient descent  {learnt_seen:12.1%} {learnt_new:12.1%}")
+
+# %% tags=["claim"]
 assert learnt_seen < 0.75 * thumb_seen and learnt_new < 0.04
 if len(valid_labels) < 500:
     assert abs(thumb_new - learnt_new) < 2 * luck, "luck could explain the difference"
@@ -682,6 +704,8 @@ pairs = list(zip(rule_of_thumb, weights, strict=True))
 strong = [(t, w) for t, w in pairs if abs(t) > 0.25 * max(map(abs, rule_of_thumb))]
 turned = sum(t * w < 0 for t, w in strong)
 print(f"of the rule's {len(strong)} strong weights, {turned} changed sides")
+
+# %% tags=["claim"]
 assert turned > 0
 
 # %% [markdown]
@@ -721,6 +745,8 @@ corrected, corrected_bias = correct(x, target, weights, bias, mu=0.001)
 gaps = [
     abs(c - (w - 0.001 * s)) for c, w, s in zip(corrected, weights, slopes, strict=True)
 ]
+
+# %% tags=["claim"]
 assert max(gaps) < 1e-12 and abs(corrected_bias - (bias - 0.001 * bias_slope)) < 1e-12
 
 # %%
@@ -742,6 +768,8 @@ def name(x: list[float]) -> int:
 
 ten_digits = error_rate([name(x) for x in all_valid_images], all_valid_labels)
 print(f"ten digits: {ten_digits:.1%} wrong")
+
+# %% tags=["claim"]
 assert 0.14 < ten_digits < 0.25
 record("error_rate", ten_digits)
 
@@ -761,6 +789,8 @@ places = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
 weights, bias, losses = gradient_descent(places, [-1.0, 1.0, 1.0, -1.0], 0.3, steps=500)
 answers = [predict(place, weights, bias) for place in places]
 print("its four answers:", [round(answer, 3) for answer in answers])
+
+# %% tags=["claim"]
 assert max(map(abs, answers)) < 1e-6
 
 # %% [markdown]

@@ -41,14 +41,14 @@ print("labels:", tuple(labels.shape), labels.dtype)
 #
 # Write `matmul_lists(a, b)` for lists of rows: three loops, over $i$, $j$ and $k$. If the inner lengths differ, raise a `ValueError` that says both shapes.
 
-# %% [markdown] exercise="matmul_lists" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # The result has as many rows as `a` and as many columns as `b`. Begin with a table of zeros and make each row a new list: remember the friend in chapter 2.
 
-# %% [markdown] exercise="matmul_lists" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # `zeros = [[0.0] * len(b[0]) for _ in range(len(a))]`, and in the innermost loop `c[i][j] += a[i][k] * b[k][j]`.
 
 
-# %% exercise="matmul_lists" tags=["solution"]
+# %% tags=["solution"]
 def matmul_lists(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
     if len(a[0]) != len(b):
         raise ValueError(
@@ -63,10 +63,10 @@ def matmul_lists(a: list[list[float]], b: list[list[float]]) -> list[list[float]
     return c
 
 
-# %% [markdown] exercise="matmul_lists" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # Nothing to confess but the order of the loops, which I changed three times to see whether it mattered. In Python it hardly does: each step is so slow that nothing else shows.
 
-# %% exercise="matmul_lists" tags=["check"]
+# %% tags=["check"]
 square = [[1.0, 2.0], [3.0, 4.0]]
 row_by_row = [[5.0, 11.0], [11.0, 25.0]]
 got = [list(row) for row in matmul_lists(square, square)]
@@ -135,6 +135,8 @@ def matmul_loops(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 # %% tags=["timing"]
 c = stopwatch("tensors, three loops", matmul_loops, a, b, repeats=1)  # once will do
+
+# %% tags=["claim"]
 assert (c - wanted).abs().max() < 1e-4
 assert ladder["tensors, three loops"] > 10 * ladder["lists, three loops"]
 
@@ -153,6 +155,8 @@ def matmul_rows(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 # %% tags=["timing"]
 c = stopwatch("row times column", matmul_rows, a, b)
+
+# %% tags=["claim"]
 assert (c - wanted).abs().max() < 1e-4
 assert ladder["row times column"] < ladder["lists, three loops"]
 
@@ -166,13 +170,13 @@ assert ladder["row times column"] < ladder["lists, three loops"]
 #
 # Write `broadcast_shape(first, second)`: two tuples of lengths in, the tuple of the result's lengths out; a `ValueError` with both shapes if they don't fit. First do these three in your head: $(5, 1)$ with $(4)$; $(784, 10)$ with $(784)$; $(8, 1, 6)$ with $(7, 1)$.
 
-# %% [markdown] exercise="broadcast_shape" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Make both tuples equally long by putting 1s in *front* of the shorter one. Then go through them side by side.
 
-# %% [markdown] exercise="broadcast_shape" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # For lengths `m` and `n`: if `m == 1` the result has `n`, if `n == 1` or `m == n` it has `m`, else they don't fit. (Not `max(m, n)`: a length of 0 exists, and 0 with 1 gives 0.)
 
-# %% exercise="broadcast_shape" tags=["solution"] export="matmul.py"
+# %% tags=["solution"] export="matmul.py"
 """Matrix multiplication and what it stands on: broadcasting and index notation."""
 
 
@@ -194,11 +198,11 @@ def broadcast_shape(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[in
     return tuple(lengths)
 
 
-# %% [markdown] exercise="broadcast_shape" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # I aligned on the left, like text. It even worked for my first three examples, all of which had equally many dimensions. The reason for the right: the last directions are the ones inside one example (pixels, channels), and a list of examples should be allowed to meet a single one.
 
 
-# %% exercise="broadcast_shape" tags=["check"]
+# %% tags=["check"]
 def refuses(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
     try:
         broadcast_shape(first, second)
@@ -233,6 +237,8 @@ table = torch.arange(12).view(3, 4)
 print(table)
 print("strides:", table.stride())
 print("transposed:", table.T.stride(), "first column:", table[:, 0].stride())
+
+# %% tags=["claim"]
 assert table.stride() == (4, 1) and table.T.stride() == (1, 4)
 assert table.T.data_ptr() == table.data_ptr(), "transposing copied the numbers"
 
@@ -244,13 +250,13 @@ assert table.T.data_ptr() == table.data_ptr(), "transposing copied the numbers"
 #
 # Write `expand(x, shape)`: `x` stretched to `shape` by the rule above, without copying a number. `x.as_strided(shape, strides)` gives a view of the same memory with strides of your own choice. A shape that `x` cannot stretch to is a `ValueError`.
 
-# %% [markdown] exercise="expand" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Directions that `x` lacks (they are in front) and directions in which `x` has length 1 get stride 0. All others keep theirs.
 
-# %% [markdown] exercise="expand" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Pad both `x.shape` (with 1s) and `x.stride()` (with 0s) in front, then `0 if length == 1 else stride`. Ask `broadcast_shape` whether `x` stretches to exactly `shape`.
 
-# %% exercise="expand" tags=["solution"] export="matmul.py"
+# %% tags=["solution"] export="matmul.py"
 import torch
 
 
@@ -268,10 +274,10 @@ def expand(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     return x.as_strided(shape, [0 if n == 1 else stride for n, stride in repeating])
 
 
-# %% [markdown] exercise="expand" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # I computed the strides from the shape, as if the numbers always lay in reading order. For a transposed tensor they don't, and I got a well-shaped table of numbers from the wrong places. Always ask the tensor for its own strides.
 
-# %% exercise="expand" tags=["check"]
+# %% tags=["check"]
 column = torch.arange(12.0).view(3, 4)[:, 1:2]  # one column of a larger table
 got = expand(column, (3, 4))
 assert got.shape == (3, 4), f"the shape should be (3, 4), not {tuple(got.shape)}"
@@ -326,6 +332,8 @@ predictions = torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]])
 targets = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
 loss = ((predictions - targets) ** 2).mean()
 print(f"loss {loss:.1f}")
+
+# %% tags=["claim"]
 assert loss > 1
 
 # %% [markdown]
@@ -339,6 +347,8 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     torch.nn.functional.mse_loss(predictions, targets)
 print(str(caught[0].message))
+
+# %% tags=["claim", "oracle"]
 assert "broadcasting" in str(caught[0].message)
 
 # %% [markdown]
@@ -395,7 +405,6 @@ def matmul_no_loop(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 # %% tags=["timing"]
 for rung, function in [("one loop", matmul_one_loop), ("no loop", matmul_no_loop)]:
     c = stopwatch(f"broadcasting, {rung}", function, a, b, repeats=20)
-    assert (c - wanted).abs().max() < 1e-4
 
 # %% [markdown]
 # (`None` among the indices puts in a direction of length 1; see it in the shape comments.) The version without a loop makes all products before it adds up any: five times 784 times 10 numbers in memory at once. How much would that be for all images?
@@ -403,6 +412,8 @@ for rung, function in [("one loop", matmul_one_loop), ("no loop", matmul_no_loop
 # %%
 result = len(images) * 10 * 4 / 2**20  # 4 bytes a number, 2**20 bytes a mebibyte
 print(f"{784 * result:.0f} MiB of products for {result:.2f} MiB of results")
+
+# %% tags=["claim"]
 assert 784 * result > 100
 
 # %% [markdown]
@@ -433,14 +444,14 @@ for sigma in range(4):
 #
 # Write `einsum(equation, a, b)` for two tensors. Bring both into one common order of directions (the result's letters first, then those to sum over), putting in a direction of length 1 where a tensor lacks a letter; multiply with broadcasting; sum over what the result does not name. Letters that don't match a tensor's dimensions, or a result with letters of its own, are a `ValueError`. Two tools: `x.permute(1, 0)` puts directions into another order, and `x.sum((1, 2))` sums over several of them. In the notebook a helper `align` waits to be written too; do without it if you like.
 
-# %% [markdown] exercise="einsum" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # For `"ik,kj->ij"` the common order is `ijk`: `a` becomes $(i, 1, k)$ and `b` becomes $(1, j, k)$. `x.permute(...)` reorders directions, and indexing with `None` puts in a new one.
 
-# %% [markdown] exercise="einsum" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # `order = output + "".join(sorted(set(first + second) - set(output)))`. To align `x` with letters `names`: `x.permute([names.index(n) for n in order if n in names])`, then index it with `tuple(slice(None) if n in names else None for n in order)`. Beware: `sum(dim=())` sums over everything.
 
 
-# %% exercise="einsum" tags=["solution"] export="matmul.py"
+# %% tags=["solution"] export="matmul.py"
 def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Sum of products of two tensors whose directions are named, as in "ik,kj->ij".
 
@@ -465,10 +476,10 @@ def align(x: torch.Tensor, names: str, order: str) -> torch.Tensor:
     return x[tuple(slice(None) if name in names else None for name in order)]
 
 
-# %% [markdown] exercise="einsum" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # Two traps. With nothing to sum, as in `"i,j->ij"`, I called `sum(dim=())`, and PyTorch takes an empty list of directions for *all* of them. And I used `view` to put the directions in order, which changes the shape without moving the numbers along: the right shape, the wrong numbers. `permute` is the one that turns.
 
-# %% exercise="einsum" tags=["check"]
+# %% tags=["check"]
 short, long = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4)
 product = matmul_lists(short.tolist(), long.tolist())
 got = einsum("ki,kj->ij", short.T.clone(), long)
@@ -498,8 +509,7 @@ for equation, why in {
         raise AssertionError(f"{why}: raise ValueError, not {error!r}") from None
     raise AssertionError(f"{equation} went through: look at {why}")
 
-
-# %%
+# %% tags=["claim"]
 assert (einsum("sn,n->s", jacobian, dx) - dx_prime).abs().max() < 1e-6
 
 # %% [markdown] exercise="in_letters" tags=["prompt"] difficulty="easy" minutes=10
@@ -507,21 +517,21 @@ assert (einsum("sn,n->s", jacobian, dx) - dx_prime).abs().max() < 1e-6
 #
 # Say these in letters, as strings. `layer`: images `n` by pixels `d`, times a table of weights with one *row* for each hidden unit `h`, giving $(n, h)$. `batched`: `b` separate matrix products at once, $(b, i, k)$ times $(b, k, j)$. `squared_lengths`: for each row `n` of an $(n, d)$ table, the sum of its squares (give the table twice).
 
-# %% [markdown] exercise="in_letters" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # A letter that stands in the result is kept separate; a letter that doesn't is summed. In `batched`, `b` is never mixed.
 
-# %% [markdown] exercise="in_letters" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # The rows of weights belong to `h`, so the second factor of `layer` is `hd`, and nobody needs to transpose anything.
 
-# %% exercise="in_letters" tags=["solution"]
+# %% tags=["solution"]
 layer = "nd,hd->nh"
 batched = "bik,bkj->bij"
 squared_lengths = "nd,nd->n"
 
-# %% [markdown] exercise="in_letters" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # The first shows that weights can keep one row for each unit: the letters do the transposing, and chapter 2's rows stay rows.
 
-# %% exercise="in_letters" tags=["check"]
+# %% tags=["check"]
 for answer in (layer, batched, squared_lengths):
     assert isinstance(answer, str), "write each answer as a string such as 'ik,kj->ij'"
 layer, batched, squared_lengths = (
@@ -611,7 +621,8 @@ for rung, function in [
     ("@", lambda a, b: a @ b),
 ]:
     c = stopwatch(rung, function, a, b, repeats=50)
-    assert (c - wanted).abs().max() < 1e-4
+
+# %% tags=["claim"]
 assert ladder["@"] < ladder["our einsum"] < ladder["lists, three loops"] / 10
 record(
     "speed ladder, times as fast as lists, @",
@@ -860,6 +871,8 @@ nudged = numerical_grad(
 differences = [
     (a - n).abs().max() for a, n in zip(slopes.parameters(), nudged, strict=True)
 ]
+
+# %% tags=["claim"]
 assert max(differences) < 1e-8
 
 # %% tags=["timing"]
@@ -892,6 +905,8 @@ times_as_fast = (between - start_lists) / (end - between)
 print(f"lists   {1000 * (between - start_lists):8.1f} ms, loss {loss_lists:.12f}")
 print(f"tables  {1000 * (end - between):8.1f} ms, loss {loss_tables:.12f}")
 print(f"{times_as_fast:.0f} times as fast")
+
+# %% tags=["claim"]
 assert times_as_fast > 4
 record("times as fast as lists, one image at a time", times_as_fast)
 
@@ -901,6 +916,8 @@ for part in ("hidden_weight", "hidden_bias", "output_weight", "output_bias"):
     from_lists = torch.tensor(getattr(lists, part), dtype=torch.float64)
     gaps.append((getattr(tables, part) - from_lists).abs().max().item())
 print(f"after all those corrections no knob differs by more than {max(gaps):.0e}")
+
+# %% tags=["claim"]
 assert max(gaps) < 1e-10 and abs(loss_tables - loss_lists) < 1e-10
 
 # %% [markdown]
@@ -911,6 +928,8 @@ start = time.perf_counter()
 sgd_epoch(tables, some, some_targets, 0.05, random.Random(1), batch_size=20)
 batched_times = (between - start_lists) / (time.perf_counter() - start)
 print(f"in batches of 20: {batched_times:.0f} times as fast as lists")
+
+# %% tags=["claim"]
 assert batched_times > 2 * times_as_fast
 record("times as fast as lists, batches of 20", batched_times)
 
@@ -937,6 +956,8 @@ recipes = [(0.05, 1), (0.05, 20), (0.5, 20)]
 two_epochs = [train(30, lr, batch_size, epochs=2)[1] for lr, batch_size in recipes]
 for (lr, batch_size), wrong in zip(recipes, two_epochs, strict=True):
     print(f"rate {lr:4}, batches of {batch_size:2}: {wrong:.1%} wrong")
+
+# %% tags=["claim"]
 assert two_epochs[2] < 0.7 * two_epochs[1]
 
 # %% [markdown]
@@ -950,6 +971,8 @@ for seed in range(3):
 ten_digits = sorted(error_rates)[1]
 print("three seeds:", *[f"{rate:.1%}" for rate in error_rates])
 print(f"the median: {ten_digits:.1%} wrong")
+
+# %% tags=["claim"]
 assert ten_digits < min(0.085, 0.8 * two_epochs[0])
 record("error_rate", ten_digits)
 
@@ -961,6 +984,8 @@ for ax, row in zip(axes.flat, learnt, strict=False):
     plot.weights(row, ax)
 figure.tight_layout(pad=0.3)
 never_inked = images.amax(0) == 0
+
+# %% tags=["claim"]
 assert never_inked.any() and not learnt[:, never_inked].any()
 
 # %% [markdown]

@@ -18,6 +18,8 @@ def record(name: str, value: float | Sequence[float]) -> None:
     Raises: ValueError when the value is not a finite number or a list of them.
     """
     many = isinstance(value, Sequence)
+    if isinstance(value, str | bytes):
+        raise ValueError(f"record({name!r}, {value!r}): give a number, and not its text")
     numbers = [float(number) for number in value] if many else [float(value)]  # type: ignore[union-attr, arg-type]
     if not numbers or not all(map(math.isfinite, numbers)):
         raise ValueError(f"record({name!r}, {value!r}): give a finite number or a list of them")

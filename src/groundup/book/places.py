@@ -42,7 +42,7 @@ class Book:
     def chapters(self) -> dict[int, Path]:
         """The chapter scripts by number, in order."""
         found: dict[int, Path] = {}
-        for path in sorted((self.root / "chapters").glob("*.py")):
+        for path in sorted((self.root / "chapters").glob("[!.]*.py")):  # an editor's lock file begins with a dot
             name = CHAPTER_FILE.fullmatch(path.name)
             if name is None:
                 raise BookError(f"{self.relative(path)}: a chapter is named like 05_backward_pass.py")

@@ -10,8 +10,8 @@ from functools import cached_property
 from groundup.book import BookError
 
 ROLES = ("prompt", "hint", "solution", "check")
-TAGS = (*ROLES, "oracle", "timing", "figure", "slide")
-KEYS = ("export", "exercise", "difficulty", "minutes", "alt", "tags")
+TAGS = (*ROLES, "claim", "predict", "answer", "aside", "figure", "beside", "oracle", "timing", "slide")
+KEYS = ("export", "drop", "exercise", "difficulty", "minutes", "alt", "caption", "tags")
 DIFFICULTIES = ("easy", "medium", "hard")
 
 
@@ -38,6 +38,11 @@ class Cell:
     def export(self) -> str | None:
         """The module of the checkpoint that this cell edits."""
         return self.keys.get("export")  # type: ignore[return-value]
+
+    @property
+    def drop(self) -> tuple[str, ...]:
+        """The names, and members of classes as `Class.method`, that leave this module with this cell."""
+        return tuple(str(self.keys.get("drop", "")).split())
 
     @property
     def exercise(self) -> str | None:

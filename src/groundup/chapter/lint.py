@@ -1,4 +1,4 @@
-"""What makes a cell or an exercise wrong, beyond the percent format."""
+"""What makes a cell wrong by itself, beyond the percent format."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import keyword
 import re
 import tokenize
 import warnings
+from collections.abc import Callable
 
-from groundup.chapter.cells import DIFFICULTIES, ROLES, TAGS, Cell, Exercise, Problems
+from groundup.chapter.cells import DIFFICULTIES, ROLES, TAGS, Cell, Problems
 
-HINTS = 2
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
+MEMBER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
+APART = {  # tags of cells that are no lesson of their own
+    "claim": "a claim holds the prose to its word, and is neither exported nor part of an exercise",
+    "oracle": "an oracle may use what is locked, and is neither exported nor an answer",
+}
 
 # A comment that jupytext, opening a chapter as a notebook, would turn into a command.
 COMMAND = re.compile(
@@ -34,19 +39,24 @@ def check_cell(cell: Cell, problems: Problems, known: tuple[str, ...]) -> None:
             return add(f'{key}={value!r}: write {key}="…"')
     if cell.exercise is not None and not NAME.fullmatch(cell.exercise):
         add(f'exercise="{cell.exercise}": name it in lower-case letters and digits, such as exercise="mse"')
-    for tag in ("oracle", "timing", "figure"):
+    for tag in ("claim", "oracle", "timing", "figure"):
         if tag in cell.tags and not cell.is_code:
             add(f'tags=["{tag}"] says something of what a cell runs: put it on a code cell')
+    for tag in ("predict", "answer"):
+        if tag in cell.tags and cell.is_code:
+            add(f'tags=["{tag}"] is prose: put it on a markdown cell')
     if cell.export is not None and not (cell.is_code and _is_module(cell.export)):
         add(f'export="{cell.export}": a code cell names a module such as export="nn.py"')
-    if cell.export is not None and "oracle" in cell.tags:
-        add("an oracle may use what is locked, and so is not exported: take away the tag, or the key export")
-    if ("figure" in cell.tags) != ("alt" in cell.keys):
-        add('a figure needs its alt text, and alt text its figure: # %% tags=["figure"] alt="what it shows"')
-    if "figure" in cell.tags and not str(cell.keys.get("alt", "x")).strip():
-        add("the alt text is empty: say in a sentence what the figure shows")
-    if "export" in known and bool(cell.exercise) != bool(cell.role):
-        add(f'an exercise\'s cell says its name and its part: exercise="…" tags=["{cell.role or "prompt"}"]')
+    if "drop" in cell.keys and not (cell.export and cell.drop and all(map(MEMBER.fullmatch, cell.drop))):
+        add(f'drop="{cell.keys["drop"]}": names that leave a module, beside it: export="nn.py" drop="f A.method"')
+    for tag, why in APART.items():
+        if tag in cell.tags and (cell.export is not None or cell.role):
+            add(f"{why}: take away the tag, or the key export, or the part of the exercise")
+    _check_figure(cell, add)
+    if cell.role == "prompt" and cell.exercise is None:
+        add('a prompt names its exercise: exercise="…" tags=["prompt"]')
+    if cell.exercise is not None and cell.role is None and "export" in known:
+        add(f'an exercise\'s name stands on its prompt: exercise="{cell.exercise}" tags=["prompt"]')
     if cell.role and sum(tag in ROLES for tag in cell.tags) > 1:
         add(f"one cell is one part of an exercise: keep one of {', '.join(t for t in cell.tags if t in ROLES)}")
     if cell.role == "prompt" and "difficulty" in known:
@@ -61,6 +71,16 @@ def check_cell(cell: Cell, problems: Problems, known: tuple[str, ...]) -> None:
         add(f"a {cell.role} is a {'markdown' if cell.is_code else 'code'} cell")
     if cell.is_code:
         _check_python(cell, problems)
+
+
+def _check_figure(cell: Cell, add: Callable[[str], None]) -> None:
+    if ("figure" in cell.tags) != ("alt" in cell.keys):
+        add('a figure needs its alt text, and alt text its figure: # %% tags=["figure"] alt="what it shows"')
+    if "figure" in cell.tags and not str(cell.keys.get("alt", "x")).strip():
+        add("the alt text is empty: say in a sentence what the figure shows")
+    for what in ("caption", "beside"):
+        if (what in cell.keys or what in cell.tags) and "figure" not in cell.tags:
+            add(f'{what} is said of a figure: # %% tags=["figure"] alt="…"')
 
 
 def _is_module(file: str) -> bool:
@@ -84,33 +104,9 @@ def check_compiles(source: str, above: int, problems: Problems) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             compile(source, "<chapter>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
-        message = getattr(error, "msg", None) or str(error)
+        message = getattr(error, "msg", None) or str(error) or "nested too deeply"
         problems.add(above + line, f"not plain Python: {message}: mend it (a chapter has no %magics)")
         return False
     return True
-
-
-def check_exercise(exercise: Exercise, problems: Problems) -> None:
-    """Add what an exercise lacks, and what stands out of order."""
-    line = exercise.cells[0].line
-    roles = [cell.role for cell in exercise.cells]
-    for role in ROLES:
-        if role not in roles:
-            problems.add(
-                line,
-                f'exercise {exercise.name!r} has no {role}: add a cell with exercise="{exercise.name}" tags=["{role}"]',
-            )
-    if 0 < roles.count("hint") < HINTS:
-        problems.add(
-            line, f"exercise {exercise.name!r} has {roles.count('hint')} hint: give {HINTS}, the second one stronger"
-        )
-    solution = exercise.part("solution")
-    if solution and {cell.kind for cell in solution} != {"code", "markdown"}:
-        problems.add(line, f"exercise {exercise.name!r}: a solution is code and the prose of what you did")
-    order = [ROLES.index(role) for role in roles if role]
-    if order != sorted(order):
-        problems.add(line, f"exercise {exercise.name!r}: its cells come in the order {', '.join(ROLES)}")
-    if "prompt" in roles and not re.search(r"^#+ \S", exercise.part("prompt")[0].source, re.M):
-        problems.add(line, f"exercise {exercise.name!r}: begin its prompt with a heading")

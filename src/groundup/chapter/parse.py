@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from groundup.book import CHAPTER_FILE, Book
 from groundup.chapter.cells import KEYS, Cell, Chapter, ChapterError, Problems
-from groundup.chapter.lint import check_cell, check_compiles, check_exercise
+from groundup.chapter.lint import check_cell, check_compiles
+from groundup.chapter.sequence import check_exercise, check_order
 
 HEADER = re.compile(r"# %%(?P<markdown> \[markdown\])?(?P<options>( .*)?)")
 OPTION = re.compile(r'\s+([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\d+|\[[^\]]*\])(?=\s|$)')
@@ -43,15 +45,34 @@ def parse(path: Path) -> Chapter:
     file = f"chapters/{path.name}"
     problems = Problems(file)
     text = _read(path, file)
-    cells = _cells(text, problems, KEYS, f"ch{number:02d}")
+    cells = _with_exercises(_cells(text, problems, KEYS, f"ch{number:02d}"), problems)
     title = _title(cells, number, problems)
     chapter = Chapter(number, path.stem, title, tuple(cells), text)
     for exercise in chapter.exercises.values():
         check_exercise(exercise, problems)
+    check_order(chapter, problems)
     if not problems.lines:
         check_compiles(text, 0, problems)  # the whole script, after its cells: an import from __future__ comes first
     problems.raise_if_any()
     return chapter
+
+
+def _with_exercises(cells: list[Cell], problems: Problems) -> list[Cell]:
+    """The cells, each part of an exercise with the name that its prompt gives."""
+    named, exercise = [], None
+    for cell in cells:
+        if cell.role == "prompt":
+            exercise = cell.exercise
+        elif cell.role is None:
+            exercise = None
+        elif cell.exercise is None and exercise is not None:
+            cell = replace(cell, keys={**cell.keys, "exercise": exercise})
+        elif cell.exercise is None:
+            problems.add(cell.line, f'a {cell.role} without its prompt: put it below a cell with tags=["prompt"]')
+        else:
+            problems.add(cell.line, "the name of an exercise stands on its prompt and is carried: remove it here")
+        named.append(cell)
+    return named
 
 
 def parse_mistakes(path: Path) -> list[Cell]:
@@ -145,6 +166,9 @@ def _options(text: str, line: int, problems: Problems, known: tuple[str, ...]) -
             break
         key, value = found.groups()
         text = text[found.end() :]
+        if re.fullmatch(r"0\d+", value):
+            problems.add(line, f"{key}={value}: write the number without its zeros, {key}={value.lstrip('0')}")
+            continue
         try:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError):

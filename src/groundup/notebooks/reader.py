@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from groundup.book import Book, BookError, digest, write_if_changed
 from groundup.chapter import Cell, Chapter, Exercise
@@ -20,6 +21,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 NOTHING_TO_KEEP = "# your code"
+HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # for Jupyter, and for Colab
 
 
 def notebooks(chapters: Iterable[Chapter]) -> dict[str, str]:
@@ -82,8 +84,11 @@ def _cells(chapter: Chapter) -> Iterator[NotebookNode]:
             if text:
                 yield _node("code", f"{cell.id}-stub", _saved(chapter, cell, text), ("stub",))
         elif cell.role == "hint":
-            text = f"<details><summary>Hint {hints[cell.id]}</summary>\n\n{callouts(cell.source)}\n\n</details>"
-            yield _node("markdown", cell.id, text, cell.tags)
+            yield _node("markdown", cell.id, _fold(f"Hint {hints[cell.id]}", callouts(cell.source)), cell.tags)
+        elif "answer" in cell.tags:
+            yield _node("markdown", cell.id, _fold("What happened", callouts(cell.source)), cell.tags)
+        elif title := _hidden(cell):
+            yield _node("code", cell.id, f"# @title {title}\n{cell.source}", cell.tags, HIDDEN)
         elif cell.role == "prompt":
             yield _node("markdown", cell.id, _labelled(cell), cell.tags)
         elif cell.is_code:
@@ -96,11 +101,22 @@ def _cells(chapter: Chapter) -> Iterator[NotebookNode]:
             yield _node("markdown", identity, _folded(exercise), ("solution",))
 
 
-def _node(kind: str, identity: str, source: str, tags: tuple[str, ...]) -> NotebookNode:
+def _node(
+    kind: str, identity: str, source: str, tags: tuple[str, ...], look: Mapping[str, Any] = MappingProxyType({})
+) -> NotebookNode:
     from nbformat import v4
 
     new = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
-    return new(source, id=identity, metadata={"tags": list(tags)} if tags else {})
+    return new(source, id=identity, metadata={**({"tags": list(tags)} if tags else {}), **look})
+
+
+def _hidden(cell: Cell) -> str:
+    """The title of a cell that one runs before one reads it; nothing of any other."""
+    return "How it is checked" if cell.role == "check" else "Checked" if "claim" in cell.tags else ""
+
+
+def _fold(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def _labelled(prompt: Cell) -> str:
@@ -119,7 +135,7 @@ def _saved(chapter: Chapter, cell: Cell, source: str) -> str:
 
 def _folded(exercise: Exercise) -> str:
     parts = [_fenced(c.source) if c.is_code else callouts(c.source) for c in exercise.part("solution")]
-    return "\n\n".join(["<details><summary>What I did</summary>", *parts, "</details>"])
+    return _fold("What I did", "\n\n".join(parts))
 
 
 def _fenced(source: str) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -14,11 +15,15 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
-from groundup.book import Book
+from groundup.book import Book, BookError
 from groundup.chapter import Cell, Chapter, ChapterError
 from groundup.record import RECORDS
 
-TIME_LIMIT = 300  # seconds for one cell: a busy machine, or the full data set, may take many times the usual
+# Seconds for one cell, by the data: a busy machine may take many times the usual.
+TIME_LIMITS = {"mnist": 3600}
+TIME_LIMIT = 300
+OUTPUT_LIMIT = 2_000_000  # characters of one cell
+STARTS = 2  # a kernel that does not start is not the chapter's fault
 ARGUMENTS = [
     "--InlineBackend.figure_formats={'svg'}",
     "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None, 'Creator': None}}",
@@ -28,6 +33,26 @@ ARGUMENTS = [
 STYLE = "figure.facecolor: none\naxes.facecolor: none\n"  # the page shines through
 CHAINED = re.compile(r"(?:another exception occurred|the following exception):\n")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+
+class _Client(NotebookClient):
+    """Stops a cell that never stops printing, which would fill the memory before its time is over."""
+
+    written = 0  # characters of the cell that runs
+
+    def process_message(self, message: dict[str, Any], cell: NotebookNode, index: int) -> NotebookNode | None:
+        """Take one message of the kernel; of a cell that has said too much, only that it has ended."""
+        content = message["content"]
+        if message["msg_type"] == "execute_input":
+            self.written = 0
+        self.written += len(content.get("text", ""))
+        if self.written > OUTPUT_LIMIT and message["msg_type"] == "stream":
+            if not self.stopping:
+                self.stopping = asyncio.ensure_future(self.km.interrupt_kernel())  # type: ignore[union-attr,arg-type,type-var]
+            return None
+        return super().process_message(message, cell, index)
+
+    stopping: asyncio.Future | None = None
 
 
 async def execute(
@@ -40,22 +65,23 @@ async def execute(
     """
     # No kernel directories: the kernel is this Python's own, whatever else is installed under the same name.
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    options = {"timeout": TIME_LIMIT, "record_timing": False, "coalesce_streams": True, "extra_arguments": ARGUMENTS}
-    kernel = NotebookClient(notebook, km=manager, **options)
+    limit = TIME_LIMITS.get(os.environ.get("DATA", ""), TIME_LIMIT)
+    options = {"timeout": limit, "record_timing": False, "coalesce_streams": True, "extra_arguments": ARGUMENTS}
+    kernel = _Client(notebook, km=manager, **options)
     index = 0
     try:  # not kernel.async_execute(): it takes over Ctrl-C, and then stops one kernel of two
-        await kernel.async_start_new_kernel(cwd=str(book.root), env=_environment(book, folder))
-        await kernel.async_start_new_kernel_client()
+        await _start(book, folder, kernel, manager)
         for index, cell in enumerate(notebook.cells):
             await kernel.async_execute_cell(cell, index, kernel.code_cells_executed + 1)
             _refuse_errors(cell)
-            _refuse_values(chapter, chapter.cells[index], cell)
+            if "figure" in chapter.cells[index].tags:
+                _keep_figure(chapter, chapter.cells[index], cell)
             step(kernel.code_cells_executed)
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():  # nbclient takes a cancelled cell for a dead kernel
             raise asyncio.CancelledError from None
-        line, what = _failure(chapter.cells[index], notebook.cells[index], kernel.code_cells_executed, error)
+        line, what = _failure(chapter.cells[index], notebook.cells[index], kernel, error)
         raise ChapterError(f"{chapter.file}:{line}: {what}") from None
     finally:
         if kernel.kc is not None:
@@ -64,37 +90,57 @@ async def execute(
             await manager.shutdown_kernel(now=True)
 
 
+async def _start(book: Book, folder: Path, kernel: _Client, manager: AsyncKernelManager) -> None:
+    """Raises: BookError when no kernel comes up, twice in a row."""
+    scratch = folder / "scratch"  # what a cell saves by a relative path does not land among the sources
+    scratch.mkdir()
+    for attempt in range(1, STARTS + 1):
+        try:
+            await kernel.async_start_new_kernel(cwd=str(scratch), env=_environment(book, folder))
+            await kernel.async_start_new_kernel_client()
+            return
+        except RuntimeError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            if attempt == STARTS:
+                raise BookError(f"a Jupyter kernel did not start ({error}): is the machine out of memory?") from None
+            if manager.has_kernel:
+                await manager.shutdown_kernel(now=True)
+
+
 def _refuse_errors(executed: NotebookNode) -> None:
     """A figure that cannot be drawn leaves an error among the outputs of a cell that went well otherwise."""
     if _errors(executed):
         raise CellExecutionError("", "", "")
 
 
-def _refuse_values(chapter: Chapter, cell: Cell, executed: NotebookNode) -> None:
+def _keep_figure(chapter: Chapter, cell: Cell, executed: NotebookNode) -> None:
     """A figure's cell shows its figure, and not what its last line happens to return."""
-    kinds = [output.output_type for output in executed.get("outputs", [])]
-    if "figure" in cell.tags and "execute_result" in kinds:
-        last = cell.line + 1 + cell.source.rstrip().count("\n")
-        raise ChapterError(f"{chapter.file}:{last}: a figure's cell that shows a value too: end this line with ;")
+    executed.outputs = [output for output in executed.outputs if output.output_type != "execute_result"]
+    if not any(kind.startswith("image/") for output in executed.outputs for kind in output.get("data", {})):
+        raise ChapterError(f"{chapter.file}:{cell.line}: a figure's cell draws nothing: draw, or take away its tag")
 
 
 def _errors(executed: NotebookNode) -> list[NotebookNode]:
     return [output for output in executed.get("outputs", []) if output.output_type == "error"]
 
 
-def _failure(cell: Cell, executed: NotebookNode, count: int, error: Exception) -> tuple[int, str]:
+def _failure(cell: Cell, executed: NotebookNode, kernel: _Client, error: Exception) -> tuple[int, str]:
     """The line of the chapter where a cell failed, and what to say about it."""
     blank = next((n for n, line in enumerate(cell.source.splitlines()) if line.strip()), 0)  # IPython drops these
     first = cell.line + 1 + blank
+    if kernel.written > OUTPUT_LIMIT:
+        return first, f"the cell puts out more than {OUTPUT_LIMIT / 1e6:.0f} million characters: make it quieter"
     if isinstance(error, CellExecutionError):
         # What the cell shows, rather than the kernel's reply, which loses the error of a failing __repr__.
         shown = next(iter(_errors(executed)), error)
         text = CHAINED.split(COLOUR.sub("", "".join(shown.traceback)))[-1]
         # The first frame in this cell: its own statement, not a function that the cell calls.
-        found = re.search(rf"Cell In\[{count}\], line (\d+)", text)
+        found = re.search(rf"Cell In\[{kernel.code_cells_executed}\], line (\d+)", text)
         return first + (int(found[1]) - 1 if found else 0), f"{shown.ename}: {shown.evalue}"
     if isinstance(error, CellTimeoutError):
-        return first, f"the cell took longer than {TIME_LIMIT} s: make it smaller"
+        return first, f"the cell took longer than {kernel.timeout} s: make it smaller"
     return first, f"the kernel died ({error}): it ran out of memory, or something ended it"
 
 

@@ -7,7 +7,8 @@ import re
 from nbformat import NotebookNode
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")  # in the repr of an object
-CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")  # what Python calls a cell, in warnings
+# What Python calls a cell, in warnings. Its start is fixed: otherwise a long line would be searched from every letter.
+CELL_FILE = re.compile(r"""(?<![^\s"'(])[^\s"'(]{0,300}/ipykernel_\d+/\d+\.py""")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -15,22 +16,26 @@ METADATA = {
 
 
 def normalise(notebook: NotebookNode) -> None:
-    """Take addresses and temporary names out of the outputs; cells tagged "timing" keep theirs as they are."""
+    """Take addresses and temporary names out of the outputs; cells tagged "timing" keep theirs as they are.
+
+    What no file can hold, a lone half of a character pair, is written as its number everywhere.
+    """
     notebook.metadata = NotebookNode(METADATA)
     for cell in notebook.cells:
-        if cell.cell_type == "code" and "timing" not in cell.metadata.tags:
+        if cell.cell_type == "code":
             for output in cell.outputs:
-                _normalise_output(output)
+                _normalise_output(output, keep="timing" in cell.metadata.tags)
 
 
-def _normalise_output(output: NotebookNode) -> None:
+def _normalise_output(output: NotebookNode, keep: bool) -> None:
     output.pop("transient", None)
     if output.output_type == "stream":
-        output.text = _scrub(output.text)
+        output.text = _scrub(output.text, keep)
     for mime, value in output.get("data", {}).items():
         if mime.startswith("text/"):
-            output.data[mime] = _scrub(value)
+            output.data[mime] = _scrub(value, keep)
 
 
-def _scrub(text: str) -> str:
-    return CELL_FILE.sub("<cell>", ADDRESS.sub("0x…", text))
+def _scrub(text: str, keep: bool) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if keep else CELL_FILE.sub("<cell>", ADDRESS.sub("0x…", text))

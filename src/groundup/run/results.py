@@ -58,7 +58,10 @@ def recorded(chapter: Chapter, path: Path) -> dict[str, Any]:
     Raises: ChapterError when a name was recorded twice.
     """
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    entries = [json.loads(line) for line in lines]
+    try:
+        entries = [json.loads(line) for line in lines]
+    except ValueError:
+        raise ChapterError(f"{chapter.file}: something else wrote into the file of its records") from None
     records: dict[str, Any] = {}
     certificates = []
     for entry in entries:

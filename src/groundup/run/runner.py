@@ -21,6 +21,7 @@ from groundup.run.progress import Progress
 from groundup.run.results import is_current, key, recorded
 
 SIDE_BY_SIDE = 2  # chapters; each has one compute thread, for threads of two kernels would wait for one another
+TICK = 5.0  # seconds
 
 
 def run(book: Book, chapters: Iterable[Chapter], force: bool = False) -> list[int]:
@@ -45,11 +46,22 @@ async def _run_all(book: Book, chapters: list[Chapter], keys: dict[int, str]) ->
         async with gate:
             await _run_one(book, chapter, keys[chapter.number], progress)
 
-    outcomes = await asyncio.gather(*map(guarded, chapters), return_exceptions=True)
+    clock = asyncio.create_task(_tick(progress))
+    try:
+        outcomes = await asyncio.gather(*map(guarded, chapters), return_exceptions=True)
+    finally:
+        clock.cancel()
     for outcome in outcomes:
         if outcome is not None and not isinstance(outcome, BookError):
             raise outcome
     return [str(outcome) for outcome in outcomes if outcome is not None]
+
+
+async def _tick(progress: Progress) -> None:
+    """Let a cell that takes long be seen to take long."""
+    while True:
+        await asyncio.sleep(TICK)
+        progress.wait(TICK)
 
 
 async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress) -> None:
@@ -59,7 +71,8 @@ async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress
     progress.start(chapter.package, steps)
     done = "failed"
     try:
-        with tempfile.TemporaryDirectory(prefix="groundup-", ignore_cleanup_errors=True) as folder:
+        book.build.mkdir(exist_ok=True)  # there, so that what a killed run leaves behind goes with `make clean`
+        with tempfile.TemporaryDirectory(dir=book.build, prefix="run-", ignore_cleanup_errors=True) as folder:
             step = functools.partial(progress.step, chapter.package)
             await execute(book, chapter, notebook, Path(folder), step)
             results = {"key": wanted, "chapter": chapter.number, **recorded(chapter, Path(folder) / "records")}
