@@ -94,8 +94,9 @@ def _figure(change: Change, number: int, runs: Sequence[Run], explained: str, an
     state = " <span>new</span>" if not change.before else "" if change.after else " <span>gone</span>"
     body = "".join(_folded(run) if run.folded else _pre(run) for run in runs)
     package = f"ch{number if change.after else number - 1:02d}"
+    kind, place = "diff" if change.before else "diff new", f' id="{name}"' if anchor else ""
     return (
-        f'<figure class="diff{" new" if not change.before else ""}"{f' id="{name}"' if anchor else ""}>'
+        f'<figure class="{kind}"{place}>'
         f"<figcaption><code>{package}/{name}</code>{state} {_counts(change)} {explained}</figcaption>"
         f'<div class="highlight"><div class="diff-body" tabindex="0" role="region" aria-label="{name}">'
         f"{body}</div></div></figure>"

@@ -10,9 +10,6 @@ from typing import Any
 
 Cell = Any  # a cell of a notebook, as nbformat reads it
 HEADING = re.compile(r"\A\s*#{1,6}[ ]+(?P<title>[^\n]+)\n*")
-ANY_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
-ROLES = ("prompt", "hint", "solution", "check")
-APART = {*ROLES, "claim", "predict", "answer", "aside"}  # cells that are no part of the running text
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,6 @@ class Predict:
     """
 
     question: tuple[Cell, ...]
-    before: tuple[Block, ...]
     asked: Cell | None
     happened: tuple[Block, ...]
 
@@ -152,24 +148,10 @@ def _without(cell: Cell, tag: str) -> Any:
 
 
 def _predict(rest: deque[Cell]) -> Predict:
+    """The parser makes sure that the code cell which answers comes next; its claims would give the answer away."""
     question = _take(rest, "predict")
-    before: list[Cell] = []
-    while rest and not APART & tags(rest[0]) and not _is_heading(rest[0]) and not _shows(rest[0]):
-        before.append(rest.popleft())
-    if not rest or not _shows(rest[0]) or APART & tags(rest[0]):  # nothing to fold: the cells are what they are
-        rest.extendleft(reversed(before))
-        return Predict(question, (), None, ())
     asked = None if "figure" in tags(rest[0]) else rest.popleft()
     shown: tuple[Block, ...] = () if asked else (_figures(rest),)
     answers = tuple(Text(cell) for cell in _take(rest, "answer"))
     claims = _take(rest, "claim")
-    return Predict(question, blocks(before), asked, (*shown, *answers, *((Claims(claims),) if claims else ())))
-
-
-def _is_heading(cell: Cell) -> bool:
-    return cell.cell_type == "markdown" and bool(ANY_HEADING.search(cell.source))
-
-
-def _shows(cell: Cell) -> bool:
-    """Whether there is something to see below the cell's code."""
-    return cell.cell_type == "code" and bool(cell.outputs or "figure" in tags(cell))
+    return Predict(question, asked, (*shown, *answers, *((Claims(claims),) if claims else ())))

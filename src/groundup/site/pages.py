@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 
 from groundup.book import Book, BookError
 from groundup.book.plan import PARTS, PLAN, Planned
-from groundup.chapter import Chapter
 from groundup.site import curve, ledger, mosaic
 from groundup.site.navigation import ROMAN
 
@@ -37,22 +38,32 @@ def _linked(book: Book, number: int) -> str:
 
 
 def _chapter_map(book: Book) -> str:
-    chapters = book.chapters()
+    rates = curve.error_rates(book)
     lines = ['<div class="map">']
     for part, title in enumerate(PARTS, 1):
         lines.append(f'<section class="part"><h3 id="part-{part}"><span>Part {ROMAN[part - 1]}</span> {title}</h3>')
         lines.append(f'<ol start="{next(plan.number for plan in PLAN if plan.part == part)}">')
-        lines += [_map_item(plan, chapters) for plan in PLAN if plan.part == part]
+        lines += [_map_item(book, plan, rates.get(plan.number)) for plan in PLAN if plan.part == part]
         lines.append("</ol></section>")
     return "\n".join([*lines, "</div>"])
 
 
-def _map_item(plan: Planned, chapters: dict[int, Any]) -> str:
+def _map_item(book: Book, plan: Planned, rate: float | None) -> str:
     title, promise = html.escape(plan.title), html.escape(plan.promise)
-    if plan.number in chapters:
-        link = f'<a href="chapters/{chapters[plan.number].stem}/">{title}</a>'
-        return f'<li value="{plan.number}">{link}<p>{promise}</p></li>'
-    return f'<li value="{plan.number}" class="planned"><b>{title}</b> <i>planned</i><p>{promise}</p></li>'
+    path = book.chapters().get(plan.number)
+    if path is None:
+        return f'<li value="{plan.number}" class="planned"><b>{title}</b> <i>planned</i><p>{promise}</p></li>'
+    wrong = f'<span><span class="rate">{curve.percent(rate)}</span> of the digits read wrongly</span>' if rate else ""
+    exercises = " ".join(f"{plan.number}.{name}" for name in _exercises(book.executed(plan.number)))
+    progress = f'<span class="js-only" data-exercises="{exercises}"></span>'
+    link = f'<a href="chapters/{path.stem}/">{title}</a>'
+    return f'<li value="{plan.number}">{link}<p>{promise}</p><p class="state">{wrong} {progress}</p></li>'
+
+
+def _exercises(executed: Path) -> list[str]:
+    """The names of a chapter's exercises, under which a reader's browser remembers what is done."""
+    cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
+    return [cell["metadata"]["exercise"] for cell in cells if "prompt" in cell["metadata"].get("tags", [])]
 
 
 def _digits(book: Book) -> str:
@@ -64,7 +75,9 @@ def _error_curve(book: Book) -> str:
     rates = curve.error_rates(book)
     if not rates:
         return ""
-    alt = "Validation error by chapter: " + ", ".join(f"chapter {n}, {curve.percent(r)}" for n, r in rates.items())
+    start = curve.baseline(book)
+    named = ({"pixel similarity": start} if start else {}) | {f"chapter {n}": rate for n, rate in rates.items()}
+    alt = "Validation error: " + ", ".join(f"{name}, {curve.percent(rate)}" for name, rate in named.items())
     width, height, _ = curve.SHAPES["wide"]
     pictures = "".join(
         '<picture><source media="(max-width: 44.98em)" '
@@ -73,11 +86,11 @@ def _error_curve(book: Book) -> str:
         f'width="{width}" height="{height}"></picture>'
         for scheme in curve.SCHEMES
     )
-    rows = "".join(f"<tr><td>{n}</td><td>{curve.percent(r)}</td></tr>" for n, r in rates.items())
+    rows = "".join(f"<tr><td>{name}</td><td>{curve.percent(rate)}</td></tr>" for name, rate in named.items())
     return (
         f'<figure class="curve">{pictures}</figure>\n\n'
         '<details class="quiet"><summary>The same as a table</summary>\n'
-        f"<table><thead><tr><th>chapter</th><th>validation error</th></tr></thead><tbody>{rows}</tbody></table>"
+        f"<table><thead><tr><th>model of</th><th>validation error</th></tr></thead><tbody>{rows}</tbody></table>"
         "\n</details>"
     )
 

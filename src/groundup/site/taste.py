@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +29,7 @@ def _exercise(book: Book, folder: Path, markdown: Markdown) -> str:
     import nbformat
 
     for number, path in book.chapters().items():
-        notebook = nbformat.from_dict(json.loads(book.executed(number).read_text(encoding="utf-8")))
+        notebook = nbformat.reads(book.executed(number).read_text(encoding="utf-8"), as_version=4)
         page = ChapterPage(number, path.stem, "", folder, markdown, _ignore)
         page.explained |= {"saved", "claim"}
         found = next((b for b in layout.blocks(notebook.cells) if isinstance(b, layout.Exercise)), None)

@@ -1,0 +1,33 @@
+/* A link into a fold opens it, and so does a hit of the search that nothing but a fold holds. */
+
+const unfold = element => {
+  for (let fold = element?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
+}
+
+const unfoldTarget = () => {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  if (!target?.closest("details:not([open])")) return
+  unfold(target)
+  target.scrollIntoView()
+}
+
+/* The hits between the heading that the search leads to and the next one. */
+const hitsBelow = start => {
+  const hits = [...document.querySelectorAll("article mark[data-md-highlight]")]
+  const headings = [...document.querySelectorAll("article :is(h1, h2, h3, h4)[id]")]
+  const end = headings.find(heading => start.compareDocumentPosition(heading) & Node.DOCUMENT_POSITION_FOLLOWING)
+  return hits.filter(hit =>
+    start.compareDocumentPosition(hit) & Node.DOCUMENT_POSITION_FOLLOWING
+    && !(end && end.compareDocumentPosition(hit) & Node.DOCUMENT_POSITION_FOLLOWING))
+}
+
+const unfoldHit = (tries = 20) => {
+  if (!new URLSearchParams(location.search).has("h")) return
+  if (!document.querySelector("article mark[data-md-highlight]")) {
+    if (tries) setTimeout(unfoldHit, 100, tries - 1)
+    return
+  }
+  const start = document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? document.querySelector("article h1")
+  const hits = start ? hitsBelow(start) : []
+  if (hits.length && hits.every(hit => hit.closest("details:not([open])"))) unfold(hits[0])
+}
