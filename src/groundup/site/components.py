@@ -21,6 +21,7 @@ EXERCISE = re.compile(
     r'\A\s*<h(?P<level>[1-6]) id="(?P<id>[^"]*)">(?P<kicker>Exercise [\d.]+): *(?P<first>.)(?P<title>.*?)</h(?P=level)>',
     re.DOTALL,
 )
+BETWEEN_TERMS = re.compile(r"([,;]\s+|\s+and\s+|\s*[()]\s*|\.$)")
 LONGEST_NAME = 40
 
 
@@ -98,13 +99,14 @@ def _saved_to(page: ChapterPage, solution: tuple[layout.Cell, ...]) -> Markup:
 
 def _terms(page: ChapterPage, text: str, glossary: dict[str, str]) -> Markup:
     """The words of a list, each linked to its entry in the glossary if it has one."""
-    linked = []
-    for word in re.split(r",\s*", text.strip().removesuffix(".")):
-        slug = glossary.get(re.sub(r"[*_`]", "", word).strip())
-        phrase = page.phrase(word)
-        link = Markup('<a href="{}glossary/#{}">{}</a>')
-        linked.append(link.format(page.root, slug, phrase) if slug else phrase)
-    return Markup("<p>{}.</p>").format(Markup(", ").join(linked))
+    linked = Markup("")
+    for index, word in enumerate(BETWEEN_TERMS.split(text.strip())):
+        if index % 2 or not word:
+            linked += word
+            continue
+        slug, phrase = glossary.get(re.sub(r"[*_`]", "", word)), page.phrase(word)
+        linked += Markup('<a href="{}glossary/#{}">{}</a>').format(page.root, slug, phrase) if slug else phrase
+    return Markup("<p>{}</p>").format(linked)
 
 
 @functools.cache

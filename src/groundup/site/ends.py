@@ -15,7 +15,7 @@ TITLE = re.compile(r"# (?P<number>\d+)\. (?P<title>.+)")
 FACTS = "**You need:**"
 FACT = re.compile(r"\*\*(?P<name>[^*:]+):\*\*[ \n]*(?P<text>.*?)[ \n]*(?=\*\*[^*:]+:\*\*|\Z)", re.DOTALL)
 RECAP = re.compile(r"^## Recap[ ]*$", re.MULTILINE)
-REMEMBER = re.compile(r"If you remember one thing[^*\n]*\*\*(?P<bold>.+?)\*\*(?P<rest>.*)", re.DOTALL)
+REMEMBER = re.compile(r"If you remember one thing[^*\n]*\*\*(?P<bold>.+?)\*\*(?P<rest>.*)\Z", re.DOTALL)
 LABELLED = re.compile(r"\*\*(?P<name>[^*:]+):\*\*[ \n]*(?P<text>.+)", re.DOTALL)
 
 
@@ -31,9 +31,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Foot:
-    """Markdown: the one thing to remember, and what else the recap lists, by name."""
+    """Markdown: the one thing to remember and what is said about it, and what else the recap lists, by name."""
 
     remember: str
+    why: str
     facts: dict[str, str]
 
 
@@ -53,7 +54,8 @@ def head(cells: Sequence[Cell]) -> tuple[Head, list[Cell]]:
 
 def foot(cells: Sequence[Cell]) -> tuple[Foot, list[Cell]]:
     """A chapter's foot, and its cells without what the foot took over."""
-    remember, facts, kept, recap = "", {}, [], False
+    remember, why, kept, recap = "", "", [], False
+    facts: dict[str, str] = {}
     for cell in cells:
         begins = cell.cell_type == "markdown" and RECAP.search(cell.source)
         recap = recap or bool(begins)
@@ -63,15 +65,16 @@ def foot(cells: Sequence[Cell]) -> tuple[Foot, list[Cell]]:
         at = begins.start() if begins else 0
         stay = [cell.source[:at].strip()] if at else []
         for paragraph in _paragraphs(cell.source[at:]):
-            if one := REMEMBER.match(paragraph):
-                remember = " ".join((one["bold"] + one["rest"]).split())
+            if one := REMEMBER.search(paragraph):
+                remember, why = _sentence(one["bold"]), one["rest"].strip()
+                stay += [paragraph[: one.start()].strip()] if one.start() else []
             elif fact := LABELLED.match(paragraph):
                 facts[fact["name"]] = _sentence(fact["text"])
             else:
                 stay.append(paragraph)
         if stay:
             kept.append(_with(cell, stay))
-    return Foot(remember, facts), kept
+    return Foot(remember, why, facts), kept
 
 
 def _paragraphs(source: str) -> list[str]:
