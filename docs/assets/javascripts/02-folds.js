@@ -4,8 +4,10 @@ const unfold = element => {
   for (let fold = element?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
 }
 
+const named = hash => document.getElementById(decodeURIComponent(hash.slice(1)))
+
 const unfoldTarget = () => {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  const target = named(location.hash)
   if (!target?.closest("details:not([open])")) return
   unfold(target)
   target.scrollIntoView()
@@ -27,7 +29,7 @@ const unfoldHit = (tries = 20) => {
     if (tries) setTimeout(unfoldHit, 100, tries - 1)
     return
   }
-  const start = document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? document.querySelector("article h1")
+  const start = named(location.hash) ?? document.querySelector("article h1")
   const hits = start ? hitsBelow(start) : []
   if (hits.length && hits.every(hit => hit.closest("details:not([open])"))) unfold(hits[0])
 }

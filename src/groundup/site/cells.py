@@ -12,11 +12,8 @@ from typing import Any
 from markdown import Markdown
 from markupsafe import Markup
 from nbconvert.filters import ansi2html, strip_ansi
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
-from groundup.site import figures, katex
+from groundup.site import figures, katex, words
 from groundup.site.layout import Cell
 
 LONGEST_LABEL = 160  # letters of what a screen reader is told that a claim checks
@@ -107,7 +104,7 @@ class ChapterPage:
 
 def python(source: str) -> Markup:
     """Python's colours for source code."""
-    return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
+    return Markup("\n".join(words.coloured(source)) + "\n")
 
 
 def joined(cells: Iterable[Cell]) -> str:

@@ -110,4 +110,4 @@ def _svg(
 def ceiling(rate: float) -> float:
     """The smallest round number above `rate` that four grid lines divide well."""
     unit = 10.0 ** math.floor(math.log10(rate))
-    return next(unit * factor for factor in (1.2, 1.6, 2, 4, 8, 10, 12) if unit * factor >= rate * 1.05)
+    return next(unit * factor for factor in (1.2, 1.6, 2, 2.4, 3.2, 4, 8, 10, 12) if unit * factor >= rate * 1.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,8 @@ from groundup.site.words import Range, changed, coloured
 
 CONTEXT = 3  # lines around a change that stay in view
 FOLD = 4  # at least so many lines are worth folding
-EXCERPT = 14  # rows of a taste
+EXCERPT = 12  # rows of a taste
+TAGS, WORDS = re.compile(r"<[^>]+>"), re.compile(r"\w")
 LINKS = 3  # sections named as those that explain a module
 
 # A search finds the code in its chapter; without contents at its side the page has room for long lines.
@@ -47,14 +49,17 @@ def pages(book: Book, chapters: Mapping[int, Chapter]) -> dict[str, str]:
 
 
 def excerpt(book: Book, number: int) -> str:
-    """The beginning of the first change of this chapter that marks a word, or nothing."""
+    """A few rows that show well how this chapter changes the code: a marked word, and not too much else."""
+    best: tuple[int, Change, list[str]] | None = None
     for change in changes(book, number - 1, number):
         rows = [row for run in _runs(change) if not run.folded for row in run.rows]
-        place = next((n for n, row in enumerate(rows) if "<mark>" in row), None)
-        if place is not None:
-            start = max(0, place - EXCERPT // 2)
-            return _figure(change, number, [Run(False, rows[start : start + EXCERPT])], "", anchor=False)
-    return ""
+        for start in range(max(1, len(rows) - EXCERPT + 1)):
+            window = rows[start : start + EXCERPT]
+            changed_rows = sum(row.startswith(("<del>", "<ins>")) for row in window)
+            blank = sum(not WORDS.search(TAGS.sub("", row)) for row in window)
+            if any("<mark>" in row for row in window[1:-1]) and (best is None or changed_rows + blank < best[0]):
+                best = (changed_rows + blank, change, window)
+    return _figure(best[1], number, [Run(False, best[2])], "", anchor=False) if best else ""
 
 
 def _page(chapter: Chapter, edits: Sequence[Change]) -> str:
@@ -121,7 +126,7 @@ def _runs(change: Change) -> list[Run]:
             old, new = changed(change.before[i1:i2], change.after[j1:j2])
             old_marks |= {i1 + index: ranges for index, ranges in old.items()}
             new_marks |= {j1 + index: ranges for index, ranges in new.items()}
-    before, after = coloured(change.before, old_marks), coloured(change.after, new_marks)
+    before, after = coloured("\n".join(change.before), old_marks), coloured("\n".join(change.after), new_marks)
     runs = [Run(False)]
     for place, (what, i1, i2, j1, j2) in enumerate(opcodes):
         if what != "equal":

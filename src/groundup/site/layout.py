@@ -139,6 +139,7 @@ def _asides(rest: deque[Cell]) -> list[Block]:
         below = cell.source[heading.end() :] if heading else cell.source
         if below.strip():
             found[-1][1].append(type(cell)({**cell, "source": below, "metadata": _without(cell, "aside")}))
+    found[-1][1].extend(_take(rest, "claim"))  # what an aside says is checked where it says it
     return [Aside(title, blocks(cells)) for title, cells in found]
 
 

@@ -14,7 +14,7 @@ from groundup.site import curve, ledger, mosaic
 from groundup.site.navigation import ROMAN
 
 MARKER = re.compile(r"^<!-- ([\w ]+) -->$", re.MULTILINE)  # those with a colon are filled in when the page is HTML
-MENTION = re.compile(r"\{chapter (\d+)\}")
+MENTION = re.compile(r"\{([Cc]hapter) (\d+)\}")
 
 
 def fill(text: str, book: Book, file: str) -> str:
@@ -28,12 +28,12 @@ def fill(text: str, book: Book, file: str) -> str:
             raise BookError(f"{file}: nothing makes {marker[1]!r}: the parts are {', '.join(GENERATED)}")
         return GENERATED[marker[1]](book)
 
-    return MENTION.sub(lambda mention: _linked(book, int(mention[1])), MARKER.sub(part, text))
+    return MENTION.sub(lambda mention: _linked(book, mention[1], int(mention[2])), MARKER.sub(part, text))
 
 
-def _linked(book: Book, number: int) -> str:
+def _linked(book: Book, word: str, number: int) -> str:
     path = book.chapters().get(number)
-    name = f"chapter&nbsp;{number}"
+    name = f"{word}&nbsp;{number}"
     return f"[{name}](chapters/{path.stem}.ipynb)" if path else name
 
 
