@@ -5,7 +5,6 @@ import errno
 import gzip
 import hashlib
 import http.server
-import io
 import socket
 import struct
 import subprocess
@@ -75,7 +74,6 @@ class Mirror:
             "cut off": (half, len(whole)),
             "gzip cut off": (half, len(half)),
             "stalled": (half, len(whole)),
-            "dripping": (whole, len(whole)),
             "slow": (whole, len(whole)),
             "404": (b"", 0),
         }[self.mode]
@@ -85,10 +83,6 @@ class Mirror:
         if length is not None:
             handler.send_header("Content-Length", str(length))
         handler.end_headers()
-        if self.mode == "dripping":
-            while body and not self.over.wait(0.05):
-                handler.wfile.write(body[:100])
-                body = body[100:]
         handler.wfile.write(body)
         if self.mode == "stalled":
             self.over.wait(20)
@@ -272,7 +266,6 @@ FAULTS = {
     "gzip cut off": "cut off or damaged",
     "stalled": "no answer for 0.5 seconds",
     "slow": "no answer for 0.5 seconds",
-    "dripping": "slower than 5 kB a second",
 }
 
 
@@ -314,9 +307,8 @@ def test_without_any_server_every_attempt_is_listed(cache, monkeypatch):
 def test_a_full_disk_or_an_interruption_leaves_nothing(cache, mirrors, monkeypatch, stop):
     use(monkeypatch, mirrors[0])
 
-    def half(_url: str, file: io.BytesIO, _pooch: object) -> None:
-        file.write(b"half")
-        file.flush()
+    def half(_url: str, file: str, _pooch: object) -> None:
+        Path(file).write_bytes(b"half")
         raise stop
 
     with monkeypatch.context() as patch:

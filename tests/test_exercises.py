@@ -1,4 +1,4 @@
-"""For every exercise: the stub fails, the solution passes, and each classic wrong answer fails with its own message."""
+"""For every exercise: the stub fails, the solution passes, wrong answers fail, classic ones by their own message."""
 
 from __future__ import annotations
 
@@ -6,61 +6,64 @@ from collections import Counter
 
 import pytest
 from helpers.books import BOOK
-from helpers.exercises import mistakes, outcomes
+from helpers.exercises import equivalents, mistakes, outcomes
 
-from groundup.book import BookError
 from groundup.chapter import parse
 
-
-def _attempts() -> list:
-    """Every attempt as a parameter. The group keeps a chapter's attempts in the process that runs the chapter."""
-    found = []
-    for number, path in BOOK.chapters().items():
-        try:
-            names = [f"{exercise}: {kind}" for exercise in parse(path).exercises for kind in ("stub", "solution")]
-            names += mistakes(number)
-        except BookError:
-            names = []  # tests/test_chapters.py says what is wrong
-        group = pytest.mark.xdist_group(f"chapter {number}")
-        found += [pytest.param(number, name, marks=group, id=f"{number}: {name}") for name in ["", *sorted(names)]]
-    return found
-
-
 CHAPTERS = [pytest.param(n, marks=pytest.mark.xdist_group(f"chapter {n}")) for n in BOOK.chapters()]
+FEWEST = 3  # classic mistakes to an exercise
 
 
-@pytest.mark.parametrize(("number", "name"), _attempts())
-def test_attempt(number: int, name: str) -> None:
+def exercises(number: int) -> list[str]:
+    return list(parse(BOOK.chapter(number)).exercises)
+
+
+@pytest.mark.parametrize("number", CHAPTERS)
+def test_the_chapter_runs_and_its_solutions_pass(number: int) -> None:
     found = outcomes(number)
-    assert name in found, f"not reached: {found}"
-    outcome, kind = found[name], name.partition(": ")[2]
-    if kind in ("", "solution"):
-        assert outcome.stage == "passed", f"{outcome.error}: {outcome.message}"
-    elif kind == "stub":
-        assert outcome.stage == "check", f"a stub runs, and its check fails: {outcome}"
-    else:
-        assert (outcome.stage, outcome.error) == ("check", "AssertionError"), (
-            f"a wrong answer's check asserts: {outcome}"
-        )
-        assert kind in outcome.message
+    assert "" in found, f"the chapter did not come to its end: {list(found.items())[-1]}"
+    assert found[""].stage == "passed", found[""]
+    failed = {name: found.get(f"{name}: solution") for name in exercises(number)}
+    assert {name: outcome for name, outcome in failed.items() if outcome is None or outcome.stage != "passed"} == {}
 
 
 @pytest.mark.parametrize("number", CHAPTERS)
-def test_every_mistake_has_a_message_of_its_own(number: int) -> None:
-    wrong = mistakes(number)
+def test_every_stub_runs_and_its_check_fails(number: int) -> None:
+    found = {name: outcomes(number)[f"{name}: stub"] for name in exercises(number)}
+    assert {name: outcome for name, outcome in found.items() if outcome.stage != "check"} == {}
+
+
+@pytest.mark.parametrize("number", CHAPTERS)
+def test_every_classic_mistake_is_answered_by_its_own_message(number: int) -> None:
+    wrong, found = mistakes(number), outcomes(number)
     messages = [str(cell.keys["message"]) for cell in wrong.values()]
-    for name, outcome in outcomes(number).items():
-        if name in wrong:
-            answering = [message for message in messages if message in outcome.message]
-            assert answering == [wrong[name].keys["message"]], f"{name}: this is answered with {outcome.message!r}"
+    amiss = {}
+    for name, cell in wrong.items():
+        outcome = found[name]
+        answering = [message for message in messages if message in outcome.message]
+        if (outcome.stage, outcome.error) != ("check", "AssertionError") or answering != [cell.keys["message"]]:
+            amiss[f"tests/mistakes/{number:02d}.py:{cell.line} {name}"] = outcome
+    assert amiss == {}
 
 
 @pytest.mark.parametrize("number", CHAPTERS)
-def test_every_exercise_has_three_mistakes(number: int) -> None:
+def test_every_mutant_fails_or_is_said_to_be_equivalent(number: int) -> None:
+    """`build/exercises/NN.json` has the message that each mutant was answered with."""
+    listed = {f"{exercise} ~ {line}" for exercise, lines in equivalents(number).items() for line in lines}
+    found = {name: outcome for name, outcome in outcomes(number).items() if " ~ " in name}
+    assert found, "no mutants"
+    survived = {name for name, outcome in found.items() if outcome.stage == "passed"}
+    assert sorted(survived - listed) == [], "these pass: mend the check, or list them with the reason"
+    assert sorted(listed - survived) == [], "these are listed as equivalent, and fail or are no mutants"
+    mute = {name for name, outcome in found.items() if outcome.error == "AssertionError" and not outcome.message}
+    assert sorted(mute) == [], "an assert of the check has no message"
+
+
+@pytest.mark.parametrize("number", CHAPTERS)
+def test_every_exercise_has_mistakes(number: int) -> None:
     wrong = mistakes(number).values()
     counts = Counter(cell.exercise for cell in wrong)
-    exercises = parse(BOOK.chapter(number)).exercises
-    assert {name: counts[name] for name in exercises if counts[name] < 3} == {}
-    assert set(counts) <= set(exercises), "a wrong answer to an exercise that does not exist"
+    assert {name: counts[name] for name in exercises(number) if counts[name] < FEWEST} == {}
+    assert set(counts) <= set(exercises(number)), "a wrong answer to an exercise that does not exist"
     assert len({cell.source for cell in wrong}) == len(wrong), "the same wrong answer twice"
     assert all(len(str(cell.keys["message"])) >= 8 for cell in wrong), "a message of a few letters matches anything"

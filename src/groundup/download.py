@@ -6,10 +6,8 @@ import gzip
 import hashlib
 import os
 import sys
-import time
 import zlib
 from pathlib import Path
-from typing import IO
 
 from groundup.book import BookError
 
@@ -20,8 +18,6 @@ MIRRORS = (
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
 TIMEOUT = (5.0, 20.0)  # seconds to connect, and between two pieces of the answer
-
-SLOWEST = 5_000  # bytes a second on average, or the next mirror is asked
 
 # SHA-256 of the decompressed files: the compressed ones differ from mirror to mirror.
 HASHES = {
@@ -51,9 +47,11 @@ def fetch(name: str) -> bytes:
     if own and not own.startswith(("http://", "https://")):
         raise DataError(f"{OWN}={own}: give a folder, or an address that begins with http:// or https://; {_WITHOUT}")
     import pooch  # here, for the embedded data need no downloader
+    import requests
 
     pooch.get_logger().setLevel("WARNING")
     cached = Path(pooch.os_cache("groundup")) / f"{name}.gz"
+    download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
     failures = []
     try:
         if cached.is_file():
@@ -64,10 +62,11 @@ def fetch(name: str) -> bytes:
         for mirror in (own,) if own else MIRRORS:
             url = f"{mirror.rstrip('/')}/{name}.gz"
             try:
-                pooch.retrieve(url, None, cached.name, cached.parent, downloader=_Downloader(name))
+                pooch.retrieve(url, None, cached.name, cached.parent, downloader=download)
                 return _verified(cached, name)
-            except _Unavailable as reason:
-                failures.append(f"  {url}: {reason}")
+            except (requests.RequestException, ValueError) as reason:
+                cached.unlink(missing_ok=True)
+                failures.append(f"  {url}: {_reason(reason)}")
     except OSError as error:
         raise DataError(
             f"MNIST cannot be stored in {cached.parent}: {error.strerror or error}: make room there (it takes 12 MB), "
@@ -81,45 +80,6 @@ _REMEDY = (
     f"With a copy of its four files (.gz or unpacked), set {OWN} to their folder, or to the address of a mirror; "
     f"{_WITHOUT}"
 )
-
-
-class _Unavailable(Exception):
-    """Why one mirror did not deliver."""
-
-
-class _Downloader:
-    """Downloads for pooch to a temporary name, and verifies the file before pooch moves it into the cache."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, url: str, output_file: str, _pooch: object) -> None:
-        import pooch
-        import requests
-
-        fetch_to = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT, chunk_size=256)
-        try:
-            with open(output_file, "wb") as file:
-                fetch_to(url, _Impatient(file), None)
-            _verified(Path(output_file), self.name)
-        except (requests.RequestException, ValueError) as error:
-            raise _Unavailable(_reason(error)) from None
-
-
-class _Impatient:
-    """A file that refuses the rest of a download that drips: no time limit between two pieces would catch it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.flush = file.flush
-        self.started = time.monotonic()
-
-    def write(self, piece: bytes) -> None:
-        """Write `piece`. Raises: ValueError when the mirror is too slow."""
-        self.file.write(piece)
-        seconds = time.monotonic() - self.started
-        if seconds > TIMEOUT[1] and self.file.tell() < SLOWEST * seconds:
-            raise ValueError(f"slower than {SLOWEST / 1000:g} kB a second")
 
 
 def _reason(error: Exception) -> str:

@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from cycler import cycler
-from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 
-INK = "#0a0b0c"  # text and axes: the site puts in the colour of its light or its dark scheme
-TILE = "#1d2433"  # the ground of a picture, which stands out from a white page and from a black one
-COLOURS = ["#4c78dd", "#e8833a", "#3ba272", "#d1495b", "#8e6bbf", "#8c8c8c"]
-WIDTH = 5.6  # inches
+from groundup.drawing import (
+    big_network,
+    broadcast,
+    convolution,
+    descent,
+    graph,
+    network,
+    product,
+    receptive_field,
+    residual,
+    shapes,
+    strides,
+)
+from groundup.drawing.style import COLOURS, DIGIT, INK, SIGNED, SIZE, STYLE, TILE, WIDTH
+from groundup.drawing.words import extent
+
+__all__ = [
+    "COLOURS",
+    "DIGIT",
+    "INK",
+    "SIGNED",
+    "STYLE",
+    "TILE",
+    "WIDTH",
+    "big_network",
+    "broadcast",
+    "convolution",
+    "descent",
+    "graph",
+    "images",
+    "network",
+    "product",
+    "receptive_field",
+    "residual",
+    "shapes",
+    "strides",
+    "weights",
+]
+
 SIDE = 28  # pixels of a digit
 GAP = 3  # pixels between two tiles
-
-DIGIT = LinearSegmentedColormap.from_list("digit", [TILE, "#ffffff"])
-# The middle is dark, as the ground of a digit is; both ends are bright: a pale middle would vanish on a white page.
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#a9c6ff", COLOURS[0], TILE, COLOURS[1], "#ffd3ab"], N=257)
-
-STYLE: dict[Any, Any] = {
-    "figure.figsize": (WIDTH, 3.4),
-    "font.family": ["Inter", "DejaVu Sans"],  # the second has the letters that the first lacks
-    "font.size": 10,
-    "mathtext.fontset": "cm",  # the letters of the formulas on the page
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=COLOURS),
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "patch.edgecolor": INK,  # arrows are patches
-    "legend.frameon": False,
-    "image.interpolation": "none",
-    "image.cmap": "digit",
-    "svg.fonttype": "path",
-    "svg.hashsalt": "groundup",  # the same figure, the same bytes
-}
 
 Picture = Sequence[float] | Sequence[Sequence[float]] | np.ndarray
 
@@ -66,19 +69,23 @@ def images(
     if labels is not None and len(labels) != len(pictures):
         raise ValueError(f"{len(pictures)} pictures and {len(labels)} labels: give one for each picture")
     columns = min(columns, len(pictures))
+    across = max(10, columns) * (SIDE + GAP)  # pixels: one tile is as wide as one of ten
+    inch = across / WIDTH
+    room = max((extent(str(label), SIZE).width for label in labels or ()), default=0) * inch / 72
+    wide = max(SIDE, math.ceil(room) + GAP) + GAP  # tiles stand further apart where their labels need it
+    columns = max(1, min(columns, across // wide))
     rows = -(-len(pictures) // columns)
-    inch = max(10, columns) * (SIDE + GAP) / WIDTH  # pixels to an inch: one tile is as wide as one of ten
-    above = 0 if labels is None else round(0.17 * inch)
+    above = 0 if labels is None else round(0.2 * inch)
     pitch = SIDE + GAP + above
-    canvas = np.full((rows * pitch - GAP, columns * (SIDE + GAP) - GAP), np.nan)  # NaN is drawn transparent
-    _, ax = plt.subplots(figsize=(canvas.shape[1] / inch, canvas.shape[0] / inch))
+    canvas = np.full((rows * pitch - GAP, columns * wide - GAP), np.nan)  # NaN is drawn transparent
+    _, ax = plt.subplots(figsize=(canvas.shape[1] / inch, canvas.shape[0] / inch), layout="none")
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
-        top, left = row * pitch + above, column * (SIDE + GAP)
+        top, left = row * pitch + above, column * wide + (wide - GAP - SIDE) // 2
         tile = _square(picture)
         canvas[top : top + SIDE, left : left + SIDE] = tile / (255 if tile.max() > 1 else 1)
         if labels is not None:
-            ax.text(left + SIDE / 2, top - 0.02 * inch, str(labels[index]), ha="center", va="bottom", size=8)
+            ax.text(left + SIDE / 2, top - 0.02 * inch, str(labels[index]), ha="center", va="bottom", size=SIZE)
     ax.imshow(canvas, cmap=DIGIT, vmin=0, vmax=1)
     ax.set_axis_off()
     ax.set_position((0, 0, 1, 1))
@@ -103,28 +110,3 @@ def _square(picture: Picture) -> np.ndarray:
     if array.size != SIDE * SIDE:
         raise ValueError(f"a picture of {array.size} numbers: give 784, or 28 rows of 28")
     return array.reshape(SIDE, SIDE)
-
-
-def _use_style() -> None:
-    font_manager.fontManager.addfont(Path(__file__).parent / "assets" / "Inter-Regular.ttf")
-    if "digit" not in mpl.colormaps:
-        mpl.colormaps.register(DIGIT)
-        mpl.colormaps.register(SIGNED)
-    mpl.rcParams.update(STYLE)
-
-
-_use_style()
-
-from groundup.drawing import (  # noqa: E402
-    big_network as big_network,
-    broadcast as broadcast,
-    convolution as convolution,
-    descent as descent,
-    graph as graph,
-    network as network,
-    product as product,
-    receptive_field as receptive_field,
-    residual as residual,
-    shapes as shapes,
-    strides as strides,
-)

@@ -10,7 +10,7 @@ import pytest
 from helpers.cases import read_mistakes
 from jupytext.magics import is_magic
 
-from groundup.chapter import ChapterError, parse, parse_mistakes
+from groundup.chapter import Cell, ChapterError, parse, parse_mistakes
 from groundup.chapter.lint import COMMAND
 
 CHAPTERS = sorted((Path(__file__).parents[2] / "chapters").glob("*.py"))
@@ -46,16 +46,16 @@ class A:
 # ### Exercise
 
 # with a gap
-# %% [markdown] exercise="one" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # First.
-# %% [markdown] exercise="one" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Second.
-# %% exercise="one" tags=["solution"] export="a.py"
+# %% tags=["solution"] export="a.py"
 @staticmethod
 def g(): pass
-# %% [markdown] exercise="one" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # What I did.
-# %% exercise="one" tags=["check", "oracle"]
+# %% tags=["check"]
 assert g
 '''.lstrip()
 
@@ -66,9 +66,14 @@ def write(folder: Path, text: str, name: str = "01_chapter.py") -> Path:
     return path
 
 
+def own(cell: Cell) -> dict:
+    """The keys of a cell's header, without the exercise that a part has from its prompt."""
+    return {key: value for key, value in cell.keys.items() if key != "exercise" or cell.role == "prompt"}
+
+
 def cells_of(path: Path) -> list[tuple]:
     return [
-        (cell.kind, cell.source.strip(), {**cell.keys, **({"tags": list(cell.tags)} if cell.tags else {})})
+        (cell.kind, cell.source.strip(), {**own(cell), **({"tags": list(cell.tags)} if cell.tags else {})})
         for cell in parse(path).cells
     ]
 

@@ -1,28 +1,36 @@
 """Works a chapter's exercises: `python -m helpers.exercises 2 out.json` runs chapter 2 once, from top to bottom.
 
-At each exercise the stub and every classic wrong answer is tried, each in a forked child of its own, before the
-solution is run; so an attempt sees what a reader's notebook holds at that place, and leaves nothing behind.
+At each exercise the stub, every classic wrong answer and every mutant of the solution is tried, each in a forked child
+of its own, before the solution is run; so an attempt sees what a reader's notebook holds at that place, and leaves
+nothing behind. What came of it is kept in build/exercises, for all tests and until something changes.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tomllib
 import types
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from groundup.chapter import Cell, Chapter, parse, parse_mistakes
+from groundup.chapter import Cell, Chapter, Exercise, parse, parse_mistakes
 from groundup.notebooks.stubs import stub
+from groundup.run.results import key
 from helpers.books import BOOK
+from helpers.mutants import mutants
 
 SECONDS = 60  # for one attempt: a wrong answer may loop for ever
+MUTANT_SECONDS = 10
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -43,21 +51,63 @@ def mistakes(number: int) -> dict[str, Cell]:
     return names
 
 
+def equivalents(number: int) -> dict[str, dict[str, str]]:
+    """By exercise, the mutants that are no wrong answers, each with the reason: `tests/mistakes/02.toml`."""
+    path = BOOK.root / "tests" / "mistakes" / f"{number:02d}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 @cache
 def outcomes(number: int) -> dict[str, Outcome]:
-    """Every attempt of a chapter by name: "mse: stub", "mse: <message>", "mse: solution"; and "" for the chapter."""
+    """Every attempt of a chapter by name, and "" for the chapter itself.
+
+    The names: "mse: stub", "mse: solution", "mse: <message>" of a classic mistake, "mse ~ <line>" of a mutant.
+    """
     target = BOOK.build / "exercises" / f"{number:02d}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process works them, however many ask
+        wanted = _key(number)
+        found = json.loads(target.read_text()) if target.is_file() else {}
+        if found.get("key") != wanted:
+            _work_elsewhere(number, target)
+            found = {"key": wanted, "outcomes": json.loads(target.read_text())}
+            target.write_text(json.dumps(found, indent=1))
+    return {name: Outcome(**outcome) for name, outcome in found["outcomes"].items()}
+
+
+def _key(number: int) -> str:
+    """A hash of everything that the outcomes depend on."""
+    files = [BOOK.root / "tests" / "mistakes" / f"{number:02d}.py", HERE / "exercises.py", HERE / "mutants.py"]
+    files += sorted((BOOK.root / "src" / "groundup").rglob("*.py"))
+    content = b"".join(path.read_bytes() for path in files if path.is_file())
+    return hashlib.sha256(key(BOOK, number).encode() + content).hexdigest()
+
+
+def _work_elsewhere(number: int, target: Path) -> None:
     target.unlink(missing_ok=True)
     environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}  # threads do not survive a fork
     environment.pop("GROUNDUP_RECORDS", None)
-    environment["PYTHONPATH"] = os.pathsep.join([str(BOOK.root / "tests"), os.environ.get("PYTHONPATH", "")])
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(BOOK.root / "tests"), str(BOOK.root / "src"), os.environ.get("PYTHONPATH", "")]
+    )
     done = subprocess.run(
         [sys.executable, "-m", "helpers.exercises", str(number), str(target)],
         cwd=BOOK.root, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert target.is_file(), f"chapter {number} ended without a result:\n{done.stdout}{done.stderr}"
-    return {name: Outcome(**outcome) for name, outcome in json.loads(target.read_text()).items()}
+
+
+def attempts(exercise: Exercise, wrong: dict[str, Cell]) -> dict[str, list[Cell]]:
+    """What is tried at an exercise: the cells of each attempt by its name."""
+    answers = [part for part in exercise.part("solution") if part.is_code]
+    found = {f"{exercise.name}: stub": [Cell("code", stub(part.source), part.line) for part in answers]}
+    found |= {name: [answer] for name, answer in wrong.items() if answer.exercise == exercise.name}
+    for position, part in enumerate(answers):
+        for line, text in mutants(part.source).items():
+            mutant = [*answers[:position], Cell("code", text, part.line), *answers[position + 1 :]]
+            found[f"{exercise.name} ~ {line}"] = mutant
+    return found
 
 
 def work(chapter: Chapter, wrong: dict[str, Cell]) -> dict[str, Outcome]:
@@ -68,12 +118,9 @@ def work(chapter: Chapter, wrong: dict[str, Cell]) -> dict[str, Outcome]:
     for cell in chapter.cells:
         exercise = chapter.exercises.get(cell.exercise or "")
         if exercise and cell is exercise.part("solution")[0]:
-            answers = [part for part in exercise.part("solution") if part.is_code]
-            stubs = [Cell("code", stub(part.source), part.line) for part in answers]
-            attempts = {f"{exercise.name}: stub": stubs}
-            attempts |= {name: [answer] for name, answer in wrong.items() if answer.exercise == exercise.name}
-            for name, answer in attempts.items():
-                results[name] = _forked(chapter, module, answer, exercise.part("check"))
+            for name, answer in attempts(exercise, wrong).items():
+                seconds = MUTANT_SECONDS if name.startswith(f"{exercise.name} ~") else SECONDS
+                results[name] = _forked(chapter, module, answer, exercise.part("check"), seconds)
         if cell.is_code:
             try:
                 _execute(chapter.file, module, cell)
@@ -114,11 +161,11 @@ def _failure(stage: str, error: Exception, chapter: Chapter) -> Outcome:
     return Outcome(stage, type(error).__name__, f"{where}{error}")
 
 
-def _forked(chapter: Chapter, module: types.ModuleType, answer: list[Cell], check: list[Cell]) -> Outcome:
+def _forked(chapter: Chapter, module: types.ModuleType, answer: list[Cell], check: list[Cell], seconds: int) -> Outcome:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.alarm(SECONDS)
+        signal.alarm(seconds)
         try:
             outcome = _attempt(chapter, module, answer, check)
             os.write(writer, json.dumps(asdict(outcome)).encode())

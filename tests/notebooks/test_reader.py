@@ -34,29 +34,38 @@ ONE = 1
 #
 # Write `double`.
 
-# %% [markdown] exercise="double" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Add.
 
-# %% [markdown] exercise="double" tags=["hint"]
+# %% [markdown] tags=["hint"]
 # Add it to itself.
 
-# %% exercise="double" tags=["solution"] export="numbers.py"
+# %% tags=["solution"] export="numbers.py"
 def double(x: int) -> int:
     """Twice `x`."""
     return x + x  # ```
 
 
-# %% [markdown] exercise="double" tags=["solution"]
+# %% [markdown] tags=["solution"]
 # I added.
 
-# %% exercise="double" tags=["solution"]
+# %% tags=["solution"]
 print(double(2))
 
-# %% exercise="double" tags=["check"]
+# %% tags=["check"]
 assert double(2) == 4
+
+# %% [markdown] tags=["predict"]
+# How many?
 
 # %% tags=["figure"] alt="Nothing."
 double(3)
+
+# %% [markdown] tags=["answer"]
+# Six.
+
+# %% tags=["claim"]
+assert double(3) == 6
 '''
 
 
@@ -82,10 +91,17 @@ def test_notebook(book: Book) -> None:
         ("code", "ch03-005-stub", ["stub"]),
         ("code", "ch03-008", ["check"]),
         ("markdown", "ch03-005-solution", ["solution"]),
-        ("code", "ch03-009", ["figure"]),
+        ("markdown", "ch03-009", ["predict"]),
+        ("code", "ch03-010", ["figure"]),
+        ("markdown", "ch03-011", ["answer"]),
+        ("code", "ch03-012", ["claim"]),
     ]
     sources = {cell.id: cell.source for cell in notebook.cells}
     assert sources["ch03-000"] == "# 3. Numbers\n\n> **Look.**\n> twice."
+    assert sources["ch03-011"] == "<details><summary>What happened</summary>\n\nSix.\n\n</details>"
+    assert sources["ch03-012"] == "# @title Checked\nassert double(3) == 6"
+    hidden = {cell.id for cell in notebook.cells if cell.metadata.get("jupyter", {}).get("source_hidden")}
+    assert hidden == {"ch03-008", "ch03-012"} == {c.id for c in notebook.cells if c.metadata.get("cellView") == "form"}
     assert sources["ch03-001"] == "# saved to ch03/numbers.py\nONE = 1"
     assert sources["ch03-004"] == "<details><summary>Hint 2</summary>\n\nAdd it to itself.\n\n</details>"
     assert sources["ch03-005-stub"] == (

@@ -26,7 +26,7 @@ OUTPUT_LIMIT = 2_000_000  # characters of one cell
 STARTS = 2  # a kernel that does not start is not the chapter's fault
 ARGUMENTS = [
     "--InlineBackend.figure_formats={'svg'}",
-    "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'metadata': {'Date': None, 'Creator': None}}",
+    "--InlineBackend.print_figure_kwargs={'bbox_inches': None, 'metadata': {'Date': None, 'Creator': None}}",
     "--HistoryManager.enabled=False",
     "--log-level=ERROR",  # not a line about unencrypted loopback for every kernel
 ]
@@ -63,14 +63,13 @@ async def execute(
     `step` hears how many code cells have run.
     Raises: ChapterError, with the chapter's line, when a cell fails, takes too long or ends the kernel.
     """
-    # No kernel directories: the kernel is this Python's own, whatever else is installed under the same name.
-    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     limit = TIME_LIMITS.get(os.environ.get("DATA", ""), TIME_LIMIT)
     options = {"timeout": limit, "record_timing": False, "coalesce_streams": True, "extra_arguments": ARGUMENTS}
-    kernel = _Client(notebook, km=manager, **options)
+    scratch = folder / "scratch"  # what a cell saves by a relative path does not land among the sources
+    scratch.mkdir()
+    kernel = await _started(notebook, options, {"cwd": str(scratch), "env": _environment(book, folder)})
     index = 0
     try:  # not kernel.async_execute(): it takes over Ctrl-C, and then stops one kernel of two
-        await _start(book, folder, kernel, manager)
         for index, cell in enumerate(notebook.cells):
             await kernel.async_execute_cell(cell, index, kernel.code_cells_executed + 1)
             _refuse_errors(cell)
@@ -78,35 +77,46 @@ async def execute(
                 _keep_figure(chapter, chapter.cells[index], cell)
             step(kernel.code_cells_executed)
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():  # nbclient takes a cancelled cell for a dead kernel
-            raise asyncio.CancelledError from None
+        _raise_if_cancelled()
         line, what = _failure(chapter.cells[index], notebook.cells[index], kernel, error)
         raise ChapterError(f"{chapter.file}:{line}: {what}") from None
     finally:
-        if kernel.kc is not None:
-            kernel.kc.stop_channels()
-        if manager.has_kernel:
-            await manager.shutdown_kernel(now=True)
+        await _stop(kernel)
 
 
-async def _start(book: Book, folder: Path, kernel: _Client, manager: AsyncKernelManager) -> None:
-    """Raises: BookError when no kernel comes up, twice in a row."""
-    scratch = folder / "scratch"  # what a cell saves by a relative path does not land among the sources
-    scratch.mkdir()
+async def _started(notebook: NotebookNode, options: dict[str, Any], place: dict[str, Any]) -> _Client:
+    """A kernel that has come up. Raises: BookError when none does, twice in a row."""
     for attempt in range(1, STARTS + 1):
+        # No kernel directories: the kernel is this Python's own, whatever else is installed under the same name.
+        manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+        kernel = _Client(notebook, km=manager, **options)
         try:
-            await kernel.async_start_new_kernel(cwd=str(scratch), env=_environment(book, folder))
+            await kernel.async_start_new_kernel(**place)
             await kernel.async_start_new_kernel_client()
-            return
+            return kernel
         except RuntimeError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError from None
+            await _stop(kernel)
+            _raise_if_cancelled()
             if attempt == STARTS:
                 raise BookError(f"a Jupyter kernel did not start ({error}): is the machine out of memory?") from None
-            if manager.has_kernel:
-                await manager.shutdown_kernel(now=True)
+        except BaseException:
+            await _stop(kernel)
+            raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _stop(kernel: _Client) -> None:
+    if kernel.kc is not None:
+        kernel.kc.stop_channels()
+    if kernel.km is not None and kernel.km.has_kernel:
+        await kernel.km.shutdown_kernel(now=True)  # type: ignore[misc]
+
+
+def _raise_if_cancelled() -> None:
+    """nbclient takes a cancelled cell for a dead kernel."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from None
 
 
 def _refuse_errors(executed: NotebookNode) -> None:

@@ -16,26 +16,22 @@ METADATA = {
 
 
 def normalise(notebook: NotebookNode) -> None:
-    """Take addresses and temporary names out of the outputs; cells tagged "timing" keep theirs as they are.
-
-    What no file can hold, a lone half of a character pair, is written as its number everywhere.
-    """
+    """Take addresses and temporary names out of the outputs; cells tagged "timing" keep theirs as they are."""
     notebook.metadata = NotebookNode(METADATA)
     for cell in notebook.cells:
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and "timing" not in cell.metadata.tags:
             for output in cell.outputs:
-                _normalise_output(output, keep="timing" in cell.metadata.tags)
+                _normalise_output(output)
 
 
-def _normalise_output(output: NotebookNode, keep: bool) -> None:
+def _normalise_output(output: NotebookNode) -> None:
     output.pop("transient", None)
     if output.output_type == "stream":
-        output.text = _scrub(output.text, keep)
+        output.text = _scrub(output.text)
     for mime, value in output.get("data", {}).items():
         if mime.startswith("text/"):
-            output.data[mime] = _scrub(value, keep)
+            output.data[mime] = _scrub(value)
 
 
-def _scrub(text: str, keep: bool) -> str:
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text if keep else CELL_FILE.sub("<cell>", ADDRESS.sub("0x…", text))
+def _scrub(text: str) -> str:
+    return CELL_FILE.sub("<cell>", ADDRESS.sub("0x…", text))

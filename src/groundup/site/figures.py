@@ -9,8 +9,8 @@ import io
 import re
 from pathlib import Path
 
-INK = "#0a0b0c"  # what groundup.plot draws text and axes with
-LIGHT, DARK = "#2b2f38", "#c9ceda"
+from groundup.drawing.style import themed
+
 POINT = 4 / 3  # CSS pixels in a point
 
 _NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
@@ -23,7 +23,7 @@ def svg(source: str, alt: str, folder: Path) -> str:
     assert size is not None, "Matplotlib gives its figures a size in points"
     width, height = (float(number) * POINT for number in size.groups())
     smaller = _smaller(source)
-    names = [_write(smaller.replace(INK, ink).encode(), "svg", folder) for ink in (LIGHT, DARK)]
+    names = [_write(themed(smaller, theme).encode(), "svg", folder) for theme in ("light", "dark")]
     return _images(alt, width, height, [f"{names[0]}#only-light", f"{names[1]}#only-dark"])
 
 
