@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
+from markdown.extensions.toc import slugify
 from markupsafe import Markup
 
 from groundup.book.plan import PARTS, PLAN, Planned
@@ -118,6 +119,7 @@ def _environment() -> Environment:
         "joined": cells.joined,
         "asserts": cells.asserts,
         "claimed": cells.claimed,
+        "slug": lambda title: slugify(title, "-"),
     }
     environment.globals |= {"heading": _heading, "guess": _guess, "saved_to": _saved_to, "terms": _terms}
     return environment
