@@ -13,15 +13,9 @@ const unfoldTarget = () => {
   target.scrollIntoView()
 }
 
-/* The hits between the heading that the search leads to and the next one. */
-const hitsBelow = start => {
-  const hits = [...document.querySelectorAll("article mark[data-md-highlight]")]
-  const headings = [...document.querySelectorAll("article :is(h1, h2, h3, h4)[id]")]
-  const end = headings.find(heading => start.compareDocumentPosition(heading) & Node.DOCUMENT_POSITION_FOLLOWING)
-  return hits.filter(hit =>
-    start.compareDocumentPosition(hit) & Node.DOCUMENT_POSITION_FOLLOWING
-    && !(end && end.compareDocumentPosition(hit) & Node.DOCUMENT_POSITION_FOLLOWING))
-}
+/* The heading that the search names for a place: the last one before it in something that holds them both. */
+const headingOf = place => [...document.querySelectorAll("article :is(h1, h2, h3, h4)[id]")].findLast(heading =>
+  heading.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING && heading.parentElement.contains(place))
 
 const unfoldHit = (tries = 20) => {
   if (!new URLSearchParams(location.search).has("h")) return
@@ -29,7 +23,7 @@ const unfoldHit = (tries = 20) => {
     if (tries) setTimeout(unfoldHit, 100, tries - 1)
     return
   }
-  const start = named(location.hash) ?? document.querySelector("article h1")
-  const hits = start ? hitsBelow(start) : []
+  const start = named(location.hash)
+  const hits = [...document.querySelectorAll("article mark[data-md-highlight]")].filter(hit => !start || headingOf(hit) === start)
   if (hits.length && hits.every(hit => hit.closest("details:not([open])"))) unfold(hits[0])
 }

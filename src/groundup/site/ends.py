@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markdown.extensions.toc import slugify
-
 from groundup.site.layout import Cell
 
 TITLE = re.compile(r"# (?P<number>\d+)\. (?P<title>.+)")
@@ -26,7 +24,6 @@ class Head:
     title: str
     lead: str
     facts: dict[str, str]
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,7 @@ def head(cells: Sequence[Cell]) -> tuple[Head, list[Cell]]:
     found = [] if place is None else FACT.finditer(paragraphs[place])
     facts = {fact["name"]: _entry(fact["text"]) for fact in found}
     rest = [_with(cells[0], below)] if below else []
-    anchor = slugify(f"{title['number']} {title['title']}", "-")
-    return Head(title["title"], "\n\n".join(lead), facts, anchor), [*rest, *cells[1:]]
+    return Head(title["title"], "\n\n".join(lead), facts), [*rest, *cells[1:]]
 
 
 def foot(cells: Sequence[Cell]) -> tuple[Foot, list[Cell]]:
