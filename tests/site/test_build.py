@@ -95,7 +95,9 @@ def test_a_certificate_without_its_scope() -> None:
 def test_nothing_is_done_twice(book: Book) -> None:
     assert build(book)
     assert not build(book)
-    for change in ("docs/setup.md", "chapters/01_linear_model.py", "src/ch01/linear.py", "build/results/01.json", "docs/assets/javascripts/04-start.js"):
+    script = "docs/assets/javascripts/04-start.js"
+    chapter, module, results = "chapters/01_linear_model.py", "src/ch01/linear.py", "build/results/01.json"
+    for change in ("docs/setup.md", script, chapter, module, results):
         path = book.root / change
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
         assert build(book), change
@@ -206,7 +208,9 @@ def test_plurals(term: str, plural: str) -> None:
     assert plural in terms.abbreviations(f"{term}\n:   A thing.\n")
 
 
-@pytest.mark.parametrize(("rate", "top"), [(0.071, 0.08), (0.1, 0.12), (0.192, 0.24), (0.026, 0.032), (0.0099, 0.012), (0.9, 1.0)])
+@pytest.mark.parametrize(
+    ("rate", "top"), [(0.071, 0.08), (0.1, 0.12), (0.192, 0.24), (0.026, 0.032), (0.0099, 0.012), (0.9, 1.0)]
+)
 def test_the_curve_fits(rate: float, top: float) -> None:
     assert curve.ceiling(rate) == pytest.approx(top)
 

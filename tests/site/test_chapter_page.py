@@ -53,7 +53,8 @@ def test_head(article: Tag) -> None:
         "Time": "A minute. It is short.",
         "To take along": "The notebook The diff of this chapter",
     }
-    assert [link["href"] for link in head.select("dd a")] == ["../../notebooks/01_linear_model.ipynb", "../../diffs/01/"]
+    links = [link["href"] for link in head.select("dd a")]
+    assert links == ["../../notebooks/01_linear_model.ipynb", "../../diffs/01/"]
     assert words(head.find_next_sibling()) == "Code comes first.", "what stands below the facts stays"
 
 
@@ -159,7 +160,8 @@ def test_asides(article: Tag) -> None:
 
 def test_outputs_and_labels(article: Tag) -> None:
     assert words(article.select_one(".cell-oracle > .cell-label")) == "Compared with PyTorch"
-    assert words(article.select_one(".cell-timing > .cell-label")) == "Timed where this page was built; yours will differ"
+    label = words(article.select_one(".cell-timing > .cell-label"))
+    assert label == "Timed where this page was built; yours will differ"
     assert article.select_one(".cell-oracle .out-value").text == "9 < 10"
     assert article.select_one(".out-err").text == "ValueError: too far"
     assert words(article.select_one(".admonition.bug details summary")) == "What was wrong"

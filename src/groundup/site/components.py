@@ -19,7 +19,8 @@ from groundup.site.navigation import ROMAN
 
 PARTS_OF_PAGES = Path(__file__).parent / "templates" / "parts"
 EXERCISE = re.compile(
-    r'\A\s*<h(?P<level>[1-6]) id="(?P<id>[^"]*)">(?P<kicker>Exercise [\d.]+): *(?P<first>.)(?P<title>.*?)</h(?P=level)>',
+    r'\A\s*<h(?P<level>[1-6]) id="(?P<id>[^"]*)">'
+    r"(?P<kicker>Exercise [\d.]+): *(?P<first>.)(?P<title>.*?)</h(?P=level)>",
     re.DOTALL,
 )
 BETWEEN_TERMS = re.compile(r"([,;]\s+|\s+and\s+|\s*[()]\s*|\.$)")
@@ -95,7 +96,8 @@ def _guess(page: ChapterPage, found: layout.Predict) -> str:
 
 
 def _saved_to(page: ChapterPage, solution: tuple[layout.Cell, ...]) -> Markup:
-    return Markup(", ").join(Markup("<code>{}/{}</code>").format(page.package, name) for name in cells.modules(solution))
+    code = Markup("<code>{}/{}</code>")
+    return Markup(", ").join(code.format(page.package, name) for name in cells.modules(solution))
 
 
 def _terms(page: ChapterPage, text: str, glossary: dict[str, str]) -> Markup:

@@ -93,7 +93,8 @@ def _svg(
         yield text(x(plan.number), height - BOTTOM + size + 8, str(plan.number), "ink" if there else "quiet")
     yield text((LEFT + width - RIGHT) / 2, height - 8, "chapter")
     if start:
-        yield f'<path d="M{x(0):.1f} {y(start):.1f}H{width - RIGHT}" stroke="{colours["quiet"]}" stroke-dasharray="2 4"/>'
+        line = f"M{x(0):.1f} {y(start):.1f}H{width - RIGHT}"
+        yield f'<path d="{line}" stroke="{colours["quiet"]}" stroke-dasharray="2 4"/>'
         words = f"pixel similarity, nothing learnt: {start * 100:.1f}"
         yield text(width - RIGHT, y(start) - 7, words, anchor="end")
     line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in points.items())

@@ -14,9 +14,10 @@ ARITHMATEX = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 ANNOTATION = re.compile(r"</?semantics>|<annotation .*?</annotation>", re.DOTALL)
 # A single letter or number is read well as it is, and needs no second version for screen readers.
 LETTER = re.compile(
-    r'<span class="katex"><span class="katex-mathml">(?:(?!<annotation).)*?<mrow><m[in][^>]*>[^<]*</m[in]></mrow>.*?</math></span>'
+    r'<span class="katex"><span class="katex-mathml">(?:(?!<annotation).)*?'
+    r"<mrow><m[in][^>]*>[^<]*</m[in]></mrow>.*?</math></span>"
     r'<span class="katex-html" aria-hidden="true"><span class="katex-base"><span class="katex-strut"[^>]*></span>'
-    r'(<span class="mord[^>]*>[^<]*</span>)</span></span></span>',
+    r"(<span class=\"mord[^>]*>[^<]*</span>)</span></span></span>",
     re.DOTALL,
 )
 

@@ -6,6 +6,7 @@ import difflib
 import html
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pygments import lex
@@ -105,7 +106,7 @@ def _line(pieces: list[Piece], ranges: list[Range]) -> Iterator[str]:
     edges = {edge for pair in ranges for edge in pair}
     for kind, text in pieces:
         cuts = sorted({at, at + len(text), *(edge for edge in edges if at < edge < at + len(text))})
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             marked = any(low <= start < high for low, high in ranges)
             if marked != inside:
                 yield "<mark>" if marked else "</mark>"
