@@ -2,6 +2,6 @@
 """Metrics: what people want to know about a model, rather than what it descends on."""
 
 
-def error_rate(guesses: list[int], labels: list[int]) -> float:
-    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
-    return sum(g != y for g, y in zip(guesses, labels, strict=True)) / len(labels)
+def error_rate(predicted: list[int], labels: list[int]) -> float:
+    """Share of `predicted` that differ from `labels`, from 0 to 1. Shapes: both (N)."""
+    return sum(p != y for p, y in zip(predicted, labels, strict=True)) / len(labels)

@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""Gradients, by nudging and by hand: the former are slow, and check the latter."""
+"""Gradients, by finite differences and by hand: the slow ones check the fast ones."""
 
 from collections.abc import Callable
 
@@ -29,13 +29,14 @@ def linear_grad(
 ) -> tuple[list[float], float]:
     """Gradient of the linear model's mean squared error, by hand.
 
-    Shapes: inputs (n, d), targets (n), weights (d) -> slopes (d) and one slope.
+    Shapes: inputs (N, D), targets (N), weights (D) -> weight gradient (D), one number.
     """
-    weight_slopes, bias_slope = [0.0] * len(weights), 0.0
+    weight_grad, bias_grad = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets, strict=True):
-        slope = 2 * (predict(x, weights, bias) - target) / len(targets)
-        weight_slopes = [
-            total + slope * value for total, value in zip(weight_slopes, x, strict=True)
+        output_grad = 2 * (predict(x, weights, bias) - target) / len(targets)
+        weight_grad = [
+            total + output_grad * value
+            for total, value in zip(weight_grad, x, strict=True)
         ]
-        bias_slope += slope
-    return weight_slopes, bias_slope
+        bias_grad += output_grad
+    return weight_grad, bias_grad

@@ -4,9 +4,9 @@
 from .network import Network, forward
 
 
-def error_rate(guesses: list[int], labels: list[int]) -> float:
-    """Share of `guesses` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
-    return sum(g != y for g, y in zip(guesses, labels, strict=True)) / len(labels)
+def error_rate(predicted: list[int], labels: list[int]) -> float:
+    """Share of `predicted` that differ from `labels`, from 0 to 1. Shapes: both (N)."""
+    return sum(p != y for p, y in zip(predicted, labels, strict=True)) / len(labels)
 
 
 def dead_units(network: Network, inputs: list[list[float]]) -> int:

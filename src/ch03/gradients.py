@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""Gradients, by nudging and by hand: the former are slow, and check the latter."""
+"""Gradients, by finite differences and by hand: the slow ones check the fast ones."""
 
 from collections.abc import Callable
 

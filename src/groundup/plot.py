@@ -22,7 +22,7 @@ from groundup.drawing import (
     shapes,
     strides,
 )
-from groundup.drawing.style import COLOURS, DIGIT, INK, SIGNED, SIZE, STYLE, TILE, WIDTH
+from groundup.drawing.style import COLOURS, DIGIT, FIXED, INK, SIGNED, SIZE, STYLE, TILE, WIDTH
 from groundup.drawing.words import extent
 
 __all__ = [
@@ -78,7 +78,7 @@ def images(
     above = 0 if labels is None else round(0.2 * inch)
     pitch = SIDE + GAP + above
     canvas = np.full((rows * pitch - GAP, columns * wide - GAP), np.nan)  # NaN is drawn transparent
-    _, ax = plt.subplots(figsize=(canvas.shape[1] / inch, canvas.shape[0] / inch), layout="none")
+    _, ax = plt.subplots(figsize=(canvas.shape[1] / inch, canvas.shape[0] / inch), layout=FIXED)
     for index, picture in enumerate(pictures):
         row, column = divmod(index, columns)
         top, left = row * pitch + above, column * wide + (wide - GAP - SIDE) // 2

@@ -1,14 +1,29 @@
 # %% [markdown]
 # Classic wrong answers to chapter 1's exercises, each with what the check must say to it.
 
-# %% exercise="mse" message="divide by how many"
+# %% exercise="mse" message="zip stopped silently"
 def mse(predictions, targets):
-    return sum((p - t) ** 2 for p, t in zip(predictions, targets))
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="mse" message="square each difference first"
+# %% exercise="mse" message="divide by how many there are"
+def mse(predictions, targets):
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets, strict=True)) * 1.0
+
+
+# %% exercise="mse" message="that is the squared mean"
 def mse(predictions, targets):
     return (sum(p - t for p, t in zip(predictions, targets)) / len(targets)) ** 2
+
+
+# %% exercise="mse" message="that is the square of the sum"
+def mse(predictions, targets):
+    return sum(p - t for p, t in zip(predictions, targets)) ** 2 / len(targets)
+
+
+# %% exercise="mse" message="they cancel: square each"
+def mse(predictions, targets):
+    return sum(p - t for p, t in zip(predictions, targets)) / len(targets)
 
 
 # %% exercise="mse" message="mean of the absolute differences"
@@ -16,172 +31,39 @@ def mse(predictions, targets):
     return sum(abs(p - t) for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="mse" message="zip stopped silently"
+# %% exercise="mse" message="throws away what comes after the point"
 def mse(predictions, targets):
-    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) // len(targets)
 
 
-# %% exercise="mse" message="both lengths in the message"
+# %% exercise="mse" message="leave out the root"
 def mse(predictions, targets):
-    if len(predictions) != len(targets):
-        raise ValueError("unequal lists")
-    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
+    return (sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)) ** 0.5
 
 
-# %% exercise="numerical_grad" message="one side alone is less exact"
-def numerical_grad(f, knobs, step=1e-4):
-    slopes = []
-    for i, knob in enumerate(knobs):
-        up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
-        slopes.append((f(up) - f(knobs)) / step)
-    return slopes
-
-
-# %% exercise="numerical_grad" message="the two points are 2 * step apart"
-def numerical_grad(f, knobs, step=1e-4):
-    slopes = []
-    for i, knob in enumerate(knobs):
-        up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
-        down = [*knobs[:i], knob - step, *knobs[i + 1 :]]
-        slopes.append((f(up) - f(down)) / step)
-    return slopes
-
-
-# %% exercise="numerical_grad" message="the caller's list has changed"
-def numerical_grad(f, knobs, step=1e-4):
-    slopes = []
-    for i in range(len(knobs)):
-        knobs[i] += step
-        up = f(knobs)
-        knobs[i] -= 2 * step
-        slopes.append((up - f(knobs)) / (2 * step))
-    return slopes
-
-
-# %% exercise="numerical_grad" message="put the first knob back"
-def numerical_grad(f, knobs, step=1e-4):
-    slopes = []
-    nudged = list(knobs)
-    for i in range(len(knobs)):
-        nudged[i] = knobs[i] - step
-        down = f(nudged)
-        nudged[i] = knobs[i] + step
-        slopes.append((f(nudged) - down) / (2 * step))
-    return slopes
-
-
-# %% exercise="numerical_grad" message="one slope for each knob"
-def numerical_grad(f, knobs, step=1e-4):
-    up = [knob + step for knob in knobs]
-    down = [knob - step for knob in knobs]
-    return [(f(up) - f(down)) / (2 * step)]
-
-
-# %% exercise="line_grad" message="sum over the students: divide by n"
-def line_grad(xs, ys, w, b):
-    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
-    return 2 * sum(e * x for e, x in zip(errors, xs)), 2 * sum(errors)
-
-
-# %% exercise="line_grad" message="the sign is turned round"
-def line_grad(xs, ys, w, b):
-    errors = [y - predict_line(x, w, b) for x, y in zip(xs, ys)]
-    return 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs), 2 * sum(errors) / len(xs)
-
-
-# %% exercise="line_grad" message="the square brings a factor of 2 with it"
-def line_grad(xs, ys, w, b):
-    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
-    return sum(e * x for e, x in zip(errors, xs)) / len(xs), sum(errors) / len(xs)
-
-
-# %% exercise="line_grad" message="the offset's slope has no x in it"
-def line_grad(xs, ys, w, b):
-    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
-    slope = 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs)
-    return slope, slope
-
-
-# %% exercise="line_grad" message="multiply each error by x"
-def line_grad(xs, ys, w, b):
-    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
-    slope = 2 * sum(errors) / len(xs)
-    return slope, slope
-
-
-# %% exercise="largest_stable_lr" message="best for a single knob"
-def largest_stable_lr(xs):
-    p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
-    return 1 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
-
-
-# %% exercise="largest_stable_lr" message="take the plus"
-def largest_stable_lr(xs):
-    p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
-    return 2 / ((p + 2) / 2 - (((p - 2) / 2) ** 2 + q * q) ** 0.5)
-
-
-# %% exercise="largest_stable_lr" message="each entry has a factor of 2"
-def largest_stable_lr(xs):
-    p, q = sum(x * x for x in xs) / len(xs), sum(xs) / len(xs)
-    return 2 / ((p + 1) / 2 + (((p - 1) / 2) ** 2 + q * q) ** 0.5)
-
-
-# %% exercise="largest_stable_lr" message="the slope's own curvature is not all"
-def largest_stable_lr(xs):
-    return 2 / (2 * sum(x * x for x in xs) / len(xs))
-
-
-# %% exercise="linear_grad" message="only the last input counted"
-def linear_grad(inputs, targets, weights, bias):
-    for x, target in zip(inputs, targets):
-        slope = 2 * (predict(x, weights, bias) - target) / len(targets)
-        weight_slopes = [slope * value for value in x]
-        bias_slope = slope
-    return weight_slopes, bias_slope
-
-
-# %% exercise="linear_grad" message="sum over the inputs: divide by n"
-def linear_grad(inputs, targets, weights, bias):
-    weight_slopes, bias_slope = [0.0] * len(weights), 0.0
-    for x, target in zip(inputs, targets):
-        slope = 2 * (predict(x, weights, bias) - target)
-        weight_slopes = [total + slope * value for total, value in zip(weight_slopes, x)]
-        bias_slope += slope
-    return weight_slopes, bias_slope
-
-
-# %% exercise="linear_grad" message="all slopes are halved"
-def linear_grad(inputs, targets, weights, bias):
-    weight_slopes, bias_slope = [0.0] * len(weights), 0.0
-    for x, target in zip(inputs, targets):
-        slope = (predict(x, weights, bias) - target) / len(targets)
-        weight_slopes = [total + slope * value for total, value in zip(weight_slopes, x)]
-        bias_slope += slope
-    return weight_slopes, bias_slope
-
-
-# %% exercise="linear_grad" message="the bias is missing"
-def linear_grad(inputs, targets, weights, bias):
-    weight_slopes, bias_slope = [0.0] * len(weights), 0.0
-    for x, target in zip(inputs, targets):
-        slope = 2 * (predict(x, weights, 0.0) - target) / len(targets)
-        weight_slopes = [total + slope * value for total, value in zip(weight_slopes, x)]
-        bias_slope += slope
-    return weight_slopes, bias_slope
-
-
-# %% exercise="linear_grad" message="loop over pixels"
-def linear_grad(inputs, targets, weights, bias):
-    slopes = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
-    return [slope * value for slope, x in zip(slopes, inputs) for value in x], sum(slopes)
-
-
-# %% exercise="mse" message="not two: len(targets)"
+# %% exercise="mse" message="not each number by itself"
 def mse(predictions, targets):
-    if len(predictions) != len(targets):
-        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
-    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / 2
+    return sum(p**2 - t**2 for p, t in zip(predictions, targets)) / len(targets)
+
+
+# %% exercise="mse" message="return the loss, do not print it"
+def mse(predictions, targets):
+    print(sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets))
+
+
+# %% exercise="mse" message="a loss is one number"
+def mse(predictions, targets):
+    return [(p - t) ** 2 / len(targets) for p, t in zip(predictions, targets)]
+
+
+# %% exercise="mse" message="say both lengths in the message"
+def mse(predictions, targets):
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets, strict=True)) / len(targets)
+
+
+# %% exercise="mse" message="raise a ValueError"
+def mse(predictions, targets):
+    return sum((predictions[i] - t) ** 2 for i, t in enumerate(targets)) / len(targets)
 
 
 # %% exercise="mse" message="catch both"
@@ -191,26 +73,277 @@ def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
 
+# %% exercise="mse" message="not two: divide by len(targets)"
+def mse(predictions, targets):
+    if len(predictions) != len(targets):
+        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / 2
+
+
+# %% exercise="numerical_grad" message="one side alone is less exact"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        gradient.append((f(up) - f(parameters)) / step)
+    return gradient
+
+
+# %% exercise="numerical_grad" message="the two points are 2 * step apart"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - step, *parameters[i + 1 :]]
+        gradient.append((f(up) - f(down)) / step)
+    return gradient
+
+
 # %% exercise="numerical_grad" message="mind the brackets"
-def numerical_grad(f, knobs, step=1e-4):
-    slopes = []
-    for i, knob in enumerate(knobs):
-        up = [*knobs[:i], knob + step, *knobs[i + 1 :]]
-        down = [*knobs[:i], knob - step, *knobs[i + 1 :]]
-        slopes.append((f(up) - f(down)) / 2 * step)
-    return slopes
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - step, *parameters[i + 1 :]]
+        gradient.append((f(up) - f(down)) / 2 * step)
+    return gradient
 
 
-# %% exercise="line_grad" message="the 2 of the square and the 1/n"
-def line_grad(xs, ys, w, b):
-    errors = [predict_line(x, w, b) - y for x, y in zip(xs, ys)]
-    return sum(e * x for e, x in zip(errors, xs)), sum(errors)
+# %% exercise="numerical_grad" message="the caller's list has changed"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i in range(len(parameters)):
+        parameters[i] += step
+        up = f(parameters)
+        parameters[i] -= 2 * step
+        gradient.append((up - f(parameters)) / (2 * step))
+    return gradient
 
 
-# %% exercise="line_grad" message="the targets are missing"
-def line_grad(xs, ys, w, b):
-    errors = [predict_line(x, w, b) for x in xs]
-    return 2 * sum(e * x for e, x in zip(errors, xs)) / len(xs), 2 * sum(errors) / len(xs)
+# %% exercise="numerical_grad" message="all others must stand where they stood"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    moved = list(parameters)
+    for i in range(len(parameters)):
+        moved[i] = parameters[i] - step
+        down = f(moved)
+        moved[i] = parameters[i] + step
+        gradient.append((f(moved) - down) / (2 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="two lists made once, before the loop"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    up, down = list(parameters), list(parameters)
+    for i in range(len(parameters)):
+        up[i] += step
+        down[i] -= step
+        gradient.append((f(up) - f(down)) / (2 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="up and down are the same"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i in range(len(parameters)):
+        up = down = list(parameters)
+        up[i] += step
+        down[i] -= step
+        gradient.append((f(up) - f(down)) / (2 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="3 parameters need 3 derivatives"
+def numerical_grad(f, parameters, step=1e-4):
+    up = [parameter + step for parameter in parameters]
+    down = [parameter - step for parameter in parameters]
+    return [(f(up) - f(down)) / (2 * step)]
+
+
+# %% exercise="numerical_grad" message="the first of two equal parameters"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for parameter in parameters:
+        i = parameters.index(parameter)
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - step, *parameters[i + 1 :]]
+        gradient.append((f(up) - f(down)) / (2 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="not multiplied by the parameter"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i, parameter in enumerate(parameters):
+        h = step * parameter
+        up = [*parameters[:i], parameter + h, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - h, *parameters[i + 1 :]]
+        gradient.append((f(up) - f(down)) / (2 * h))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="use the `step` that was given"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient, step = [], 1e-4
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - step, *parameters[i + 1 :]]
+        gradient.append((f(up) - f(down)) / (2 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="the sign is turned: up minus down"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - step, *parameters[i + 1 :]]
+        gradient.append((f(down) - f(up)) / (2 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="return the list, do not print it"
+def numerical_grad(f, parameters, step=1e-4):
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - step, *parameters[i + 1 :]]
+        print((f(up) - f(down)) / (2 * step))
+
+
+# %% exercise="is_gradient" message="gives the bias's first"
+def is_gradient(candidate):  # the numbers that come to mind first: this is the one that "What I did" confesses
+    found = candidate([1.0], [0.0], 1.0, 0.0)
+    wanted = numerical_grad(lambda k: (k[0] * 1 + k[1] - 0) ** 2, [1.0, 0.0])
+    return all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="does not show with one student"
+def is_gradient(candidate):
+    found = candidate([3.0], [-2.0], 1.5, 0.7)
+    wanted = numerical_grad(lambda k: (k[0] * 3 + k[1] + 2) ** 2, [1.5, 0.7])
+    return all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="does not show with two students"
+def is_gradient(candidate):
+    xs, ys = [3.0, -2.0], [-2.0, 9.0]
+    found = candidate(xs, ys, 1.5, 0.7)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.5, 0.7])
+    return all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="does not show at w = 1"
+def is_gradient(candidate):
+    found = candidate(hours, scores, 1.0, 20.0)
+    return all(abs(f - n) < 1e-4 for f, n in zip(found, numerical_grad(line_loss, [1.0, 20.0])))
+
+
+# %% exercise="is_gradient" message="does not show at b = 0"
+def is_gradient(candidate):
+    found = candidate(hours, scores, 2.0, 0.0)
+    return all(abs(f - n) < 1e-4 for f, n in zip(found, numerical_grad(line_loss, [2.0, 0.0])))
+
+
+# %% exercise="is_gradient" message="when they are 0"
+def is_gradient(candidate):
+    xs, ys = [3.0, -2.0, 0.5], [0.0, 0.0, 0.0]
+    found = candidate(xs, ys, 1.5, 0.7)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.5, 0.7])
+    return all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="when no error is negative"
+def is_gradient(candidate):
+    found = candidate(hours, scores, 20.0, 50.0)
+    return all(abs(f - n) < 1e-4 for f, n in zip(found, numerical_grad(line_loss, [20.0, 50.0])))
+
+
+# %% exercise="is_gradient" message="where near enough is not near"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    found = candidate(xs, ys, 1.7, -0.6)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return all(abs(f - n) < 0.01 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="leave room for rounding?"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return list(candidate(xs, ys, 1.7, -0.6)) == wanted
+
+
+# %% exercise="is_gradient" message="differs by rounding alone"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    return tuple(candidate(xs, ys, 1.7, -0.6)) == line_grad(xs, ys, 1.7, -0.6)
+
+
+# %% exercise="is_gradient" message="compare numbers with numbers"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    return candidate(xs, ys, 1.7, -0.6) == line_grad(xs, ys, 1.7, -0.6)
+
+
+# %% exercise="is_gradient" message="you compared with line_grad"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    found, wanted = candidate(xs, ys, 1.7, -0.6), line_grad(xs, ys, 1.7, -0.6)
+    return all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="is there an `abs`"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    found = candidate(xs, ys, 1.7, -0.6)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return all(f - n < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="is_gradient" message="right by w and wrong by b"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return abs(candidate(xs, ys, 1.7, -0.6)[0] - wanted[0]) < 1e-6
+
+
+# %% exercise="is_gradient" message="compare one by one"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return abs(sum(candidate(xs, ys, 1.7, -0.6)) - sum(wanted)) < 1e-6
+
+
+# %% exercise="is_gradient" message="no verdict came back"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    found = candidate(xs, ys, 1.7, -0.6)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    assert all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
+
+
+# %% exercise="largest_stable_lr" message="a step to the bottom"
+def largest_stable_lr(xs):
+    p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
+    return 1 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="for the smallest eigenvalue: take the plus"
+def largest_stable_lr(xs):
+    p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
+    return 2 / ((p + 2) / 2 - (((p - 2) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="has each second derivative its factor 2?"
+def largest_stable_lr(xs):
+    p, q = sum(x * x for x in xs) / len(xs), sum(xs) / len(xs)
+    return 2 / ((p + 1) / 2 + (((p - 1) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="as if the bias stood still"
+def largest_stable_lr(xs):
+    return 2 / (2 * sum(x * x for x in xs) / len(xs))
 
 
 # %% exercise="largest_stable_lr" message="the mean of squares is not the squared mean"
@@ -220,11 +353,154 @@ def largest_stable_lr(xs):
     return 2 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
 
 
+# %% exercise="largest_stable_lr" message="sums where means should be"
+def largest_stable_lr(xs):
+    p, q = 2 * sum(x * x for x in xs), 2 * sum(xs)
+    return 2 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="the limit is 2 over it"
+def largest_stable_lr(xs):
+    p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
+    return (p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5
+
+
+# %% exercise="largest_stable_lr" message="r is not 0"
+def largest_stable_lr(xs):
+    p, q, r = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs), 0
+    return 2 / ((p + r) / 2 + (((p - r) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="is safe, but not the limit"
+def largest_stable_lr(xs):
+    return 2 / (2 * sum(x * x for x in xs) / len(xs) + 2)
+
+
+# %% exercise="linear_grad" message="only the last input counted"
+def linear_grad(inputs, targets, weights, bias):
+    for x, target in zip(inputs, targets):
+        output_grad = 2 * (predict(x, weights, bias) - target) / len(targets)
+        weight_grad = [output_grad * value for value in x]
+        bias_grad = output_grad
+    return weight_grad, bias_grad
+
+
+# %% exercise="linear_grad" message="sum over the inputs: divide by n"
+def linear_grad(inputs, targets, weights, bias):
+    weight_grad, bias_grad = [0.0] * len(weights), 0.0
+    for x, target in zip(inputs, targets):
+        output_grad = 2 * (predict(x, weights, bias) - target)
+        weight_grad = [total + output_grad * value for total, value in zip(weight_grad, x)]
+        bias_grad += output_grad
+    return weight_grad, bias_grad
+
+
+# %% exercise="linear_grad" message="all are halved"
+def linear_grad(inputs, targets, weights, bias):
+    weight_grad, bias_grad = [0.0] * len(weights), 0.0
+    for x, target in zip(inputs, targets):
+        output_grad = (predict(x, weights, bias) - target) / len(targets)
+        weight_grad = [total + output_grad * value for total, value in zip(weight_grad, x)]
+        bias_grad += output_grad
+    return weight_grad, bias_grad
+
+
 # %% exercise="linear_grad" message="n is the number of inputs"
 def linear_grad(inputs, targets, weights, bias):
-    weight_slopes, bias_slope = [0.0] * len(weights), 0.0
+    weight_grad, bias_grad = [0.0] * len(weights), 0.0
     for x, target in zip(inputs, targets):
-        slope = 2 * (predict(x, weights, bias) - target) / len(weights)
-        weight_slopes = [total + slope * value for total, value in zip(weight_slopes, x)]
-        bias_slope += slope
-    return weight_slopes, bias_slope
+        output_grad = 2 * (predict(x, weights, bias) - target) / len(weights)
+        weight_grad = [total + output_grad * value for total, value in zip(weight_grad, x)]
+        bias_grad += output_grad
+    return weight_grad, bias_grad
+
+
+# %% exercise="linear_grad" message="the bias is missing"
+def linear_grad(inputs, targets, weights, bias):
+    weight_grad, bias_grad = [0.0] * len(weights), 0.0
+    for x, target in zip(inputs, targets):
+        output_grad = 2 * (predict(x, weights, 0.0) - target) / len(targets)
+        weight_grad = [total + output_grad * value for total, value in zip(weight_grad, x)]
+        bias_grad += output_grad
+    return weight_grad, bias_grad
+
+
+# %% exercise="linear_grad" message="the targets are missing from the errors"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * predict(x, weights, bias) / len(targets) for x in inputs]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="(there are 5 inputs)"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
+    return [g * value for g, x in zip(output_grads, inputs) for value in x], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="a weight too many"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
+    return (
+        [sum(g * w * x[j] for g, x in zip(output_grads, inputs)) for j, w in enumerate(weights)],
+        sum(output_grads),
+    )
+
+
+# %% exercise="linear_grad" message="the weights' are right; the bias's should be"
+def linear_grad(inputs, targets, weights, bias):
+    weight_grad, bias_grad = [0.0] * len(weights), 0.0
+    for x, target in zip(inputs, targets):
+        output_grad = 2 * (predict(x, weights, bias) - target) / len(targets)
+        weight_grad = [total + output_grad * value for total, value in zip(weight_grad, x)]
+        bias_grad = output_grad
+    return weight_grad, bias_grad
+
+
+# %% exercise="linear_grad" message="compute each prediction once"
+def linear_grad(inputs, targets, weights, bias):
+    pairs = list(zip(inputs, targets))
+    weight_grad = [
+        2 * sum((predict(x, weights, bias) - t) * x[j] for x, t in pairs) / len(pairs) for j in range(len(weights))
+    ]
+    return weight_grad, 2 * sum(predict(x, weights, bias) - t for x, t in pairs) / len(pairs)
+
+
+# %% exercise="linear_grad" message="give back two things"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))] + [sum(output_grads)]
+
+
+# %% exercise="third_input" message="the model could have made it itself"
+def third_input(x1, x2):
+    return x1 - x2
+
+
+# %% exercise="third_input" message="a second bias, and no news"
+def third_input(x1, x2):
+    return 1.0
+
+
+# %% exercise="third_input" message="with inputs of 0 and 1 that fails"
+def third_input(x1, x2):
+    return x1 / x2
+
+
+# %% exercise="third_input" message="return the third number, do not print it"
+def third_input(x1, x2):
+    print(x1 * x2)
+
+
+# %% exercise="third_input" message="the third input is one number"
+def third_input(x1, x2):
+    return [x1 * x2]
+
+
+# %% exercise="third_input" message="enormous"
+def third_input(x1, x2):
+    return 1e-6 * x1 * x2
+
+
+# %% exercise="third_input" message="numbers of ordinary size"
+def third_input(x1, x2):
+    return float("inf") if x1 and x2 else 0.0

@@ -34,7 +34,7 @@ def label(drawing: Drawing, lines: QuadContourSet, frame: Frame, path: np.ndarra
     The labels keep clear of the frame, of what is written and of the path; then each stands as near as it can to the
     label of the level before, so that they are read in a row. Shapes: path (points, 2).
     """
-    beside = [*_along(path), *[(np.mean(box.intervalx), np.mean(box.intervaly)) for _, box in drawing.taken]]
+    beside = [*along(path), *[(np.mean(box.intervalx), np.mean(box.intervaly)) for _, box in drawing.taken]]
     blocked, chosen = np.array(beside), list[Point]()
     for level, parts in zip(lines.levels, lines.allsegs, strict=True):
         room = extent(number(level), SMALL).width / 2
@@ -60,7 +60,7 @@ def _has_room(spot: Point, room: float, frame: Frame, drawing: Drawing, blocked:
     return inside and clear and float(np.hypot(*(blocked - spot).T).min()) > room + 2
 
 
-def _along(path: np.ndarray) -> np.ndarray:
-    """Points on a path, close together."""
+def along(path: np.ndarray) -> np.ndarray:
+    """Points on a path, close together. Shapes: path (points, 2)."""
     steps = [np.linspace(p, q, 2 + int(math.dist(p, q) / 3)) for p, q in pairwise(path)]
     return np.vstack([path[:1], *steps])

@@ -59,7 +59,7 @@ def descent(
         drawing.text(*spot(u, v), "×", high=16)
     _axes(drawing, x, y, names)
     drawing.text(RIGHT, 10, f"lines of equal loss{', × minimum' * bool(low)}", QUIET, "right")
-    _steps(drawing, spots, leaps, out > 0)
+    _steps(drawing, spots, leaps, out > 0, np.vstack([part for level in lines.allsegs for part in level]))
     contours.label(drawing, lines, FRAME, np.array(spots))
     return drawing.checked("take wider ranges, or fewer levels")
 
@@ -73,8 +73,11 @@ def _axes(drawing: Drawing, x: Point, y: Point, names: tuple[str, str]) -> None:
     drawing.text(LEFT - 6, (TOP + BOTTOM) / 2, f"${names[1]}$", to="right", high=14)
 
 
-def _steps(drawing: Drawing, spots: Sequence[Point], leaps: int, leaves: bool) -> None:
-    """The steps as arrows, later ones as lines; the points between them, the first four with their number."""
+def _steps(drawing: Drawing, spots: Sequence[Point], leaps: int, leaves: bool, lines: np.ndarray) -> None:
+    """The steps as arrows, later ones as lines; the points between them, the first four with their number.
+
+    The numbers stand clear of the path and, where they can, of `lines`. Shapes: lines (points, 2).
+    """
     for k, (p, q) in enumerate(pairwise(np.array(spots))):
         far = max(math.dist(p, q), 1e-9)
         cut = (q - p) / far * min(3.5, far / 3)
@@ -82,16 +85,18 @@ def _steps(drawing: Drawing, spots: Sequence[Point], leaps: int, leaves: bool) -
         drawing.line([p + cut, stop], FORWARD, 1.4 if k < leaps else 0.9, 7 if k < leaps and far > 14 else 0)
     for k, point in enumerate(spots[:-1] if leaves else spots):
         drawing.shape(Circle(point, 2.4 if k <= leaps else 1), FORWARD, 1, 1)
-    way = np.vstack([np.linspace(p, q, 40) for p, q in pairwise(np.array(spots))])
+    way = contours.along(np.array(spots))
     for k, point in enumerate(spots[: min(4, len(spots) - leaves)]):
-        away = math.atan2(*(np.array(point) - spots[min(k + 1, len(spots) - 1)])[::-1])
-        for turn in (0, 0.6, -0.6, 1.2, -1.2, 1.8, -1.8, 2.4, -2.4):
-            u, v = point[0] + 10 * math.cos(away + turn), point[1] + 10 * math.sin(away + turn)
-            box = drawing.reach(u, v, str(k)).padded(4)
-            free = not any(box.overlaps(other) for _, other in drawing.taken)
-            free = free and not any(box.contains(*p) for p in way)
+        back = np.array(point) - spots[min(k + 1, len(spots) - 1)]
+        turns = [math.atan2(back[1], back[0]) + turn for turn in (0, 0.6, -0.6, 1.2, -1.2, 1.8, -1.8, 2.4, -2.4)]
+        at = [(point[0] + 10 * math.cos(turn), point[1] + 10 * math.sin(turn)) for turn in turns]
+        for place, others in [(place, np.vstack([way, lines])) for place in at] + [(place, way) for place in at]:
+            box = drawing.reach(*place, str(k)).padded(3)
+            free = not any(box.overlaps(other) for _, other in drawing.taken) and not any(
+                box.contains(*other) for other in others
+            )
             if free and _inside((box.x0, box.y0)) and _inside((box.x1, box.y1)):
-                drawing.text(u, v, str(k), FORWARD)
+                drawing.text(*place, str(k), FORWARD)
                 break
 
 

@@ -79,11 +79,13 @@ def _alt(title: str, steps: list[Step], values: Mapping[Step, str], gradients: M
 def _draw(steps: list[Step], values: Mapping[Step, str], gradients: Mapping[Step, str], name: str, alt: str) -> Drawing:
     layout, root = lay_out(steps), steps[-1]
     high = 9.4 if any(map(np.ndim, (step.value for step in steps))) else 10.0
-    cards = [values.get(leaf.step, leaf.step.label) for leaf in layout.leaves]
-    card = max(36, 4 + max((extent(words, high).width for words in cards), default=0))
+    cards = [line for leaf in layout.leaves for line in _lines_of(leaf.step, values, gradients, high)]
+    card = max(36, 6 + max((extent(*line).width for line in cards), default=0))
     pitch = min(80.0, (WIDTH - 2 * MARGIN - card / 2 - 8) / (root.column + 1))
     if pitch < 43:
         raise ValueError(f"{root.column + 1} steps in a row, and 7 can be read: {REMEDY}")
+    if card > pitch:
+        raise ValueError(f"numbers too wide for {root.column + 1} steps in a row: take rounder ones, or {REMEDY}")
     rows = [row for _, row in layout.cells.values()] + [leaf.cell[1] for leaf in layout.leaves]
     lanes = sorted({*rows, *(row for _, _, row in layout.bent)})
     drawing = Drawing(39 + ROW * len(lanes), alt)
@@ -132,6 +134,15 @@ def _lines(drawing: Drawing, layout: Layout, spot: Any, half: Mapping[Step, floa
             drawing.line([(x, y + math.copysign(HALF, lane - y)), (x, lane), (u, lane), into], head=6)
 
 
+def _lines_of(
+    step: Step, values: Mapping[Step, str], gradients: Mapping[Step, str], high: float
+) -> list[tuple[str, float]]:
+    """The three lines of a card, and how high they are: value, name, gradient."""
+    below = gradients.get(step, "")
+    named_ = (step.label, 13 if "$" in step.label else 10)
+    return [(values.get(step, ""), high), named_, (below, 11 if "$" in below else high)]
+
+
 def _leaf(
     drawing: Drawing,
     leaf: Leaf,
@@ -144,9 +155,8 @@ def _leaf(
 ) -> None:
     """A card with the value on top, the name in the middle and the gradient at the bottom, and its line."""
     (x, y), step, side = place, leaf.step, math.copysign(1, taker[1] - place[1])
-    below = gradients.get(step, "")
     drawing.box((x - card / 2, y - 22), (card, 44), INK, dash=leaf.again, rounding=4)
-    drawing.text(x, y - 14, values.get(step, ""), FORWARD, high=high)
-    drawing.text(x, y, step.label, high=13 if "$" in step.label else 10)
-    drawing.text(x, y + 14, below, BACKWARD, high=11 if "$" in below else high)
+    lines = _lines_of(step, values, gradients, high)
+    for (words, size_), colour, lift in zip(lines, (FORWARD, INK, BACKWARD), (-14, 0, 14), strict=True):
+        drawing.text(x, y + lift, words, colour, high=size_)
     drawing.line([(x, y + 22 * side), (x, taker[1] - HALF * side)], head=6)

@@ -59,13 +59,15 @@ def convolution(
     if j + 1 < result.shape[1]:
         drawing.box((across + stride * cell, down), (w * cell, h * cell), FORWARD, 1.5, dash=True)
         drawing.line([(across, TOP + body + 12), (across + stride * cell, TOP + body + 12)], FORWARD, 1.3, 6)
+        drawing.text(across + stride * cell + 8, TOP + body + 12, f"stride {stride}", FORWARD, "left")
+    else:
+        drawing.text(x, TOP + body + 12, f"stride {stride}", FORWARD, "left")
     drawing.box((across, down), (w * cell, h * cell), FORWARD, 2)
     drawing.box((right + j * cell, low + i * cell), (cell, cell), FORWARD, 2)
     middle = (right + x + padded.shape[1] * cell) / 2  # along the lines of the cells, and not across their numbers
     edge, goal = down + h * cell, low + i * cell
     way = [(across + w * cell, edge), (middle, edge), (middle, goal), (right + j * cell, goal)]
     drawing.line(way, FORWARD, 1.3, 0 if j else 7)
-    drawing.text(across + stride * cell + 8, TOP + body + 12, f"stride {stride}", FORWARD, "left")
     drawing.text(x, 12, f"image {size(inner.shape)}, padding {padding}", to="left")
     drawing.text(right, 12, f"kernel {size(kernel.shape)}", to="left")
     drawing.text(right, low - 12, f"result {size(result.shape)}", to="left")

@@ -137,7 +137,7 @@ def _length(
 ) -> None:
     x, y = spot
     drawing.box((x, y - 14), (pitch - 8, 28), colour, tint=tint, dash=dash, rounding=4)
-    drawing.text(x + pitch / 2 - 4, y, words, INK if colour == FORWARD else colour)
+    drawing.text(x + pitch / 2 - 4, y, words, INK if colour == FORWARD else colour, within=pitch - 12)
 
 
 def broadcast(a: Any, b: Any, sign: str = "+") -> Drawing:

@@ -68,10 +68,10 @@ def network(
             if k and len(bias_gradients):
                 drawing.text(x, y + RADIUS + STUB + 21, number(float(bias_gradients[k - 1][u])), BACKWARD)
             drawing.shape(Circle((x, y), RADIUS), INK, 1.3)
-            drawing.text(x, y - 7.5 * (len(gradients) > 0), number(float(layers[k][u])), FORWARD)
+            drawing.text(x, y - 7.5 * (len(gradients) > 0), number(float(layers[k][u])), FORWARD, within=2 * RADIUS - 3)
             if len(gradients):
                 drawing.line([(x - 16, y), (x + 16, y)], width=0.6)
-                drawing.text(x, y + 8, number(float(gradients[k][u])), BACKWARD)
+                drawing.text(x, y + 8, number(float(gradients[k][u])), BACKWARD, within=2 * RADIUS - 3)
     drawing.key(back, "↑ biases" if len(biases) else "")
     return drawing.checked(SMALLER)
 

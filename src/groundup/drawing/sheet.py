@@ -12,7 +12,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
-from groundup.drawing.style import BACKWARD, FORWARD, INK, QUIET, STYLE, themed
+from groundup.drawing.style import BACKWARD, FIXED, FORWARD, INK, QUIET, STYLE, themed
 from groundup.drawing.words import Matrix, extent, number
 
 WIDTH, MARGIN = 358.0, 10.0
@@ -26,7 +26,7 @@ class Drawing:
 
     def __init__(self, height: float, alt: str) -> None:
         self.height, self.alt = height, alt
-        self.figure = plt.figure(figsize=(WIDTH / 72, height / 72), layout="none")
+        self.figure = plt.figure(figsize=(WIDTH / 72, height / 72), layout=FIXED)
         self.ax = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
         self.ax.set_axis_off()
         self.taken: list[tuple[str, Bbox]] = []
@@ -40,8 +40,22 @@ class Drawing:
         self.figure.savefig(file := io.StringIO(), format="svg", transparent=True, metadata=metadata)
         return themed(file.getvalue(), theme)
 
-    def text(self, x: float, y: float, words: str, colour: str = INK, to: str = "center", high: float = 10) -> None:
-        """Words on a line whose middle is at `y`, so that neighbours share a baseline."""
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        colour: str = INK,
+        to: str = "center",
+        high: float = 10,
+        within: float = WIDTH,
+    ) -> None:
+        """Words on a line whose middle is at `y`, so that neighbours share a baseline.
+
+        Raises: ValueError when they are wider than `within`.
+        """
+        if extent(words, high).width > within:
+            self._refuse(f"{words!r} is too wide for its place: take rounder or smaller numbers")
         if words:
             self.taken.append((words, self.reach(x, y, words, to, high)))
             look = {"color": colour, "size": high, "ha": to, "family": STYLE["font.family"]}
@@ -94,7 +108,7 @@ class Drawing:
             inset, tint = 2.5 * ((r, c) in ghosts), 0.22 * ((r, c) in marked)
             side = cell - 2 * inset
             self.box((x + inset, y + inset), (side, side), FORWARD if tint else QUIET, 0.8, tint, dash=inset > 0)
-            self.text(x + cell / 2, y + cell / 2, number(entry), QUIET if inset else INK)
+            self.text(x + cell / 2, y + cell / 2, number(entry), QUIET if inset else INK, within=side - 1)
 
     def key(self, back: bool, between: str = "") -> None:
         """Which way is which: values and gradients differ in colour, in place and in direction."""

@@ -132,7 +132,7 @@ def from_objects(root: Any, known: Mapping[str, Any]) -> list[Step]:
         thing = stack[-1]
         parents = _parents(thing, names)
         waiting = [parent for parent in parents if id(parent) not in steps]
-        stack.extend(waiting)
+        stack.extend(reversed(waiting))
         if len(stack) + len(steps) > MOST:
             raise ValueError(f"more than {MOST} objects: draw a part of this graph, from an object further back")
         if not waiting and id(stack.pop()) not in steps:

@@ -9,6 +9,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 # What drawings and figures are drawn with. Of each, the site puts in the shade of its light or its dark scheme.
 INK = "#0a0b0c"  # what is given: text, axes, weights
@@ -52,6 +53,9 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "groundup",  # the same figure, the same bytes
 }
+
+# For a figure that places its parts itself: with layout="none" matplotlib takes the style's after a first save.
+FIXED = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
 
 
 def use() -> None:
