@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import http.server
@@ -14,7 +15,11 @@ from typing import Any
 import pytest
 from helpers.books import BOOK
 from helpers.built import built_site
+from helpers.small import small_book
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from groundup import site
+from groundup.chapter import parse_book
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -22,7 +27,8 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PHONE, TABLET, WIDE, WIDEST = ({"width": width, "height": 900} for width in (390, 768, 1280, 1600))
+SMALL = "chapters/01_linear_model/"  # the one chapter of the small book
 CHAPTERS = [f"chapters/{path.stem}/" for path in BOOK.chapters().values()]
 PAGES = ["", *CHAPTERS, "diffs/01/", "ledger/", "notation/", "glossary/", "setup/", "how-to-read/"]
 
@@ -34,14 +40,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Where the built site is served."""
-    if CHROMIUM is None:
-        pytest.skip(
-            "no Chromium here: install it (Debian and Ubuntu: sudo apt-get install chromium) to run these tests"
-        )
-    handler = functools.partial(Quiet, directory=built_site())
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -49,7 +50,27 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser(address: str) -> Iterator[Browser]:
+def address(browser: Browser) -> Iterator[str]:
+    """Where the real book is served."""
+    with served(built_site()) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def small_address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the small book is served, which has every kind of cell."""
+    book = small_book(tmp_path_factory.mktemp("small"))
+    site.build(book, parse_book(book))
+    with served(book.site) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip(
+            "no Chromium here: install it (Debian and Ubuntu: sudo apt-get install chromium) to run these tests"
+        )
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -80,12 +101,23 @@ class Visit:
 
     def _sitemap(self, route: Any) -> None:
         # instant navigation compares addresses with the sitemap's, port included, and ours is a random one
-        text = (built_site() / "sitemap.xml").read_text(encoding="utf-8")
+        text = route.fetch().text()
         route.fulfill(body=text.replace("http://127.0.0.1:8000/", self.address), content_type="application/xml")
 
 
 @pytest.fixture
 def visit(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A visit to the real book."""
+    yield from _visit(browser, address, request)
+
+
+@pytest.fixture
+def small(browser: Browser, small_address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A visit to the small book."""
+    yield from _visit(browser, small_address, request)
+
+
+def _visit(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """A visit that ends without an error, a failed request or a request to elsewhere."""
     context = browser.new_context(**{"viewport": WIDE, **getattr(request, "param", {})})
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address.rstrip("/"))
@@ -95,26 +127,134 @@ def visit(browser: Browser, address: str, request: pytest.FixtureRequest) -> Ite
     assert not started.problems
 
 
-@pytest.mark.parametrize("visit", [{}, {"java_script_enabled": False}], indirect=True, ids=["script", "no script"])
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_solutions_and_hints_open(visit: Visit, chapter: str) -> None:
-    page = visit.go(chapter)
-    for fold in ("details.hint", "details.solution"):
-        first = page.locator(fold).first
-        inside = first.locator(":scope > :not(summary)").first
+SCRIPTS = pytest.mark.parametrize(
+    "small", [{}, {"java_script_enabled": False}], indirect=True, ids=["script", "no script"]
+)
+
+
+@SCRIPTS
+def test_every_fold_opens(small: Visit) -> None:
+    page = small.go(SMALL)
+    folds = page.locator("article details")
+    assert folds.count() > 12
+    for index in range(folds.count()):
+        fold = folds.nth(index)
+        inside = fold.locator(":scope > :not(summary)").first
         expect(inside).not_to_be_visible()
-        first.locator("summary").click()
+        fold.locator(":scope > summary").click()
         expect(inside).to_be_visible()
 
 
-def test_solutions_open_with_the_keyboard(visit: Visit) -> None:
-    page = visit.go(CHAPTERS[0])
-    fold = page.locator("details.solution").first
-    fold.locator("summary").focus()
+def test_folds_open_with_the_keyboard(small: Visit) -> None:
+    page = small.go(SMALL)
+    for kind in ("solution", "claim", "aside", "happened", "drawn"):
+        fold = page.locator(f"details.{kind}").first
+        fold.locator(":scope > summary").focus()
+        page.keyboard.press("Enter")
+        expect(fold).to_have_attribute("open", "")
+        outline = fold.locator(":scope > summary").evaluate("e => getComputedStyle(e).outlineStyle")
+        assert outline != "none", f"the focus on {kind} is visible"
+
+
+@SCRIPTS
+def test_a_link_into_a_fold_opens_it(small: Visit) -> None:
+    page = small.go(f"{SMALL}#spoiler")
+    expect(page.locator("#spoiler")).to_be_visible()
+    expect(page.locator("details.check .cell").first).not_to_be_visible()
+
+
+def test_a_link_on_the_page_opens_folds_within_folds(small: Visit) -> None:
+    page = small.go(SMALL)
+    page.locator("details.happened details.drawn code").first.evaluate("e => e.id = 'deep'")
+    page.evaluate("location.hash = '#deep'")
+    expect(page.locator("#deep")).to_be_visible()
+
+
+def test_a_hit_of_the_search_opens_its_fold(small: Visit) -> None:
+    page = small.go(f"{SMALL}?h=aardvark#the-same-heading")
+    expect(page.locator("details.aside mark").first).to_be_visible()
+    expect(page.locator("details.solution .cell")).not_to_be_visible()
+
+
+def test_a_hit_in_the_text_opens_nothing(small: Visit) -> None:
+    page = small.go(f"{SMALL}?h=write#exercise-11-a-loss")
+    expect(page.locator(".exercise mark").first).to_be_visible()
+    page.wait_for_timeout(300)
+    assert page.locator("article details[open]").count() == 0
+
+
+def test_marks_are_remembered(small: Visit) -> None:
+    page = small.go(SMALL)
+    page.locator(".done input").check()
+    page.locator(".guess input").first.fill("41")
+    page.reload()
+    expect(page.locator(".done input")).to_be_checked()
+    expect(page.locator(".guess input").first).to_have_value("41")
+    small.go("")
+    expect(page.locator(".map .state").first).to_contain_text("1 of 1 exercises done")
+    small.go(SMALL)
+    page.locator(".done input").uncheck()
+    small.go("")
+    expect(page.locator(".map .state").first).not_to_contain_text("done")
+
+
+@pytest.mark.parametrize("small", [{"java_script_enabled": False}], indirect=True)
+def test_what_needs_a_script_is_not_there_without(small: Visit) -> None:
+    page = small.go(SMALL)
+    for part in (".done", ".guess", ".enlarge"):
+        expect(page.locator(part).first).not_to_be_visible()
+    expect(page.locator("figure.plot img").first).to_be_visible()
+
+
+def test_figures_enlarge(small: Visit) -> None:
+    page = small.go(SMALL)
+    figure = page.locator("figure.plot").first
+    figure.locator("img").first.click()
+    shown = page.locator("dialog.enlarged")
+    expect(shown.locator("img")).to_be_visible()
+    expect(shown.locator("figcaption")).to_contain_text("The dot")
+    assert shown.locator("img").bounding_box()["width"] > 2 * figure.locator("img").first.bounding_box()["width"]
+    page.keyboard.press("Escape")
+    expect(shown).to_have_count(0)
+    button = figure.locator("button.enlarge")
+    button.focus()
     page.keyboard.press("Enter")
-    expect(fold).to_have_attribute("open", "")
-    outline = fold.locator("summary").evaluate("e => getComputedStyle(e).outlineStyle")
-    assert outline != "none", "the focus is visible"
+    shown.get_by_role("button", name="Close").click()
+    expect(shown).to_have_count(0)
+    expect(button).to_be_focused()
+
+
+def test_claims_stand_in_the_margin_if_there_is_one(small: Visit) -> None:
+    page = small.go(SMALL)
+    for width, beside in ((1400, True), (390, False)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.locator("details.happened").first.evaluate("e => e.open = true")
+        text = page.locator("details.happened > p").first.bounding_box()
+        mark = page.locator("details.happened > .claim > summary").first.bounding_box()
+        assert (mark["y"] < text["y"] + text["height"] + 1) == beside, width
+
+
+@pytest.mark.parametrize("small", [{"viewport": PHONE}, {"viewport": WIDE}], indirect=True, ids=["phone", "wide"])
+def test_figures_stand_beside_each_other_if_there_is_room(small: Visit) -> None:
+    page = small.go(SMALL)
+    left, right = (page.locator(".figures figure").nth(n).bounding_box() for n in (0, 1))
+    assert (right["x"] > left["x"]) == (page.viewport_size["width"] > 1000)
+    assert (right["y"] > left["y"]) == (page.viewport_size["width"] < 1000)
+
+
+@pytest.mark.parametrize("small", [{"color_scheme": scheme} for scheme in ("light", "dark")], indirect=True)
+def test_paper(small: Visit) -> None:
+    page = small.go(SMALL)
+    page.emulate_media(media="print")
+    for part in ("details.claim", "details.check", "details.drawn", ".done", ".guess", ".next-chapter", ".enlarge"):
+        assert not any(page.locator(part).evaluate_all("found => found.map(e => e.checkVisibility())")), part
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for part in ("details.hint p", "details.solution p", "details.aside p", "details.happened > p"):
+        expect(page.locator(part).first).to_be_visible()
+    ink = page.locator("article .lead p").first.evaluate("e => getComputedStyle(e).color")
+    expect(page.locator("figure.plot img[src$='only-light']").first).to_be_visible()
+    expect(page.locator("figure.plot img[src$='only-dark']").first).not_to_be_visible()
+    assert max(map(int, ink.removeprefix("rgb(").removesuffix(")").split(","))) < 110, "dark on white paper"
 
 
 def test_search_finds(visit: Visit) -> None:
@@ -124,7 +264,7 @@ def test_search_finds(visit: Visit) -> None:
     found = page.locator(".md-search-result__link[href*='chapters/']").first
     expect(found).to_contain_text(".")
     found.click()
-    expect(page.locator(".chapter-bar")).to_be_visible()
+    expect(page.locator(".chapter-head")).to_be_visible()
     expect(page.locator("article mark").first).to_be_attached()
 
 
@@ -136,13 +276,13 @@ def test_palette_toggles_and_stays(visit: Visit) -> None:
     assert scheme() == "slate"
     visit.go(CHAPTERS[0])
     assert scheme() == "slate"
-    expect(page.locator("figure.plot img").nth(1)).to_be_visible()
+    expect(page.locator("figure.plot").first.locator("img").nth(1)).to_be_visible()
     expect(page.locator("figure.plot img").first).to_be_hidden()
 
 
 def test_copy_button_copies_the_code(visit: Visit) -> None:
     page = visit.go(CHAPTERS[0])
-    block = page.locator("article > .cell .highlight").first
+    block = page.locator("article > .cell > .highlight").first
     block.hover()
     block.locator(".md-code__button[title^=Copy], .md-clipboard").first.click()
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -152,11 +292,11 @@ def test_copy_button_copies_the_code(visit: Visit) -> None:
 def test_instant_navigation(visit: Visit) -> None:
     page = visit.go("")
     page.evaluate("window.stayed = true")
-    page.locator(".map a").first.click()
-    expect(page.locator("h1")).to_contain_text("1.")
+    page.locator(".map li a").first.click()
+    expect(page.locator(".chapter-head h1")).to_contain_text("1")
     assert page.evaluate("window.stayed") is True
     assert page.locator(".katex").count()
-    page.locator(".chapter-bar a").last.click()
+    page.locator(".chapter-head a").last.click()
     expect(page.locator("figure.diff").first).to_be_visible()
     assert page.evaluate("window.stayed") is True
 
@@ -194,12 +334,22 @@ def test_code_fits_the_page(visit: Visit, chapter: str) -> None:
     assert page.locator("article .cell .highlight code").evaluate_all(cut) == []
 
 
-@pytest.mark.parametrize("visit", [{"viewport": PHONE}, {"viewport": WIDE}], indirect=True, ids=["phone", "wide"])
+WIDTHS = [{"viewport": size} for size in (PHONE, TABLET, WIDE, WIDEST)]
+
+
+@pytest.mark.parametrize("visit", WIDTHS, indirect=True, ids=["390", "768", "1280", "1600"])
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_scrolls_sideways(visit: Visit, path: str) -> None:
     page = visit.go(path)
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    # what is wider than the page must be in something that scrolls
+    wide = page.locator("article :not(.katex *, .unseen)").evaluate_all(
+        """found => found.filter(e => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility()
+             && !e.closest("pre, .math, .md-typeset__scrollwrap, .diff-body, .out-html"))
+           .map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert wide == []
 
 
 @pytest.mark.parametrize(
@@ -211,7 +361,18 @@ def test_no_page_scrolls_sideways(visit: Visit, path: str) -> None:
     indirect=["visit"],
 )
 def test_no_barriers(visit: Visit, path: str) -> None:
-    page = visit.go(path)
+    assert_no_barriers(visit.go(path))
+
+
+@pytest.mark.parametrize("small", [{"color_scheme": scheme} for scheme in ("light", "dark")], indirect=True)
+def test_no_barriers_in_any_part(small: Visit) -> None:
+    page = small.go(SMALL)
+    assert_no_barriers(page)
+    page.locator("figure.plot .enlarge").first.click()
+    assert_no_barriers(page)
+
+
+def assert_no_barriers(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     page.add_script_tag(path=AXE)
     # the visible half of a formula is hidden from readers' aids, which get the MathML beside it

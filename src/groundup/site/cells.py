@@ -1,109 +1,149 @@
-"""A chapter's cells as HTML: the filters that templates/mkdocs_html/notebook.html.j2 calls."""
+"""Single cells as HTML: their text, their code, what the code says of itself, and what it put out."""
 
 from __future__ import annotations
 
-import html
+import ast
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from markdown import Markdown
+from markupsafe import Markup
 from nbconvert.filters import ansi2html, strip_ansi
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
-from groundup.site import figures, katex
+from groundup.site import figures, katex, words
+from groundup.site.layout import Cell
 
-LABELS = {
-    "check": "Check your work",
-    "oracle": "Compared with PyTorch",
-    "timing": "Measured where this page was built: your times will differ",
-}
-HEADING = re.compile(r"</h[1-6]>")
+LONGEST_LABEL = 160  # letters of what a screen reader is told that a claim checks
+ASIDE = re.compile(r'<details class="[^"]*">(?=\s*<summary>Aside\b)')
+PARAGRAPH = re.compile(r"\A\s*<p>(.*)</p>\s*\Z", re.DOTALL)
 
 
 @dataclass
 class ChapterPage:
-    """The chapter whose page is being rendered; nbconvert's filters know only the cell."""
+    """The page that is being rendered: whose cells these are, and how their text becomes HTML."""
 
-    file: str
-    package: str
-    diff: str
+    number: int
+    stem: str
+    root: str  # the way from the page to the site's first folder
     folder: Path
     markdown: Markdown
     report: Callable[[str], None]
+    explained: set[str] = field(default_factory=set)
 
-    def at(self, cell: Any) -> Callable[[str], None]:
+    @property
+    def package(self) -> str:
+        return f"ch{self.number:02d}"
+
+    @property
+    def diff(self) -> str:
+        return f"{self.root}diffs/{self.number:02d}/"
+
+    def first(self, what: str) -> bool:
+        """Whether the page shows `what` for the first time, so that it needs explaining."""
+        new = what not in self.explained
+        self.explained.add(what)
+        return new
+
+    def at(self, cell: Cell) -> Callable[[str], None]:
         """How to report a mistake in one cell."""
-        return lambda text: self.report(f"{self.file}:{cell.metadata.line}: {text}")
+        return lambda text: self.report(f"chapters/{self.stem}.py:{cell.metadata.line}: {text}")
+
+    def text(self, cell: Cell) -> Markup:
+        """A markdown cell, rendered as MkDocs renders a page."""
+        return self.prose(cell.source, self.at(cell))
+
+    def prose(self, source: str, report: Callable[[str], None] | None = None) -> Markup:
+        """Markdown as HTML."""
+        self.markdown.reset()
+        rendered = katex.render_all(self.markdown.convert(source), report or self._anywhere)
+        return Markup(ASIDE.sub('<details class="aside">', rendered))
+
+    def phrase(self, source: str) -> Markup:
+        """Markdown of one paragraph as HTML, without the paragraph."""
+        rendered = self.prose(source)
+        inner = PARAGRAPH.match(rendered)
+        return Markup(inner[1]) if inner and "<p>" not in inner[1] else rendered
+
+    def outputs(self, cell: Cell) -> Markup:
+        """What a cell put out, in order."""
+        return Markup("").join(self._output(cell, output) for output in cell.outputs)
+
+    def images(self, cell: Cell) -> Markup:
+        """The pictures of a figure's cell."""
+        return Markup("").join(self._image(cell, output.data) for output in cell.outputs if _has_image(output))
+
+    def printed(self, cell: Cell) -> Markup:
+        """What a figure's cell put out besides."""
+        return Markup("").join(self._output(cell, output) for output in cell.outputs if not _has_image(output))
+
+    def _output(self, cell: Cell, output: Any) -> Markup:
+        if output.output_type == "stream":
+            return _block(ansi2html(output.text), "out out-err" if output.name == "stderr" else "out")
+        if output.output_type == "error":
+            return _block(_last_line(output), "out out-err")
+        if _has_image(output):
+            return Markup('<figure class="plot">{}</figure>').format(self._image(cell, output.data))
+        if "text/html" in output.data:
+            return Markup(f'<div class="out-html" tabindex="0">{output.data["text/html"]}</div>')
+        return _block(ansi2html(output.data.get("text/plain", "")), "out out-value")
+
+    def _image(self, cell: Cell, data: Any) -> Markup:
+        if "alt" not in cell.metadata:
+            self.at(cell)('draws a figure without alt text: # %% tags=["figure"] alt="what it shows"')
+        alt = cell.metadata.get("alt", "")
+        if "image/svg+xml" in data:
+            return Markup(figures.svg(data["image/svg+xml"], alt, self.folder))
+        return Markup(figures.png(data["image/png"], alt, self.folder))
+
+    def _anywhere(self, text: str) -> None:
+        self.report(f"chapters/{self.stem}.py: {text}")
 
 
-current: ChapterPage | None = None
+def python(source: str) -> Markup:
+    """Python's colours for source code."""
+    return Markup("\n".join(words.coloured(source)) + "\n")
 
 
-def _chapter() -> ChapterPage:
-    assert current is not None, "hooks.on_pre_page sets the chapter before its page is rendered"
-    return current
+def joined(cells: Iterable[Cell]) -> str:
+    """The code of neighbouring cells as one."""
+    return "\n\n".join(cell.source.strip() for cell in cells)
 
 
-def page_markdown(cell: Any) -> str:
-    """A markdown cell, rendered as MkDocs renders a page; an exercise's prompt gets its labels."""
-    chapter = _chapter()
-    chapter.markdown.reset()
-    rendered = katex.render_all(chapter.markdown.convert(cell.source), chapter.at(cell))
-    return HEADING.sub(lambda m: m[0] + _labels(cell.metadata), rendered, count=1) if _is_prompt(cell) else rendered
+def asserts(cells: Iterable[Cell]) -> list[ast.Assert]:
+    """Every assert in the code, however deep."""
+    return [node for cell in cells for node in ast.walk(_parsed(cell.source)) if isinstance(node, ast.Assert)]
 
 
-def page_code(cell: Any) -> str:
-    """A code cell's source in Python's colours; an exported one is titled with its module."""
-    body = highlight(cell.source, PythonLexer(), HtmlFormatter(nowrap=True))
-    module, title = cell.metadata.get("export"), ""
-    unsearched = "" if module else " data-search-exclude"  # keeps the index small: what is kept is what is looked for
-    if module:
-        chapter = _chapter()
-        name = html.escape(f"{chapter.package}/{module}")
-        title = f'<span class="filename"><a href="{chapter.diff}#{html.escape(module)}">{name}</a></span>'
-    return (
-        f'<div class="language-python highlight">{title}<pre{unsearched}><span></span><code>{body}</code></pre></div>'
-    )
+def claimed(cells: Iterable[Cell]) -> str:
+    """What the asserts of claims demand, in one line."""
+    text = "; ".join(ast.unparse(found.test) for found in asserts(cells))
+    return text if len(text) <= LONGEST_LABEL else text[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"
 
 
-def page_label(cell: Any) -> str:
-    """What kind of cell it is, where that is not plain."""
-    return "".join(f'<p class="cell-label">{LABELS[tag]}</p>' for tag in cell.metadata.tags if tag in LABELS)
+def modules(cells: Iterable[Cell]) -> list[str]:
+    """The modules that cells are saved to, each once."""
+    return list(dict.fromkeys(cell.metadata.export for cell in cells if "export" in cell.metadata))
 
 
-def page_error(output: Any) -> str:
+def _parsed(source: str) -> ast.AST:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # a magic of IPython, which the parser of chapters refuses
+        return ast.Module([], [])
+
+
+def _has_image(output: Any) -> bool:
+    return any(kind in output.get("data", {}) for kind in ("image/svg+xml", "image/png"))
+
+
+def _block(text: str, kind: str) -> Markup:
+    return Markup(f'<pre class="{kind}" data-search-exclude tabindex="0">{text.rstrip()}</pre>')
+
+
+def _last_line(output: Any) -> str:
     """An error as a reader needs it: its last line, without the way there."""
     lines = [line for line in strip_ansi("\n".join(output.traceback)).splitlines() if line.strip()]
     return ansi2html(lines[-1] if lines else f"{output.ename}: {output.evalue}")
-
-
-def page_svg(source: str, cell: Any) -> str:
-    return figures.svg(source, _alt(cell), _chapter().folder)
-
-
-def page_png(encoded: str, cell: Any) -> str:
-    return figures.png(encoded, _alt(cell), _chapter().folder)
-
-
-FILTERS = {f.__name__: f for f in (page_markdown, page_code, page_label, page_error, page_svg, page_png)}
-
-
-def _alt(cell: Any) -> str:
-    if "alt" not in cell.metadata:
-        _chapter().at(cell)('draws a figure without alt text: # %% tags=["figure"] alt="what it shows"')
-    return cell.metadata.get("alt", "")
-
-
-def _is_prompt(cell: Any) -> bool:
-    return "prompt" in cell.metadata.tags
-
-
-def _labels(metadata: Any) -> str:
-    level, minutes = html.escape(metadata.difficulty), metadata.minutes
-    unit = "minute" if minutes == 1 else "minutes"
-    return f'\n<p class="labels"><span class="label {level}">{level}</span> about {minutes} {unit}</p>'

@@ -10,6 +10,7 @@ from groundup.book.plan import PLAN
 from groundup.run import load_results
 
 RECORD = "error_rate"
+BASELINE = "error rate, pixel similarity"  # of comparing with the average image of each digit: nothing is learnt
 SHAPES = {"wide": (720, 300, 14), "narrow": (360, 290, 12)}  # width, height, font size
 SCHEMES = {
     "light": {
@@ -40,31 +41,46 @@ def error_rates(book: Book) -> dict[int, float]:
     return rates
 
 
+def baseline(book: Book) -> float | None:
+    """The error of the simplest thing that could work, if a chapter has recorded it."""
+    for number in book.chapters():
+        records = load_results(book, number)["records"]
+        if BASELINE in records:
+            return records[BASELINE]
+    return None
+
+
 def percent(rate: float) -> str:
     return f"{rate * 100:.1f} %"
 
 
 def drawings(book: Book) -> dict[str, str]:
     """The curve as SVG files, by name: each shape in each scheme."""
-    rates = error_rates(book)
+    rates, start = error_rates(book), baseline(book)
     return {
-        f"error-curve-{shape}-{scheme}.svg": "".join(_svg(rates, *size, colours))
+        f"error-curve-{shape}-{scheme}.svg": "".join(_svg(rates, start, *size, colours))
         for shape, size in SHAPES.items()
         for scheme, colours in SCHEMES.items()
     }
 
 
-def _svg(rates: dict[int, float], width: int, height: int, size: int, colours: dict[str, str]) -> Iterator[str]:
-    top = ceiling(max(rates.values(), default=0.1))
+def _svg(
+    rates: dict[int, float], start: float | None, width: int, height: int, size: int, colours: dict[str, str]
+) -> Iterator[str]:
+    top = ceiling(max([*rates.values(), start or 0.0, 0.001]))
+    points = ({0: start} if start else {}) | rates
 
     def x(number: float) -> float:
-        return LEFT + (number - 0.5) * (width - LEFT - RIGHT) / len(PLAN)
+        return LEFT + (number + 0.3) * (width - LEFT - RIGHT) / (len(PLAN) + 0.8)
 
     def y(rate: float) -> float:
         return TOP + (1 - rate / top) * (height - TOP - BOTTOM)
 
     def text(x: float, y: float, words: str, colour: str = "quiet", anchor: str = "middle", extra: str = "") -> str:
-        return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colours[colour]}"{extra}>{words}</text>'
+        halo = f' stroke="{colours["paper"]}" stroke-width="4" paint-order="stroke" stroke-linejoin="round"'
+        return (
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colours[colour]}"{halo}{extra}>{words}</text>'
+        )
 
     yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     yield f' font-family="Inter,system-ui,sans-serif" font-size="{size}">'
@@ -75,20 +91,24 @@ def _svg(rates: dict[int, float], width: int, height: int, size: int, colours: d
     for plan in PLAN:
         there = plan.number in rates
         yield text(x(plan.number), height - BOTTOM + size + 8, str(plan.number), "ink" if there else "quiet")
-        if not there:
-            yield f'<circle cx="{x(plan.number):.1f}" cy="{y(0):.1f}" r="3.5" fill="{colours["paper"]}" '
-            yield f'stroke="{colours["quiet"]}" stroke-width="1.5"/>'
     yield text((LEFT + width - RIGHT) / 2, height - 8, "chapter")
-    line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in rates.items())
+    if start:
+        line = f"M{x(0):.1f} {y(start):.1f}H{width - RIGHT}"
+        yield f'<path d="{line}" stroke="{colours["quiet"]}" stroke-dasharray="2 4"/>'
+        words = f"pixel similarity, nothing learnt: {start * 100:.1f}"
+        yield text(width - RIGHT, y(start) - 7, words, anchor="end")
+    line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in points.items())
     yield f'<polyline points="{line}" fill="none" stroke="{colours["curve"]}" stroke-width="2.5"/>'
-    for number, rate in rates.items():
-        a, b = x(number), y(rate)
-        yield f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5" fill="{colours["curve"]}"/>'
-        yield text(a + 3, b - 11, f"{rate * 100:.1f}", "ink", "start", ' font-weight="600"')
+    for number, rate in points.items():
+        a, b, learnt = x(number), y(rate), number > 0
+        fill = colours["curve"] if learnt else colours["paper"]
+        yield f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{5 if learnt else 4}" fill="{fill}" stroke="{colours["curve"]}"/>'
+        if learnt:
+            yield text(a + 4, b - 10, f"{rate * 100:.1f}", "ink", "start", ' font-weight="600"')
     yield "</svg>\n"
 
 
 def ceiling(rate: float) -> float:
     """The smallest round number above `rate` that four grid lines divide well."""
     unit = 10.0 ** math.floor(math.log10(rate))
-    return next(unit * factor for factor in (1.2, 1.6, 2, 4, 8, 10, 12) if unit * factor >= rate * 1.05)
+    return next(unit * factor for factor in (1.2, 1.6, 2, 2.4, 3.2, 4, 8, 10, 12) if unit * factor >= rate * 1.05)

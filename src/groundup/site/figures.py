@@ -18,22 +18,22 @@ _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 def svg(source: str, alt: str, folder: Path) -> str:
-    """Write a figure that Matplotlib drew as SVG; return its HTML."""
+    """Write a figure that Matplotlib drew as SVG; return its images in HTML."""
     size = _SIZE.search(source)
     assert size is not None, "Matplotlib gives its figures a size in points"
     width, height = (float(number) * POINT for number in size.groups())
     smaller = _smaller(source)
     names = [_write(themed(smaller, theme).encode(), "svg", folder) for theme in ("light", "dark")]
-    return _figure(alt, width, height, [f"{names[0]}#only-light", f"{names[1]}#only-dark"])
+    return _images(alt, width, height, [f"{names[0]}#only-light", f"{names[1]}#only-dark"])
 
 
 def png(encoded: str, alt: str, folder: Path) -> str:
-    """Write a bitmap that was drawn at twice the size it is shown at; return its HTML."""
+    """Write a bitmap that was drawn at twice the size it is shown at; return its images in HTML."""
     from PIL import Image
 
     data = base64.b64decode(encoded)
     width, height = Image.open(io.BytesIO(data)).size
-    return _figure(alt, width / 2, height / 2, [_write(data, "png", folder)])
+    return _images(alt, width / 2, height / 2, [_write(data, "png", folder)])
 
 
 def _smaller(source: str) -> str:
@@ -57,9 +57,8 @@ def _write(data: bytes, suffix: str, folder: Path) -> str:
     return name
 
 
-def _figure(alt: str, width: float, height: float, sources: list[str]) -> str:
-    images = "".join(
+def _images(alt: str, width: float, height: float, sources: list[str]) -> str:
+    return "".join(
         f'<img alt="{html.escape(alt)}" loading="lazy" width="{width:.0f}" height="{height:.0f}" src="{source}">'
         for source in sources
     )
-    return f'<figure class="plot">{images}</figure>'

@@ -11,6 +11,15 @@ from pathlib import Path
 VENDOR = Path(__file__).parent / "vendor"
 MACROS = r'{"\\R": "\\mathbb{R}"}'
 ARITHMATEX = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+ANNOTATION = re.compile(r"</?semantics>|<annotation .*?</annotation>", re.DOTALL)
+# A single letter or number is read well as it is, and needs no second version for screen readers.
+LETTER = re.compile(
+    r'<span class="katex"><span class="katex-mathml">(?:(?!<annotation).)*?'
+    r"<mrow><m[in][^>]*>[^<]*</m[in]></mrow>.*?</math></span>"
+    r'<span class="katex-html" aria-hidden="true"><span class="katex-base"><span class="katex-strut"[^>]*></span>'
+    r"(<span class=\"mord[^>]*>[^<]*</span>)</span></span></span>",
+    re.DOTALL,
+)
 
 
 class FormulaError(Exception):
@@ -30,6 +39,9 @@ def render(tex: str, display: bool) -> str:
     except quickjs.JSException as error:
         reason = str(error).splitlines()[0].removeprefix("ParseError: ")
         raise FormulaError(f"{reason} in the formula {tex}") from None
+    if not display and (letter := LETTER.fullmatch(rendered)):
+        return f'<span class="katex">{letter[1]}</span>'
+    rendered = ANNOTATION.sub("", rendered)  # its TeX, which a screen reader does not read
     return rendered.replace("<math ", "<math data-search-exclude ", 1)  # the search needs no second copy
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-ENTRY = re.compile(r"^(?P<term>\S.*)\n:[ ]+(?P<definition>.+(?:\n[ ]{4}.+)*)", re.MULTILINE)
+# One definition may stand below several terms that mean the same.
+ENTRY = re.compile(r"^(?P<terms>(?:[^\s:#].*\n)*[^\s:#].*)\n:[ ]+(?P<definition>.+(?:\n[ ]{4}.+)*)", re.MULTILINE)
 SENTENCE = re.compile(r".*?[.!?](?=\s|$)", re.DOTALL)
 MARKUP = re.compile(r"\[([^\]]+)\]\([^)]*\)|[`*_$]")
 
@@ -16,19 +17,37 @@ def abbreviations(glossary: str) -> dict[str, str]:
         text = " ".join(entry["definition"].split())
         sentence = SENTENCE.match(text)
         short = MARKUP.sub(r"\1", sentence[0] if sentence else text)
-        for spelling in _spellings(entry["term"]):
-            found[spelling] = short
+        for term in _terms(entry):
+            found |= dict.fromkeys(_spellings(term), short)
     return found
 
 
+def anchors(glossary: str) -> dict[str, str]:
+    """Each spelling of each term with its anchor on the page: `learning rate` is at #learning-rate."""
+    return {
+        spelling: _slug(_terms(entry)[0])
+        for entry in ENTRY.finditer(glossary)
+        for term in _terms(entry)
+        for spelling in _spellings(term)
+    }
+
+
 def with_anchors(glossary: str) -> str:
-    """The page with an anchor on each term: `learning rate` is at #learning-rate."""
+    """The page with an anchor on each entry, by its first term."""
 
     def one(entry: re.Match[str]) -> str:
-        slug = re.sub(r"[^a-z0-9]+", "-", entry["term"].lower()).strip("-")
-        return f"{entry['term']} {{ #{slug} }}\n{entry[0].partition(chr(10))[2]}"
+        first, *others = entry["terms"].splitlines()
+        return "\n".join([f"{first} {{ #{_slug(first)} }}", *others, entry[0].removeprefix(entry["terms"] + "\n")])
 
     return ENTRY.sub(one, glossary)
+
+
+def _terms(entry: re.Match[str]) -> list[str]:
+    return entry["terms"].splitlines()
+
+
+def _slug(term: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
 
 
 def _spellings(term: str) -> list[str]:

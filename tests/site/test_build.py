@@ -1,0 +1,231 @@
+"""Building the site: what is made from the book, what stops a build, and what is not done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from helpers.books import BOOK
+from helpers.small import CERTIFICATE, CHAPTER, execute, small_book
+
+from groundup import site
+from groundup.book import Book, BookError
+from groundup.chapter import parse_book
+from groundup.site import curve, ledger, pages, terms
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return small_book(tmp_path)
+
+
+def build(book: Book) -> bool:
+    """Whether there was anything to build."""
+    if site.is_current(book):
+        return False
+    site.build(book, parse_book(book))
+    return True
+
+
+def page(folder: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((folder / name / "index.html").read_text(encoding="utf-8"), "html.parser")
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_home(book: Book) -> None:
+    build(book)
+    home = page(book.site, ".")
+    assert home.select_one(".curve img")["alt"] == "Validation error: pixel similarity, 6.0 %, chapter 1, 3.1 %"
+    drawn = (book.site / "assets/images/error-curve-wide-light.svg").read_text(encoding="utf-8")
+    assert drawn.count("<circle") == 2, "the baseline and one chapter: none for those still to be written"
+    assert "pixel similarity" in drawn
+    written = home.select(".map li:not(.planned)")
+    assert [item.a["href"] for item in written] == ["chapters/01_linear_model/"]
+    assert written[0].select_one(".rate").text == "3.1 %"
+    assert written[0].select_one("[data-exercises]")["data-exercises"] == "1.mse"
+    assert len(home.select(".map li")) == 14
+
+
+def test_taste(book: Book) -> None:
+    build(book)
+    taste = page(book.site, ".").select_one(".taste")
+    card = taste.select_one(".exercise")
+    assert [fold.summary.get_text(" ", strip=True) for fold in card.select(".rows > details")] == [
+        "Hint 1", "Hint 2", "What I did ch01/losses.py", "How it is checked 2 checks",
+    ]  # fmt: skip
+    assert taste.select_one(".certificate h4").text == "torch.relu"
+    links = [link["href"] for link in taste.select(".more a")]
+    assert links == ["chapters/01_linear_model/#exercise-11-a-loss", "ledger/"], "no diff: nothing has changed yet"
+    assert not card.select(".headerlink")
+
+
+def test_ledger(book: Book) -> None:
+    build(book)
+    content = page(book.site, "ledger").article
+    card = content.select_one(".certificate")
+    values = dict(zip([t.text for t in card.select("dt")], [t.text for t in card.select("dd")], strict=True))
+    assert values == {
+        "written as": "relu",
+        "compared on": "12 cases",
+        "results differ by": "nothing",
+        "gradients differ by": "2e-16",
+        "after one step, by": "3e-16",
+        "yours takes": "3.2 × as long",
+    }
+    assert [note.text for note in card.select(".notes")] == ["Comparedfloat64", "Not coveredinplace=True"]
+    assert "torch.nn.functional.relu" not in content.select_one("table").text, "what is unlocked is not planned"
+
+
+def test_a_certificate_without_its_scope() -> None:
+    bare = {key: value for key, value in CERTIFICATE.items() if key not in ("scope", "not_covered", "step")}
+    assert "notes" not in ledger.card(3, bare)
+    assert "step" not in ledger.card(3, bare)
+
+
+def test_nothing_is_done_twice(book: Book) -> None:
+    assert build(book)
+    assert not build(book)
+    script = "docs/assets/javascripts/04-start.js"
+    chapter, module, results = "chapters/01_linear_model.py", "src/ch01/linear.py", "build/results/01.json"
+    for change in ("docs/setup.md", script, chapter, module, results):
+        path = book.root / change
+        path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        assert build(book), change
+    assert not build(book)
+
+
+def test_the_choice_of_data_counts(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert build(book)
+    monkeypatch.setenv("DATA", "embedded")
+    assert build(book)
+
+
+def test_an_unchanged_site_needs_no_imports(book: Book) -> None:
+    build(book)
+    code = (
+        "import sys; from pathlib import Path; from groundup import site; from groundup.book import Book\n"
+        f"print(site.is_current(Book(Path({str(book.root)!r}))), {{'mkdocs', 'numpy', 'torch'}} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True set()\n"
+
+
+def test_two_builds_are_the_same(book: Book) -> None:
+    def tree() -> dict[str, str]:
+        files = [path for path in sorted(book.site.rglob("*")) if path.is_file()]
+        return {str(path.relative_to(book.site)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    build(book)
+    first = tree()
+    shutil.rmtree(book.site)
+    build(book)
+    assert tree() == first
+
+
+CHAPTER_FILE = "chapters/01_linear_model.py"
+FORMULA = CHAPTER.splitlines().index("# $$\\hat y = 2x$$") - 2  # its cell's header
+MISTAKES = {
+    "a dead link in a page": (
+        "docs/setup.md",
+        "Then, in",
+        "[Then](gone.md), in",
+        ["docs/setup.md", "gone.md", "mend the link"],
+    ),
+    "a dead anchor in a page": ("docs/setup.md", "Then, in", "[T](ledger.md#gone), in", ["docs/setup.md", "#gone"]),
+    "a dead link in a chapter": (CHAPTER_FILE, "I guessed", "[I](gone.md) guessed", [CHAPTER_FILE, "gone.md"]),
+    "a dead anchor in a chapter": (CHAPTER_FILE, "I guessed", "[I](#gone) guessed", [CHAPTER_FILE, "#gone"]),
+    "bad TeX in a page": ("docs/notation.md", r"$\hat y$", r"$\hatt y$", ["docs/notation.md", r"\hatt y"]),
+    "bad TeX in a chapter": (CHAPTER_FILE, r"\hat y", r"\hatt y", [f"{CHAPTER_FILE}:{FORMULA}: ", r"\hatt y"]),
+    "a figure without alt text": (CHAPTER_FILE, ' tags=["figure"] alt="A dot alone."', "", [CHAPTER_FILE, "alt="]),
+    "a part that nobody makes": ("docs/index.md", "<!-- chapter map -->", "<!-- map -->", ["docs/index.md", "'map'"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_stop_the_build(book: Book, mistake: str) -> None:
+    file, old, new, words = MISTAKES[mistake]
+    build(book)
+    before = (book.site / "index.html").read_bytes()
+    replace(book.root / file, old, new)
+    execute(book)
+    with pytest.raises(BookError) as caught:
+        build(book)
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert len(message.splitlines()) == 1, message
+    assert (book.site / "index.html").read_bytes() == before
+    assert not list(book.build.glob("site-*")), "nothing half-made is left"
+
+
+def test_all_mistakes_are_named(book: Book) -> None:
+    replace(book.root / "docs/setup.md", "Then, in", "[Then](gone.md), in")
+    replace(book.root / "docs/notation.md", r"$\hat y$", r"$\hatt y$")
+    with pytest.raises(BookError) as caught:
+        build(book)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_chapter_that_was_not_run(book: Book) -> None:
+    book.executed(1).unlink()
+    with pytest.raises(BookError, match=r"01_linear_model\.py has not been run: make run"):
+        build(book)
+
+
+# ------------------------------------------------------------- glossary, curve, mentions
+
+
+def test_terms() -> None:
+    glossary = "# Glossary\n\nLoss\n:   One `number`, see [here](x.md). More.\n\nReLU\n:   An *activation*.\n"
+    found = terms.abbreviations(glossary)
+    assert found["loss"] == found["Losses"] == "One number, see here."
+    assert found["ReLU"] == "An activation."
+    assert "relu" not in found
+    assert "Loss { #loss }\n:   One" in terms.with_anchors(glossary)
+
+
+def test_terms_that_mean_the_same() -> None:
+    glossary = "Axis\nDimension\n:   A direction. Really.\n"
+    assert terms.abbreviations(glossary)["dimensions"] == terms.abbreviations(glossary)["axis"] == "A direction."
+    assert terms.anchors(glossary)["dimension"] == "axis"
+    assert terms.with_anchors(glossary) == "Axis { #axis }\nDimension\n:   A direction. Really.\n"
+
+
+@pytest.mark.parametrize(
+    ("term", "plural"),
+    [("weight", "weights"), ("bias", "biases"), ("entropy", "entropies"), ("matrix", "matrices"), ("array", "arrays")],
+)
+def test_plurals(term: str, plural: str) -> None:
+    assert plural in terms.abbreviations(f"{term}\n:   A thing.\n")
+
+
+@pytest.mark.parametrize(
+    ("rate", "top"), [(0.071, 0.08), (0.1, 0.12), (0.192, 0.24), (0.026, 0.032), (0.0099, 0.012), (0.9, 1.0)]
+)
+def test_the_curve_fits(rate: float, top: float) -> None:
+    assert curve.ceiling(rate) == pytest.approx(top)
+
+
+def test_chapters_that_exist_are_linked(book: Book) -> None:
+    filled = pages.fill("{Chapter 1}, {chapter 9}", book, "docs/x.md")
+    assert filled == "[Chapter&nbsp;1](chapters/01_linear_model.ipynb), chapter&nbsp;9"
+
+
+@pytest.mark.parametrize("folder", ["docs/assets", "src/groundup/site/vendor", "tests/site/vendor"])
+def test_what_is_not_ours_is_unchanged(folder: str) -> None:
+    root = BOOK.root / folder
+    listed = [line.split("  ") for line in (root / "README.txt").read_text().partition("SHA-256:\n")[2].splitlines()]
+    assert listed
+    for digest, name in listed:
+        assert hashlib.sha256((root / name).read_bytes()).hexdigest() == digest, name
+    vendored = {str(path.relative_to(root)) for kind in ("woff2", "min.js") for path in root.rglob(f"*.{kind}")}
+    assert vendored <= {name for _, name in listed}

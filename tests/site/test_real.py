@@ -1,0 +1,115 @@
+"""The real book's pages: whether they hold together."""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from helpers.books import BOOK
+from helpers.built import built_site
+
+from groundup.chapter import parse
+
+HEAVIEST = 60 * 1024  # of a chapter's HTML, packed: its words alone are 30 KB
+
+
+@pytest.fixture(scope="module")
+def real() -> dict[str, BeautifulSoup]:
+    """Every page of the real book by its address."""
+    folder = built_site()
+    found = {}
+    for path in sorted(folder.rglob("*.html")):
+        address = path.relative_to(folder).as_posix().removesuffix("index.html")
+        found[f"/{address}"] = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    assert len(found) > len(BOOK.chapters())
+    return found
+
+
+RESOURCES = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "srcset", "iframe": "src"}
+
+
+def addresses(soup: BeautifulSoup) -> list[tuple[str, str]]:
+    return [
+        (tag.name, tag[RESOURCES[tag.name]]) for tag in soup.find_all(list(RESOURCES)) if tag.get(RESOURCES[tag.name])
+    ]
+
+
+def test_every_link_and_anchor_resolves(real: dict[str, BeautifulSoup]) -> None:
+    folder = built_site()
+
+    @cache
+    def anchors(path: str) -> set[str]:
+        return {tag["id"] for tag in real[path].find_all(id=True)} | {"__search", "__drawer"}
+
+    dead = []
+    for address, soup in real.items():
+        for _, link in addresses(soup):
+            target = urlsplit(urljoin(f"https://book{address}", link))
+            if target.netloc != "book":
+                continue
+            path, anchor = unquote(target.path), unquote(target.fragment)
+            if path in real:
+                if anchor and anchor not in anchors(path):
+                    dead.append(f"{address} -> {link}")
+            elif not (folder / path.lstrip("/")).is_file():
+                dead.append(f"{address} -> {link}")
+    assert not dead
+
+
+def test_nothing_comes_from_elsewhere(real: dict[str, BeautifulSoup]) -> None:
+    loaded = [
+        (address, link)
+        for address, soup in real.items()
+        for name, link in addresses(soup)
+        if name != "a" and urlsplit(link).netloc
+    ]
+    assert not loaded
+    styles = [path for path in built_site().rglob("*.css") if "url(http" in path.read_text(encoding="utf-8")]
+    assert not styles
+
+
+def test_what_is_folded_is_folded(real: dict[str, BeautifulSoup]) -> None:
+    for path in BOOK.chapters().values():
+        chapter = parse(path)
+        soup = real[f"/chapters/{path.stem}/"]
+        assert not soup.select("details[open]")
+        assert len(soup.select("details.solution")) == len(soup.select("details.check")) == len(chapter.exercises)
+        contents = soup.select_one(".md-sidebar--secondary").text
+        shown = BeautifulSoup(str(soup.article), "html.parser")
+        for fold in shown.select("details"):
+            fold.decompose()
+        text = "".join(shown.text.split())
+        for cell in chapter.cells:
+            if cell.is_code and (cell.role in ("solution", "check") or "claim" in cell.tags):
+                assert "".join(cell.source.split()) not in text, cell.line
+            if "aside" in cell.tags and cell.source.startswith("#### "):
+                assert cell.source.splitlines()[0].strip("# ") not in contents, cell.line
+
+
+def test_terms_of_the_glossary_are_met(real: dict[str, BeautifulSoup]) -> None:
+    entries = {entry.text.strip("¶\n ") for entry in real["/glossary/"].article.select("dt")}
+    chapters = [soup for address, soup in real.items() if address.startswith("/chapters/")]
+    explained = {term["title"] for soup in chapters for term in soup.article.select("abbr")}
+    assert len(explained) > 20
+    assert len(entries) >= len(explained)
+
+
+def test_pages_are_complete(real: dict[str, BeautifulSoup]) -> None:
+    for address, soup in real.items():
+        if address == "/404.html":
+            continue
+        assert len(soup.article.select("h1")) == 1, address
+        assert soup.find("meta", {"name": "description"})["content"], address
+        assert all(image.get("alt") is not None for image in soup.select("img")), address
+        assert all(image["alt"] for image in soup.article.select("img")), address
+        ids = [tag["id"] for tag in soup.article.find_all(id=True)]
+        assert len(ids) == len(set(ids)), address
+
+
+def test_chapter_pages_are_light(real: dict[str, BeautifulSoup]) -> None:
+    for path in BOOK.chapters().values():
+        page = (built_site() / "chapters" / path.stem / "index.html").read_bytes()
+        assert len(gzip.compress(page, 9, mtime=0)) <= HEAVIEST, path.name
