@@ -59,7 +59,7 @@ def backward(
     Shapes: x (D), z (H), hidden (H), output_grad (K) -> the network's own shapes.
     """
     columns = zip(*network.output_weight, strict=True)
-    hidden_grad = [predict(output_grad, column, 0.0) for column in columns]
+    hidden_grad = [predict(output_grad, list(column), 0.0) for column in columns]
     z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z, strict=True)]
     return Network(
         [[g * value for value in x] for g in z_grad],

@@ -192,7 +192,8 @@ def test_what_an_oracle_cell_makes_stays_in_it(tmp_path: Path, made: str, used: 
 
 @pytest.mark.parametrize(
     "after",
-    ["# %%\nf = 2\nf + 1", '# %% tags=["oracle"]\nf(1)', "# %%\ndef g(f):\n    return f", "# %%\n[f for f in x]",
+    ["# %%\nf = 2\nf + 1", "# %%\nfor f in x:\n    f + 1", "# %%\nwith open(a) as f:\n    f.read()",
+     '# %% tags=["oracle"]\nf(1)', "# %%\ndef g(f):\n    return f", "# %%\n[f for f in x]",
      "# %%\na + 1", "# %%\nx.f"],
 )  # fmt: skip
 def test_what_an_oracle_cell_makes_may_be_made_again(tmp_path: Path, after: str) -> None:

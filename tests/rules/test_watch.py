@@ -13,6 +13,7 @@ from helpers.books import make_book
 from groundup.book import Book
 from groundup.book.plan import PLAN
 from groundup.chapter import ChapterError, parse_book
+from groundup.proof import UnlockError
 from groundup.rules.watch import LockedError, check_package_run, watched
 
 NO = "which no chapter unlocks: write it from the base vocabulary"
@@ -205,23 +206,22 @@ def test_the_same_training_is_stopped_at_its_first_lock(tmp_path: Path, number: 
     assert f"uses torch.nn.{first}, which chapter" in caught(tmp_path, number, TRAINING)
 
 
-@pytest.mark.parametrize(
-    ("product", "said"),
-    [
-        ("(a[:, :, None] * b[None]).sum(1)", None),
-        ("a @ b", "13 uses torch.Tensor.matmul, which line 16 unlocks: use it from the next cell on"),
-    ],
+UNLOCKING = (
+    "from groundup import unlock\ny = x + 1\ndef product(a, b):\n"
+    "    if a.ndim != 2 or b.ndim != 2:\n        raise ValueError('two matrices')\n"
+    "    return {}\n\n"
+    "# %%\nunlock('torch.matmul', by=product, inputs=[(x, x), (y, x)])\n\n# %%\nx @ x"
 )
-def test_an_unlock_counts_from_the_next_cell_on(tmp_path: Path, product: str, said: str | None) -> None:
+
+
+def test_an_unlock_counts_from_the_next_cell_on(tmp_path: Path) -> None:
     """The proof runs PyTorch's own function too, which is the tool's doing and not the chapter's."""
-    cells = (
-        f"from groundup import unlock\ny = x + 1\ndef product(a, b):\n    return {product}\n\n"
-        "# %%\nunlock('torch.matmul', by=product, inputs=[(x, x), (y, x)])\n\n# %%\nx @ x"
-    )
-    if said:
-        assert caught(tmp_path, 3, cells, before=0) == said
-    else:
-        run(tmp_path, 3, cells, before=0)
+    run(tmp_path, 3, UNLOCKING.format("(a[:, :, None] * b[None]).sum(1)"), before=0)
+
+
+def test_a_re_creation_that_calls_the_real_thing_unlocks_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UnlockError, match=r"the re-creation calls torch\.Tensor\.matmul"):
+        run(tmp_path, 3, UNLOCKING.format("a @ b"), before=0)
 
 
 def test_an_oracle_cell_is_outside(tmp_path: Path) -> None:

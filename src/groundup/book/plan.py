@@ -63,8 +63,8 @@ _FORWARD = (
     Lock(_F + "relu", "function"),
     Lock(_F + "leaky_relu", "function"),
     Lock(_F + "mse_loss", "function"),  # chapter 1 re-created it, on lists
-    Lock(_INIT + "xavier_normal_", "function", f"{_INIT}xavier_uniform_ {_INIT}calculate_gain"),
-    Lock(_INIT + "kaiming_normal_", "function", f"{_INIT}kaiming_uniform_ {_INIT}calculate_gain"),
+    Lock(_INIT + "xavier_normal_", "random", f"{_INIT}xavier_uniform_ {_INIT}calculate_gain"),
+    Lock(_INIT + "kaiming_normal_", "random", f"{_INIT}kaiming_uniform_ {_INIT}calculate_gain"),
 )
 _GRADIENTS = (
     Lock(

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from groundup.rules.vocabulary import FAMILIES, TWINS, operation
+from groundup.book.plan import PLAN
+from groundup.rules.vocabulary import TWINS, operation
 
 # what many classes of PyTorch share: to use it is no cheat
 SHARED = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.Tensor)
@@ -98,7 +99,7 @@ class _Mode(TorchFunctionMode):
 
 def freed_together() -> dict[str, set[str]]:
     """What each unlock frees besides its own name, as words for functions and methods, and as full names."""
-    return {name: set(words) for name, words in FAMILIES.items()}
+    return {lock.name: set(lock.also.split()) for chapter in PLAN for lock in chapter.locks}
 
 
 def _resolve(name: str) -> Any:

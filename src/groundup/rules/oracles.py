@@ -21,7 +21,7 @@ def leaks(code: Sequence[Cell]) -> list[tuple[int, str]]:
             if "oracle" in cell.tags:
                 made |= dict.fromkeys(bound, cell.line)
                 continue
-            for name in sorted(used & set(made)):
+            for name in sorted((used - _set_first(statement)) & set(made)):
                 line = cell.line + _line(statement, name)
                 oracle = f"which the oracle cell at line {made[name]} made"
                 found.append((line, f"uses {name}, {oracle}: make it again, in a cell that keeps the rules"))
@@ -39,6 +39,18 @@ def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
     inner = [s for child in _below(table.get_children()) for s in child.get_symbols() if s.is_global()]
     bound |= {s.get_name() for s in inner if s.is_assigned()}
     return bound, read | {s.get_name() for s in inner if s.is_referenced()}
+
+
+def _set_first(statement: ast.stmt) -> set[str]:
+    """The names that the head of a `for` or a `with` sets before anything reads them."""
+    heads: list[ast.AST | None] = []
+    if isinstance(statement, ast.For):
+        heads = [statement.target, statement.iter]
+    elif isinstance(statement, ast.With):
+        heads = [part for item in statement.items for part in (item.context_expr, item.optional_vars)]
+    names = [node for head in heads if head for node in ast.walk(head) if isinstance(node, ast.Name)]
+    read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)} - read
 
 
 def _below(tables: Iterable[symtable.SymbolTable]) -> Iterator[symtable.SymbolTable]:
