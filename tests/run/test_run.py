@@ -24,6 +24,7 @@ from groundup.run.progress import Progress
 from groundup.run.results import key
 
 MODULES = sorted(str(path.relative_to(results.TOOL)) for part in results.PARTS for path in results.TOOL.glob(part))
+ONE_OF_EACH_PART = [next(name for name in MODULES if Path(name).match(part)) for part in results.PARTS]
 
 
 def run(book: Book, numbers: list[int], force: bool = False) -> list[int]:
@@ -217,16 +218,16 @@ def other_version(library: str):
 
 CHANGES = {
     "a chapter": (edit("chapters/02_chapter.py"), [2]),
-    "a checkpoint": (edit("src/ch01/linear.py"), [2]),
-    "a new module in a checkpoint": (edit("src/ch01/other.py"), [2]),
+    "a checkpoint": (edit("src/ch01/linear.py"), [1, 2]),
+    "a new module in a checkpoint": (edit("src/ch01/other.py"), [1, 2]),
     "the data": (lambda _, monkeypatch: monkeypatch.setenv("DATA", "mnist"), [1, 2, 3]),
     "the same data by another name": (lambda _, monkeypatch: monkeypatch.setenv("DATA", "embedded"), []),
     "Python": (lambda _, patch: patch.setattr(results.platform, "python_version", lambda: "3.99.0"), [1, 2, 3]),
     "a notebook lost": (lambda book, _: book.executed(2).unlink(), [2]),
     "results lost": (lambda book, _: book.results(3).unlink(), [3]),
     "results damaged": (lambda book, _: book.results(3).write_text('{"key": '), [3]),
-    "another module of the tool": (edit_module("no module"), []),
-    **{f"the tool's {name}": (edit_module(name), [1, 2, 3]) for name in MODULES},
+    "another module of the tool": (edit_module("site/pages.py"), []),
+    **{f"the tool's {name}": (edit_module(name), [1, 2, 3]) for name in ONE_OF_EACH_PART},
     **{f"the version of {name}": (other_version(name), [1, 2, 3]) for name in results.LIBRARIES},
 }
 

@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 PARTS = ("Gradient descent by hand", "Matrices", "Training", "Convolutional networks")
 
+# where a function of PyTorch stands under several names
+TWINS = ("torch.nn.functional.", "torch.Tensor.", "torch.random.", "torch.")
+
+
+def operation(name: str) -> str:
+    """The word that all twins of a name share; the name itself for what lies deeper, such as `torch.nn.Linear`."""
+    prefix = next((prefix for prefix in TWINS if name.startswith(prefix)), "")
+    word = name.removeprefix(prefix)
+    if "." in word:
+        return name
+    return word if word.endswith("__") else word.removesuffix("_")
+
 
 @dataclass(frozen=True)
 class Lock:

@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from groundup.book.plan import PLAN
-from groundup.rules.vocabulary import TWINS, operation
+from groundup.book.plan import PLAN, TWINS, operation
 
 # what many classes of PyTorch share: to use it is no cheat
 SHARED = (torch.nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.Tensor)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from groundup.book.plan import PLAN, Lock
-from groundup.rules.vocabulary import COMMON, METHODS, NAMESPACES, is_base, operation
+from groundup.book.plan import PLAN, Lock, operation
+from groundup.rules.vocabulary import COMMON, METHODS, NAMESPACES, is_base
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ and the in-place `abs_`. Everything of `torch` that is not listed here is locked
 
 from __future__ import annotations
 
+from groundup.book.plan import operation
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -132,17 +134,6 @@ COMMON = _words("""
     const_data_ptr imag index indices ipu is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_vulkan is_xla is_xpu layout
     module_load mtia name real solve values volatile xpu
 """)
-
-TWINS = ("torch.nn.functional.", "torch.Tensor.", "torch.random.", "torch.")
-
-
-def operation(name: str) -> str:
-    """The word that all twins of a name share; the name itself for what lies deeper, such as `torch.nn.Linear`."""
-    prefix = next((prefix for prefix in TWINS if name.startswith(prefix)), "")
-    word = name.removeprefix(prefix)
-    if "." in word:
-        return name
-    return word if word.endswith("__") else word.removesuffix("_")
 
 
 def is_base(name: str) -> bool:

@@ -15,7 +15,7 @@ from groundup.chapter import Chapter, ChapterError
 
 TOOL = Path(__file__).parents[1]
 # What a chapter imports, what that needs, and what runs it.
-PARTS = ("*.py", "drawing/*.py", "live/*.py", "proof/*.py", "run/*.py")
+PARTS = ("*.py", "book/plan.py", "drawing/*.py", "live/*.py", "proof/*.py", "run/*.py")
 LIBRARIES = ("torch", "matplotlib")
 
 
