@@ -10,15 +10,19 @@ from helpers.exercises import equivalents, mistakes, outcomes
 
 from groundup.chapter import parse
 
-CHAPTERS = [pytest.param(n, marks=pytest.mark.xdist_group(f"chapter {n}")) for n in BOOK.chapters()]
 FEWEST = 3  # classic mistakes to an exercise
+
+
+@pytest.fixture(scope="module", params=BOOK.chapters())
+def number(request: pytest.FixtureRequest) -> int:
+    """Each chapter, for all tests before the next one: they share what `outcomes` has worked."""
+    return request.param
 
 
 def exercises(number: int) -> list[str]:
     return list(parse(BOOK.chapter(number)).exercises)
 
 
-@pytest.mark.parametrize("number", CHAPTERS)
 def test_the_chapter_runs_and_its_solutions_pass(number: int) -> None:
     found = outcomes(number)
     assert "" in found, f"the chapter did not come to its end: {list(found.items())[-1]}"
@@ -27,13 +31,11 @@ def test_the_chapter_runs_and_its_solutions_pass(number: int) -> None:
     assert {name: outcome for name, outcome in failed.items() if outcome is None or outcome.stage != "passed"} == {}
 
 
-@pytest.mark.parametrize("number", CHAPTERS)
 def test_every_stub_runs_and_its_check_fails(number: int) -> None:
     found = {name: outcomes(number)[f"{name}: stub"] for name in exercises(number)}
     assert {name: outcome for name, outcome in found.items() if outcome.stage != "check"} == {}
 
 
-@pytest.mark.parametrize("number", CHAPTERS)
 def test_every_classic_mistake_is_answered_by_its_own_message(number: int) -> None:
     wrong, found = mistakes(number), outcomes(number)
     messages = [str(cell.keys["message"]) for cell in wrong.values()]
@@ -46,7 +48,6 @@ def test_every_classic_mistake_is_answered_by_its_own_message(number: int) -> No
     assert amiss == {}
 
 
-@pytest.mark.parametrize("number", CHAPTERS)
 def test_every_mutant_fails_or_is_said_to_be_equivalent(number: int) -> None:
     """`build/exercises/NN.json` has the message that each mutant was answered with."""
     listed = {f"{exercise} ~ {line}" for exercise, lines in equivalents(number).items() for line in lines}
@@ -59,7 +60,6 @@ def test_every_mutant_fails_or_is_said_to_be_equivalent(number: int) -> None:
     assert sorted(mute) == [], "an assert of the check has no message"
 
 
-@pytest.mark.parametrize("number", CHAPTERS)
 def test_every_exercise_has_mistakes(number: int) -> None:
     wrong = mistakes(number).values()
     counts = Counter(cell.exercise for cell in wrong)

@@ -145,8 +145,8 @@ def serve(book: Book, options: Namespace) -> None:
 
 def test(book: Book, options: Namespace) -> int:
     """Run the tests."""
-    # Two processes: the book promises its times on two cores. Tests of one group share what they need to run first.
-    return _python(book, "-m", "pytest", "-n", "2", "--dist", "loadgroup")
+    # Two processes: the book promises its times on two cores. Neighbours share what they need, so each gets a half.
+    return _python(book, "-m", "pytest", "-n", "2", "--dist", "worksteal")
 
 
 def bench(book: Book, options: Namespace) -> int:
