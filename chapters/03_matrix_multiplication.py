@@ -5,7 +5,7 @@
 #
 # **You need:** chapters 1 and 2, and no PyTorch. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about four hours, more than half of them for the exercises.
 #
-# From here on we allow ourselves PyTorch's *tensors*: arrays of numbers that can be created, indexed, reshaped, and put through ordinary arithmetic, number by number or summed up. What would do the work of this chapter for us is *locked*: the product of matrices itself, and two things that it stands on. Each of them is freed when we have built our own and compared the two.
+# From here on we allow ourselves PyTorch's *tensors*: arrays of numbers that can be created, indexed, reshaped, and put through ordinary arithmetic, number by number or summed up. What would do the work of this chapter for us is *locked*: the products (`@`, `matmul`, `mm`, `mv`, `dot`, `tensordot` and their kin), `einsum`, and whatever repeats a tensor to fit another (`expand`, `broadcast_to`, `broadcast_tensors`). Each of these three is freed when we have built our own and compared the two. The book's tests hold the book to it; in a notebook nothing stops you but you.
 
 # %%
 import random
@@ -28,11 +28,11 @@ print("labels:", tuple(labels.shape), labels.dtype)
 # %% [markdown]
 # ## Tensors, poked at
 #
-# A **tensor** is an array of numbers of one kind. Its **shape** gives its length along each **dimension** (NumPy says *axis*), its **dtype** ("d type") the kind of number. With no dimension it is a **scalar**, with one a **vector**, with two a **matrix**: `images` is a matrix of shape $(N, 784)$, one row for each of $N$ images. Before any rule, let us make a few and poke at them.
+# A **tensor** is an array of numbers of one kind. Its **shape** gives its length along each **dimension** (NumPy says *axis*; a shape of one dimension is written like Python's tuple, $(4,)$), its **dtype** ("d type") the kind of number. With no dimension it is a **scalar**, with one a **vector**, with two a **matrix**: `images` is a matrix of shape $(N, 784)$, one row for each of $N$ images. Before any rule, let us make a few and poke at them.
 
 # %%
-m = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-print(m.shape, m.dim(), m.dtype, torch.tensor([1, 2]).dtype)
+small = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+print(small.shape, small.dim(), small.dtype, torch.tensor([1, 2]).dtype)
 print(torch.zeros(2, 3), torch.arange(6), sep="\n")
 print(torch.tensor(0.1).item(), torch.tensor(0.1, dtype=torch.float64).item())
 
@@ -40,12 +40,12 @@ print(torch.tensor(0.1).item(), torch.tensor(0.1, dtype=torch.float64).item())
 # A `float32`, the usual kind, takes 4 bytes and is good for about seven digits, as its 0.1 shows. A `float64`, Python's own float, takes 8 and is good for about sixteen. (`.item()` takes the number out of a tensor that holds only one.)
 
 # %%
-print("row 1:      ", m[1])
-print("column 0:   ", m[:, 0])
-print("a piece:    ", m[0:1, 1:])
-print("rows 1, 1, 0:", m[[1, 1, 0]])
-print("a mask:     ", m > 2.5)
-print("masked:     ", m[m > 2.5])
+print("row 1:      ", small[1])
+print("column 0:   ", small[:, 0])
+print("a piece:    ", small[0:1, 1:])
+print("rows 1, 1, 0:", small[[1, 1, 0]])
+print("a mask:     ", small > 2.5)
+print("masked:     ", small[small > 2.5])
 print("all sevens: ", images[labels == 7].shape)
 
 # %% [markdown]
@@ -80,11 +80,11 @@ assert got[4:] == [(3, 4), (2,), (2, 3, 1)]
 # One more pair. Both have shape $(3, 2)$, and only one of them is **transposed**, with rows and columns swapped:
 
 # %%
-print(m.T)
-print(m.view(3, 2))
+print(small.T)
+print(small.view(3, 2))
 
 # %% [markdown]
-# `.T` turns and `.view` does not. No error will ever tell them apart for you. Remember it for the hardest exercise of this chapter.
+# `.T` turns and `.view` does not. No error will ever tell them apart for you. Remember it for exercise 3.4.
 #
 # ## A product, by hand
 #
@@ -94,7 +94,7 @@ print(m.view(3, 2))
 # \qquad
 # B = \begin{pmatrix} 5 & 6 \\ 7 & 8 \end{pmatrix}$$
 #
-# and ask for four weighted sums: each row of $A$ with each column of $B$, multiplied number by number and added up. Row 0 with column 1 is $1 \cdot 6 + 2 \cdot 8 = 22$. Such a sum has a name, the **dot product** of the two; chapter 1's `predict` was one, plus a bias. All four together are the **matrix product** $C = AB$. Write $A$ to the left and $B$ above, and each number of $C$ stands where its row meets its column:
+# and ask for four weighted sums: each row of $A$ with each column of $B$, multiplied number by number and added up. Row 0 with column 1 is $1 \cdot 6 + 2 \cdot 8 = 22$. Such a sum has a name, the **dot product** of the two; chapter 1's `predict` was one, plus a bias. All four together are the **matrix product** $C = AB$, which Python writes `A @ B`; that sign is locked, until we've earned it. Write $A$ to the left and $B$ above, and each number of $C$ stands where its row meets its column:
 
 # %% tags=["figure"] alt="The matrix A with rows 1 2 and 3 4 to the left, B with rows 5 6 and 7 8 above, and C where they meet. Row 0 of A and column 1 of B are marked, and the 22 where they cross: 1 times 6 plus 2 times 8."
 plot.product([[1, 2], [3, 4]], [[5, 6], [7, 8]], at=(0, 1))
@@ -102,9 +102,9 @@ plot.product([[1, 2], [3, 4]], [[5, 6], [7, 8]], at=(0, 1))
 # %% [markdown]
 # In general $A$ has shape $(n, m)$, $B$ has shape $(m, p)$, and $C$ has shape $(n, p)$:
 #
-# $$C_{ij} = \sum_{k=1}^{m} A_{ik}\, B_{kj}$$
+# $$C_{ij} = \sum_{k=0}^{m-1} A_{ik}\, B_{kj}$$
 #
-# Say "C i j is the sum over k of A i k times B k j". The **inner lengths**, both $m$, must agree, and they vanish. For five images and the weights of ten outputs, one column for each, that is $(5, 784)$ times $(784, 10)$, which gives $(5, 10)$.
+# Say "C i j is the sum over k of A i k times B k j" (and count from 0, as Python does). The **inner lengths**, both $m$, must agree, and they vanish. For five images and the weights of ten outputs, one column for each, that is $(5, 784)$ times $(784, 10)$, which gives $(5, 10)$.
 
 # %% [markdown] exercise="matmul_lists" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 3.1: three loops
@@ -165,67 +165,86 @@ def product_of(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
     return [list(row) for row in got]
 
 
-p, q = [[2.0, 3.0], [-1.0, 4.0]], [[5.0, -2.0], [7.0, 6.0]]
-wide, other = (
-    [[2.0, -1.0, 3.0], [4.0, 5.0, -2.0]],
-    [[1.5, -2.0, 4.0, 3.0], [5.0, 7.0, -3.0, 2.0], [6.0, -4.0, 2.5, 8.0]],
-)
-wanted = [[16.0, -23.0, 18.5, 28.0], [19.0, 35.0, -4.0, 6.0]]
-got = product_of(p, q)
-assert got != [[4.0, 32.0], [-13.0, 17.0]], (
-    "row times row: the second factor runs down its columns, b[k][j]"
-)
-assert got != [[3.0, -10.0], [43.0, 18.0]], (
-    "column times column: the first factor runs along its rows, a[i][k]"
-)
-assert got != [[12.0, 7.0], [8.0, 45.0]], (
-    "that is b times a, and the order matters: rows of a with columns of b"
-)
-assert got != [[31.0, 23.0], [14.0, 26.0]], (
-    "rows and columns of the result are swapped: i picks the row"
-)
-assert got != [[54.0, 40.0]] * 2, "both rows are one list: make a new one for each"
-assert got != [[10.0, -6.0], [-7.0, 24.0]], (
-    "number times number at the same place: a whole row meets a whole column"
-)
-assert got != [[21.0, 18.0], [28.0, 24.0]], (
-    "of the two products only the last is left: begin k at 0, and add each with +="
-)
-got = product_of(wide, other)
-assert [len(got), *map(len, got)] == [2, 4, 4], (
-    f"(2, 3) times (3, 4) is two rows of four numbers, not {got}"
-)
-assert got != [[-2.0, -11.0, 11.0, 4.0], [31.0, 27.0, 1.0, 22.0]], (
-    "one product too few: k runs over the inner length, not over the rows of a"
-)
-assert got == wanted, f"{wide} times {other} came out as {got}, not {wanted}"
-assert product_of([[3.0, 2.0]], [[5.0], [7.0]]) == [[29.0]], (
-    "(1, 2) times (2, 1): [[3, 2]] times [[5], [7]] is [[29]]"
-)
-assert product_of([[3.0], [2.0]], [[5.0, 7.0, 4.0]]) == [
-    [15.0, 21.0, 12.0],
-    [10.0, 14.0, 8.0],
-], "(2, 1) times (1, 3): [[3], [2]] times [[5, 7, 4]] has two rows of three numbers"
-for left, right in (wide, p), (p, wide[:1]), (p, other):
-    shapes = [f"({len(rows)}, {len(rows[0])})" for rows in (left, right)]
-    try:
-        matmul_lists(left, right)
-    except ValueError as error:
-        said = all(shape in str(error) for shape in shapes)
-        assert said, (
-            f"say both shapes as they were given, {' and '.join(shapes)}, not {error}"
-        )
-    except IndexError:
-        raise AssertionError(
-            f"{' times '.join(shapes)} got as far as the loops, and past the end of a "
-            "row: the inner lengths come first"
-        ) from None
-    except Exception as error:
-        raise AssertionError(f"raise a ValueError, not {error!r}") from None
-    else:
-        raise AssertionError(
-            f"{' times '.join(shapes)} went through: the inner lengths differ"
-        )
+def check_products() -> None:
+    p, q = [[2.0, 3.0], [-1.0, 4.0]], [[5.0, -2.0], [7.0, 6.0]]
+    wide, other = (
+        [[2.0, -1.0, 3.0], [4.0, 5.0, -2.0]],
+        [[1.5, -2.0, 4.0, 3.0], [5.0, 7.0, -3.0, 2.0], [6.0, -4.0, 2.5, 8.0]],
+    )
+    wanted = [[16.0, -23.0, 18.5, 28.0], [19.0, 35.0, -4.0, 6.0]]
+    got = product_of(p, q)
+    for wrong, why in (
+        (
+            [[4.0, 32.0], [-13.0, 17.0]],
+            "row times row: the second factor runs down its columns, b[k][j]",
+        ),
+        (
+            [[3.0, -10.0], [43.0, 18.0]],
+            "column times column: the first factor runs along its rows, a[i][k]",
+        ),
+        (
+            [[12.0, 7.0], [8.0, 45.0]],
+            "that is b times a, and the order matters: rows of a with columns of b",
+        ),
+        (
+            [[31.0, 23.0], [14.0, 26.0]],
+            "rows and columns of the result are swapped: i picks the row",
+        ),
+        ([[54.0, 40.0]] * 2, "both rows are one list: make a new one for each"),
+        (
+            [[10.0, -6.0], [-7.0, 24.0]],
+            "number times number at the same place: a whole row meets a whole column",
+        ),
+        (
+            [[21.0, 18.0], [28.0, 24.0]],
+            "of the two products only the last is left: begin k at 0, and add each "
+            "with +=",
+        ),
+        (
+            [[-31.0, -14.0], [-23.0, -26.0]],
+            "every sign is the wrong way round: products are added",
+        ),
+        ([[0.0, 0.0], [0.0, 0.0]], "zeros are left: the products go nowhere"),
+    ):
+        assert got != wrong, why
+    got = product_of(wide, other)
+    assert [len(got), *map(len, got)] == [2, 4, 4], (
+        f"(2, 3) times (3, 4) is two rows of four numbers, not {got}"
+    )
+    assert got != [[-2.0, -11.0, 11.0, 4.0], [31.0, 27.0, 1.0, 22.0]], (
+        "one product too few: k runs over the inner length, not over the rows of a"
+    )
+    assert got == wanted, f"{wide} times {other} came out as {got}, not {wanted}"
+    got = product_of([[3.0, 2.0]], [[5.0], [7.0]])
+    assert got == [[29.0]], f"[[3, 2]] times [[5], [7]] is [[29]], not {got}"
+    got = product_of([[3.0], [2.0]], [[5.0, 7.0, 4.0]])
+    assert got == [[15.0, 21.0, 12.0], [10.0, 14.0, 8.0]], (
+        f"[[3], [2]] times [[5, 7, 4]] has two rows of three numbers, not {got}"
+    )
+    for left, right in (wide, p), (p, wide[:1]), (p, other):
+        given = [f"({len(rows)}, {len(rows[0])})" for rows in (left, right)]
+        try:
+            matmul_lists(left, right)
+        except ValueError as error:
+            said = all(shape in str(error) for shape in given)
+            assert said, (
+                f"say both shapes as they were given, {' and '.join(given)}; you say: "
+                f"{error}"
+            )
+        except IndexError:
+            raise AssertionError(
+                f"{' times '.join(given)} got as far as the loops, and past the end of "
+                "a row: the inner lengths come first"
+            ) from None
+        except Exception as error:
+            raise AssertionError(f"raise a ValueError, not {error!r}") from None
+        else:
+            raise AssertionError(
+                f"{' times '.join(given)} went through: the inner lengths differ"
+            )
+
+
+check_products()
 
 
 # %% [markdown]
@@ -257,7 +276,7 @@ a, b = images[:5], torch.randn(784, 10, generator=generator)
 a_lists, b_lists = a.tolist(), b.tolist()
 
 # %% [markdown] tags=["predict"]
-# `matmul_loops` is your three loops on tensors, which are made for speed. How many times as fast as the lists will it be?
+# `matmul_loops` is your three loops, on tensors in place of lists. How long will it take, next to the lists?
 
 # %% tags=["timing"]
 ladder = {
@@ -268,7 +287,7 @@ for rung, ms in ladder.items():
     print(f"{rung:24} {ms:9.3f} ms")
 
 # %% [markdown] tags=["answer"]
-# It is slower, and not by a little. Each `a[i, k]` goes into PyTorch, makes a whole new tensor to hold one number, and comes back. A tensor is a fast lorry, and we have sent it to fetch one egg at a time. The remedy is to ask for more on each journey.
+# Tensors are made for speed, and these are slower than lists, and not by a little. Each `a[i, k]` goes into PyTorch, makes a whole new tensor to hold one number, and comes back. A tensor is a fast lorry, and we have sent it to fetch one egg at a time. The remedy is to ask for more on each journey.
 
 # %% tags=["claim"]
 wanted = torch.tensor(matmul_lists(a_lists, b_lists))
@@ -298,7 +317,7 @@ assert ladder["row times column"] < ladder["lists, three loops"]
 # %% [markdown]
 # ## Shapes that stretch
 #
-# Next we should like one row of $A$ times *all* columns of $B$ at once, and their shapes differ. PyTorch has a rule for that, **broadcasting**. Look at what it does before we build it (our own `+` would have to refuse):
+# Next we should like one row of $A$ times *all* columns of $B$ at once, and their shapes differ. PyTorch has a rule for that, **broadcasting**. Look at what it does before we build it:
 
 # %% tags=["oracle"]
 column, row = torch.tensor([[10], [20], [30]]), torch.tensor([1, 2, 3, 4])
@@ -308,24 +327,21 @@ print(column + row)
 plot.broadcast([[10], [20], [30]], [1, 2, 3, 4])
 
 # %% [markdown]
-# The column, of shape $(3, 1)$, is repeated to the right, the row, of shape $(4)$, downwards, until they meet in $(3, 4)$. The rule: write the two shapes below each other, **aligned on the right**; where a length is missing or 1, that tensor is repeated along that dimension; all other lengths must be equal.
+# The column, of shape $(3, 1)$, is repeated to the right, the row, of shape $(4,)$, downwards, until they meet in $(3, 4)$. The rule: write the two shapes below each other, **aligned on the right**; where a length is missing or 1, that tensor is repeated along that dimension; all other lengths must be equal.
 
 # %% tags=["figure"] alt="The shapes (3, 1) and (4,) aligned on the right: in the last dimension 1 stretches to 4, in the first the missing length stretches to 3; the result is (3, 4)."
 plot.shapes((3, 1), (4,))
 
-# %% tags=["figure", "beside"] alt="The shapes (2, 3) and (2,) aligned on the right: 3 stands above 2, and they do not fit."
-plot.shapes((2, 3), (2,))
-
 # %% [markdown] exercise="broadcast_shape" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 3.2: predict the shape
 #
-# First in your head: $(5, 1)$ with $(4)$; $(784, 10)$ with $(784)$; $(8, 1, 6)$ with $(7, 1)$. Then write `broadcast_shape(first, second)`: two tuples of lengths in, the tuple of the result's lengths out. If they don't fit, raise a `ValueError` that says both shapes as they were given.
+# First in your head: $(5, 1)$ with $(4,)$; $(784, 10)$ with $(784,)$; $(8, 1, 6)$ with $(7, 1)$. Then write `broadcast_shape(first, second)`: two tuples of lengths in, the tuple of the result's lengths out. If they don't fit, raise a `ValueError` that says both shapes as they were given.
 
 # %% [markdown] tags=["hint"]
 # Make both tuples equally long by putting 1s in *front* of the shorter one, whichever that is. Then go through them side by side.
 
 # %% [markdown] tags=["hint"]
-# Two lengths `m` and `n` fit if they are equal or one of them is 1. What does the result have then? Not `max(m, n)`: a length of 0 exists, and 0 with 1 gives 0.
+# Two lengths fit if they are equal or one of them is 1. What does the result have then? Not always the larger: a length of 0 exists, and 0 with 1 gives 0.
 
 # %% tags=["solution"] export="matmul.py"
 """Matrix multiplication and what it stands on: broadcasting and index notation."""
@@ -339,13 +355,13 @@ def broadcast_shape(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[in
     dims = max(len(first), len(second))
     padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
     lengths = []
-    for m, n in zip(*padded, strict=True):
-        if m != n and 1 not in (m, n):
+    for one, other in zip(*padded, strict=True):
+        if one != other and 1 not in (one, other):
             raise ValueError(
                 f"{tuple(first)} and {tuple(second)} do not fit: "
-                f"aligned on the right, {m} meets {n}"
+                f"aligned on the right, {one} meets {other}"
             )
-        lengths.append(n if m == 1 else m)
+        lengths.append(other if one == 1 else one)
     return tuple(lengths)
 
 
@@ -373,47 +389,62 @@ def refuses(first: tuple[int, ...], second: tuple[int, ...], why: str) -> None:
         got = broadcast_shape(first, second)
     except ValueError as error:
         said = str(first) in str(error) and str(second) in str(error)
-        assert said, f"say both shapes as they were given, {first} and {second}"
+        assert said, (
+            f"say both shapes as they were given, {first} and {second}; you say: "
+            f"{error}"
+        )
     except Exception as error:
         raise AssertionError(f"raise a ValueError, not {error!r}") from None
     else:
         raise AssertionError(f"{first} with {second} gave {got}: {why}")
 
 
-got = stretched((3, 1), (3, 5))
-assert got == (3, 5), (
-    f"(3, 1) with (3, 5) gave {got}, not (3, 5): a length of 1 stretches"
-)
-got = stretched((5, 1), (4,))
-assert got != (4,), "the longer shape's front was dropped: pad the shorter one"
-assert got == (5, 4), (
-    f"(5, 1) with (4,) gave {got}, not (5, 4): is the shorter shape filled up in "
-    "front, and with 1s?"
-)
-got = stretched((4,), (2, 4))
-assert got == (2, 4), (
-    f"(4,) with (2, 4) gave {got}, not (2, 4): either of the two may be the shorter"
-)
-got = stretched((8, 1, 6), (7, 1))
-assert got == (8, 7, 6), f"(8, 1, 6) with (7, 1) stretches to (8, 7, 6), not to {got}"
-refuses((784, 10), (784,), "10 meets 784 and neither is 1, so they do not fit")
-refuses((2, 3), (4, 3), "2 meets 4, and every pair of lengths must fit")
-refuses((5, 4), (3,), "4 meets 3, whichever of them is the larger")
-refuses((3, 0), (3, 5), "0 meets 5, no fit")
-got = stretched((3, 0), (1,))
-assert got != (3, 1), "0 with 1 gives 0, so the result is not the maximum"
-assert got == (3, 0), f"(3, 0) with (1,) is (3, 0), not {got}: 1 stretches even to 0"
-for first, second, wanted_shape in (
-    ((6, 5), (6, 5), (6, 5)),
-    ((), (2, 3), (2, 3)),
-    ((1, 3), (2, 1), (2, 3)),
-    ((9, 2, 1, 4), (3, 1), (9, 2, 3, 4)),
-    (torch.Size([3, 1]), torch.Size([7]), (3, 7)),
-):
-    got = stretched(first, second)
-    assert got == wanted_shape, (
-        f"{tuple(first)} with {tuple(second)} should be {wanted_shape}, not {got}"
+def check_shapes() -> None:
+    got = stretched((3, 1), (3, 5))
+    assert got != (5, 3), (
+        "(3, 1) with (3, 5) gave (5, 3): right lengths, and the last comes first"
     )
+    assert got == (3, 5), (
+        f"(3, 1) with (3, 5) gave {got}, not (3, 5): two dimensions, of which the "
+        "first agree, and a length of 1 stretches"
+    )
+    got = stretched((5, 1), (4,))
+    assert got != (4,), "the longer shape's front was dropped: pad the shorter one"
+    assert got == (5, 4), (
+        f"(5, 1) with (4,) gave {got}, not (5, 4): is the shorter shape filled up in "
+        "front, and with 1s? Does the length that is not 1 win, on either side?"
+    )
+    got = stretched((4,), (2, 4))
+    assert got == (2, 4), (
+        f"(4,) with (2, 4) gave {got}, not (2, 4): either of the two may be the shorter"
+    )
+    got = stretched((8, 1, 6), (7, 1))
+    assert got == (8, 7, 6), (
+        f"(8, 1, 6) with (7, 1) stretches to (8, 7, 6), not to {got}"
+    )
+    refuses((784, 10), (784,), "10 meets 784 and neither is 1, so they do not fit")
+    refuses((2, 3), (4, 3), "2 meets 4, and every pair of lengths must fit")
+    refuses((5, 4), (3,), "4 meets 3, whichever of them is the larger")
+    refuses((3, 0), (3, 5), "0 meets 5, no fit")
+    got = stretched((3, 0), (1,))
+    assert got != (3, 1), "0 with 1 gives 0, so the result is not the maximum"
+    assert got == (3, 0), (
+        f"(3, 0) with (1,) is (3, 0), not {got}: 1 stretches even to 0"
+    )
+    for first, second, wanted in (
+        ((6, 5), (6, 5), (6, 5)),
+        ((), (2, 3), (2, 3)),
+        ((1, 3), (2, 1), (2, 3)),
+        ((9, 2, 1, 4), (3, 1), (9, 2, 3, 4)),
+        (torch.Size([3, 1]), torch.Size([7]), (3, 7)),
+    ):
+        got = stretched(first, second)
+        assert got == wanted, (
+            f"{tuple(first)} with {tuple(second)} should be {wanted}, not {got}"
+        )
+
+
+check_shapes()
 
 # %% [markdown]
 # ## Repeating without copying
@@ -447,7 +478,7 @@ assert grid.data_ptr() == turned.data_ptr()
 # %% [markdown] exercise="expand" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 3.3: a stride of 0
 #
-# Write `expand(x, shape)`: `x` stretched to `shape` by the rule above, without copying a number. `x.as_strided(shape, strides)` gives a view of the same memory with strides of your own choice. A shape that `x` does not stretch to is a `ValueError`.
+# Write `expand(x, shape)`: `x` stretched to `shape` by the rule above, without copying a number. (`x.expand` is what you are building, and locked.) `x.as_strided(shape, strides)` gives a view of the same memory with strides of your own choice. A shape that `x` does not stretch to is a `ValueError`.
 
 # %% [markdown] tags=["hint"]
 # Dimensions that `x` lacks (they are in front) and dimensions in which `x` has length 1 get stride 0. All others keep their own, `x.stride()`.
@@ -464,11 +495,8 @@ def expand(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """
     if broadcast_shape(x.shape, shape) != tuple(shape):
         raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
-    missing = len(shape) - x.dim()
-    lengths = (1,) * missing + tuple(x.shape)
-    strides = (0,) * missing + x.stride()
-    repeating = zip(lengths, strides, strict=True)
-    return x.as_strided(shape, [0 if n == 1 else stride for n, stride in repeating])
+    own = [0 if n == 1 else s for n, s in zip(x.shape, x.stride(), strict=True)]
+    return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
 
 
 # %% [markdown] tags=["solution"]
@@ -476,14 +504,23 @@ def expand(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 # %% tags=["check"]
-def stretch_to(x: torch.Tensor, shape: tuple[int, ...], why: str) -> torch.Tensor:
+def stretch_to(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    given, kept = f"{tuple(x.shape)} to {shape}", (x.shape, x.stride(), x.tolist())
     try:
         got = expand(x, shape)
+    except ValueError as error:
+        raise AssertionError(f"{given} is fine, but stops at {error!r}") from error
     except Exception as error:
-        raise AssertionError(f"{tuple(x.shape)} to {shape}: {why}: {error!r}") from None
+        raise AssertionError(
+            f"{given} stops at {error!r}. As many lengths and strides as `shape` has, "
+            "and 0 for a length of 1?"
+        ) from error
     assert got is not None, "nothing came back: return the view"
     assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
-    assert got.shape == shape, f"the shape should be {shape}, not {tuple(got.shape)}"
+    assert (x.shape, x.stride(), x.tolist()) == kept, (
+        "x itself has changed: as_strided makes a new view, as_strided_ does not"
+    )
+    assert got.shape == shape, f"{given} came out as {tuple(got.shape)}"
     assert got.numel() == 0 or got.data_ptr() == x.data_ptr(), (
         "the view begins at another number, or the numbers were copied: use "
         "x.as_strided, and leave the place where it begins alone"
@@ -491,48 +528,56 @@ def stretch_to(x: torch.Tensor, shape: tuple[int, ...], why: str) -> torch.Tenso
     return got
 
 
-column = torch.arange(12.0).view(3, 4)[:, 1:2]  # one column of a larger matrix
-got = stretch_to(column, (3, 4), "a length of 1 stretches")
-assert got.stride() != (1, 0), "ask the tensor for its own strides: x.stride()"
-assert got.stride() != (0, 1), (
-    "strides (0, 1): it is where the length is 1 that the stride becomes 0"
-)
-assert got.stride() == (4, 0), f"strides should be (4, 0), not {got.stride()}"
-assert got.tolist() == [[1.0] * 4, [5.0] * 4, [9.0] * 4], "each row repeats its number"
-got = stretch_to(column[:, 0], (2, 3), "a missing dimension is added in front")
-assert got.tolist() == [[1.0, 5.0, 9.0]] * 2, (
-    "a missing dimension is added in front: pad shape and strides there"
-)
-got = stretch_to(torch.arange(6.0).view(2, 3).T, (4, 3, 2), "two dimensions meet three")
-assert got[0].tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]], (
-    "wrong numbers from a transposed tensor: keep its strides as they are"
-)
-got = stretch_to(torch.arange(6.0).view(3, 2).T[:, None], (5, 2, 4, 3), "1 goes to 4")
-wanted_strides = (0, 1, 0, 2)
-assert got.stride() == wanted_strides, (
-    f"(2, 1, 3) with strides (1, 1, 2), stretched to (5, 2, 4, 3), has strides "
-    f"{wanted_strides}, not {got.stride()}"
-)
-got = stretch_to(torch.tensor(7.0), (2, 3), "a scalar stretches to anything")
-assert got.tolist() == [[7.0] * 3] * 2, f"7 stretched to (2, 3) came out as {got}"
-for shape, target, why in (
-    ((3,), (2, 4), "that reads memory which it does not own: 3 is not 4, nor 1"),
-    ((3, 4), (1, 4), "nothing shrinks: ask whether the two meet in exactly `shape`"),
-    ((2, 3, 4), (3, 4), "a dimension cannot get lost: nothing shrinks"),
-    ((1, 3, 4), (3, 4), "a dimension cannot get lost, not even one of length 1"),
-):
-    try:
-        expand(torch.zeros(100)[: torch.zeros(shape).numel()].view(shape), target)
-    except ValueError:
-        continue
-    except Exception as error:
-        raise AssertionError(
-            f"{shape} to {target}: raise a ValueError, not {error!r}"
-        ) from None
-    raise AssertionError(f"{shape} went to {target}: {why}")
+def check_stretching() -> None:
+    column = torch.arange(12.0).view(3, 4)[:, 1:2]  # one column of a larger matrix
+    got = stretch_to(column, (3, 4))
+    assert got.stride() != (1, 0), "ask the tensor for its own strides: x.stride()"
+    assert got.stride() != (0, 1), (
+        "strides (0, 1): it is where the length is 1 that the stride becomes 0"
+    )
+    assert got.stride() == (4, 0), f"strides should be (4, 0), not {got.stride()}"
+    got = stretch_to(column[:, 0], (2, 3))
+    assert got.tolist() == [[1.0, 5.0, 9.0]] * 2, (
+        "(3,) to (2, 3) has three numbers in each of two rows, [1, 5, 9], not "
+        f"{got.tolist()}: what x lacks is in front, pad shape and strides there"
+    )
+    got = stretch_to(torch.arange(6.0).view(2, 3).T, (4, 3, 2))
+    assert got[0].tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]], (
+        "wrong numbers from a transposed tensor: keep its strides as they are"
+    )
+    got = stretch_to(torch.arange(6.0).view(3, 2).T[:, None], (5, 2, 4, 3))
+    wanted = (0, 1, 0, 2)
+    assert got.stride() == wanted, (
+        f"(2, 1, 3) with strides (1, 1, 2), stretched to (5, 2, 4, 3), has strides "
+        f"{wanted}, not {got.stride()}"
+    )
+    got = stretch_to(torch.tensor(7.0), (2, 3))
+    assert got.tolist() == [[7.0] * 3] * 2, f"7 stretched to (2, 3) came out as {got}"
+    for shape, target, why in (
+        ((3,), (2, 4), "that reads memory which it does not own: 3 is not 4, nor 1"),
+        (
+            (3, 4),
+            (1, 4),
+            "nothing shrinks: ask whether the two meet in exactly `shape`",
+        ),
+        ((2, 3, 4), (3, 4), "a dimension cannot get lost: nothing shrinks"),
+        ((1, 3, 4), (3, 4), "a dimension cannot get lost, not even one of length 1"),
+    ):
+        try:
+            expand(torch.zeros(100)[: torch.zeros(shape).numel()].view(shape), target)
+        except ValueError:
+            continue
+        except Exception as error:
+            raise AssertionError(
+                f"{shape} to {target}: raise a ValueError, not {error!r}"
+            ) from None
+        raise AssertionError(f"{shape} went to {target}: {why}")
+
+
+check_stretching()
 
 # %% [markdown]
-# Broadcasting is now ours: find the common shape, expand both, and let them meet. Time for a ceremony that will end many chapters. `unlock` runs our function and PyTorch's side by side: on the examples that I give it, and on random numbers, zeros, large numbers and oddly strided memory of the same shapes, in double precision. Values must agree, and so must the gradients that PyTorch works out through both (chapter 6 will build what does that), and the values once more after a small step along them. If anything differs, the chapter stops. If nothing does, the original is **unlocked**: from here on we may use it.
+# Broadcasting is now ours: find the common shape, expand both, and let them meet. Time for a ceremony that will end many chapters. `unlock` runs our function and PyTorch's side by side, on the examples that I give it, and on random numbers, zeros, large numbers and oddly strided memory of the same shapes. What it prints is called a certificate. *Forward* is the largest difference between the values, in `float64`; *backward* that between the gradients which PyTorch works out through both (chapter 6 will build what does that); *step* that between the values after a small step along those gradients. If one of them is more than rounding, the chapter stops. If none is, the original is **unlocked**: from here on we may use it.
 
 
 # %% tags=["timing"]
@@ -557,11 +602,11 @@ unlock(
 # %% [markdown]
 # That is what the book means when it says "proved equal": a test, on as many cases as the certificate counts, and not a proof in the mathematician's sense. PyTorch's function also takes one tensor or seven; ours takes two, and the other forms were not compared. They are freed along with the rest.
 #
-# > [!BUG] Break it: perfect predictions, terrible loss
-# > Five predictions, five targets, all of them exactly right. The predictions come as a column, $(5, 1)$, because the network gives back one row for each input; the targets are a vector, $(5)$.
+# > [!BUG] Break it: a loss for five predictions
+# > Five predictions, five targets, all of them exactly right. The predictions come as a column, $(5, 1)$, because the network gives back one row for each input; the targets are a vector, $(5,)$.
 
 # %% [markdown] tags=["predict"]
-# Everything is right, so the squared errors are 0. Or are they? Write down the shape of the difference, and estimate the mean.
+# Write down the shape of the difference, and the mean of its squares. Then the same for predictions that are all 3, the mean of the targets.
 
 # %%
 predictions = torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]])
@@ -572,7 +617,7 @@ print(f"loss {loss:.1f}; if every prediction were the targets' mean, {mean_loss:
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > $(5, 1)$ minus $(5)$ is $(5, 5)$: every prediction is compared with every target. There is no error and no odd type, only a number that cannot become 0, and that is *lower* for predictions that are all the same. A network trained on it learns the mean of its targets.
+# > $(5, 1)$ minus $(5,)$ is $(5, 5)$: every prediction is compared with every target. There is no error and no odd type, only a wrong number. It is 4, the mean of the squared difference over all 25 pairs, and it is *lower*, 2, where every prediction is the mean: no single number is nearer to all five targets in the mean square. A network trained on this loss learns the mean of its targets.
 
 # %% tags=["claim"]
 assert (predictions - targets).shape == (5, 5)
@@ -581,7 +626,7 @@ assert loss == 4 and mean_loss == 2
 # %% [markdown] tags=["aside"]
 # #### Aside: what PyTorch says to it
 #
-# So many people have met this bug that PyTorch's own loss has warned of it since 2019 (pull request 18349). It warns, and goes on.
+# It was reported to PyTorch as issue 16045, and since 2019 (pull request 18349) PyTorch's own loss warns of it. It warns, and goes on.
 
 # %% tags=["oracle", "aside"]
 import warnings
@@ -710,6 +755,12 @@ assert products[0, 1].tolist() == [6, 16]
 
 
 # %% tags=["solution"] export="matmul.py"
+def align(x: torch.Tensor, names: str, order: str) -> torch.Tensor:
+    """`x`, its dimensions named by `names`, in `order`; length 1 where it lacks one."""
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
 def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Sum of products of two tensors whose dimensions are named, as in "ik,kj->ij".
 
@@ -717,21 +768,17 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     Raises: ValueError when the letters do not match the tensors' dimensions.
     Paper: Einstein 1916, Annalen der Physik 354, section 5.
     """
-    inputs, output = equation.replace(" ", "").split("->")
+    inputs, output = equation.split("->")
     first, second = inputs.split(",")
     fits = [len({*n}) == len(n) == x.dim() for n, x in ((first, a), (second, b))]
     if not all(fits) or len({*output} & {*first, *second}) != len(output):
-        raise ValueError(f"{equation!r} does not name {a.dim()} and {b.dim()} dims")
-    order = output + "".join(sorted(set(first + second) - set(output)))
+        raise ValueError(
+            f"{equation!r} does not name {a.dim()} and {b.dim()} dimensions"
+        )
+    order = output + "".join(sorted({*first, *second} - {*output}))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
     return product.sum(summed) if summed else product
-
-
-def align(x: torch.Tensor, names: str, order: str) -> torch.Tensor:
-    """`x`, its dimensions named by `names`, in `order`; length 1 where it lacks one."""
-    x = x.permute([names.index(name) for name in order if name in names])
-    return x[tuple(slice(None) if name in names else None for name in order)]
 
 
 # %% [markdown] tags=["solution"]
@@ -781,108 +828,130 @@ def spelled_out(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor
     return result
 
 
-x = torch.arange(6.0).view(2, 3)
-try:
-    got = align(x, "ki", "ijk")
-except NameError as error:
-    raise AssertionError(f"write align(x, names, order) as well ({error})") from None
-except Exception as error:
-    raise AssertionError(f'align(x, "ki", "ijk") stops at {error!r}') from error
-assert isinstance(got, torch.Tensor), f"align gives back a tensor, not {got!r}"
-assert got.shape == (3, 1, 2), (
-    f'align(x, "ki", "ijk") of shape (2, 3) should be (3, 1, 2), not {tuple(got.shape)}'
-)
-assert got[:, 0].tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]], (
-    "align: right shape, wrong numbers. permute turns, view and reshape do not"
-)
-got = align(torch.arange(24.0).view(2, 3, 4), "bcd", "dabc")
-assert got.shape == (4, 1, 2, 3), (
-    'align(x, "bcd", "dabc") of shape (2, 3, 4) should be (4, 1, 2, 3), not '
-    f"{tuple(got.shape)}: permute wants, for each new dimension, the old place"
-)
-assert got[3, 0, 1, 0] == 15, 'align(x, "bcd", "dabc"): right shape, wrong numbers'
-
-numbers = torch.Generator().manual_seed(1)
+def numbers_of(source: torch.Generator, *shape: int) -> torch.Tensor:
+    return torch.randint(-9, 10, shape, generator=source).double()
 
 
-def sizes_of(*shape: int) -> torch.Tensor:
-    return torch.randint(-9, 10, shape, generator=numbers).double()
+def check_align() -> None:
+    for shape, names, order, place, wanted in (
+        ((2, 3), "ki", "ijk", (2, 0, 1), (3, 1, 2)),
+        ((2, 3, 4), "bcd", "dabc", (3, 0, 1, 0), (4, 1, 2, 3)),
+    ):
+        x = torch.arange(24.0)[: torch.zeros(shape).numel()].view(shape)
+        kept, call = x.clone(), f"align(x, {names!r}, {order!r})"
+        try:
+            got = align(x, names, order)
+        except NameError as error:
+            raise AssertionError(
+                f"write align(x, names, order) as well ({error})"
+            ) from None
+        except Exception as error:
+            raise AssertionError(f"{call} stops at {error!r}") from error
+        assert isinstance(got, torch.Tensor), f"align gives back a tensor, not {got!r}"
+        assert x.shape == shape and torch.equal(x, kept), "align has changed its x"
+        given = f"{call} of shape {shape} should be {wanted}, not {tuple(got.shape)}"
+        assert got.shape == wanted or sorted(got.shape) != sorted(wanted), (
+            f"{given}: permute wants, for each new dimension, the old place"
+        )
+        assert got.shape == wanted, given
+        assert not torch.equal(got, x.reshape(wanted)), (
+            f"{call}: right shape, and the numbers stand in their old order. permute "
+            "turns, view and reshape do not"
+        )
+        at = tuple(place[order.index(name)] for name in names)
+        assert got[place] == x[at], (
+            f"{call}: right shape, wrong numbers: at {place} stands {got[place]:g}, and "
+            f"x has {x[at]:g} there, at {at}"
+        )
 
 
-for equation, first_shape, second_shape, why in (
-    ("ik,kj->ij", (2, 3), (3, 4), "the matrix product"),
-    (
-        "ki,kj->ij",
-        (3, 2),
-        (3, 4),
-        "here k stands first in both (permute turns, view does not)",
-    ),
-    ("i,j->ij", (2,), (3,), "nothing is summed here (and x.sum(()) sums all)"),
-    ("ik,kj->ji", (2, 3), (3, 4), "the result's letters give its order: ji, not ij"),
-    (
-        "ik,kj->i",
-        (2, 3),
-        (3, 4),
-        "every letter that the result lacks is summed, j as well",
-    ),
-    ("ab,bc->c", (2, 3), (3, 4), "a is summed too, which only the first tensor has"),
-    ("i,i->", (5,), (5,), "with no letter in the result, sum over all"),
-    (
-        "ab,cbd->dac",
-        (2, 3),
-        (4, 3, 5),
-        "three letters change places (permute wants the old places)",
-    ),
-    ("bik,bkj->bij", (2, 3, 4), (2, 4, 5), "a letter of all three is kept apart"),
-    ("ij,ij->ij", (2, 3), (2, 3), "nothing is summed, nothing is stretched"),
-    ("ik,kj->ij", (2, 1), (3, 4), "a length of 1 stretches, also where it is summed"),
-    ("zy,yx->zx", (2, 3), (3, 4), "the letters may be any"),
-):
-    left, right = sizes_of(*first_shape), sizes_of(*second_shape)
-    kept = left.clone(), right.clone()
-    wanted_here = spelled_out(equation, left, right)
-    try:
-        got, lines = lines_run(einsum, equation, left, right)
-    except Exception as error:
-        raise AssertionError(
-            f"{equation} with {first_shape} and {second_shape} stops at {error!r}. "
-            f"{why}"
-        ) from None
-    assert got is not None, "nothing came back: return the result"
-    assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
-    assert torch.equal(left, kept[0]) and torch.equal(right, kept[1]), (
-        "a or b has changed: make a new tensor"
+def check_einsum() -> None:
+    source = torch.Generator().manual_seed(1)
+    for equation, first_shape, second_shape, why in (
+        ("ik,kj->ij", (2, 3), (3, 4), "the matrix product"),
+        ("ki,kj->ij", (3, 2), (3, 4), "k stands first in both"),
+        ("i,j->ij", (2,), (3,), "no letter is summed"),
+        (
+            "ik,kj->ji",
+            (2, 3),
+            (3, 4),
+            "the result's letters give its order: ji, not ij",
+        ),
+        (
+            "ik,kj->i",
+            (2, 3),
+            (3, 4),
+            "every letter that the result lacks is summed, j as well",
+        ),
+        ("ab,bc->c", (2, 3), (3, 4), "a is summed, though only one tensor has it"),
+        ("i,i->", (5,), (5,), "no letter in the result: sum over all"),
+        ("ab,cbd->dac", (2, 3), (4, 3, 5), "three letters change places"),
+        ("bik,bkj->bij", (2, 3, 4), (2, 4, 5), "a letter of all three is kept apart"),
+        ("ij,ij->ij", (2, 3), (2, 3), "no letter is summed, none is missing"),
+        (
+            "ik,kj->ij",
+            (2, 1),
+            (3, 4),
+            "a length of 1 stretches, also where it is summed",
+        ),
+        ("zy,yx->zx", (2, 3), (3, 4), "the letters may be any"),
+    ):
+        left, right = (
+            numbers_of(source, *first_shape),
+            numbers_of(source, *second_shape),
+        )
+        kept = left.clone(), right.clone()
+        wanted = spelled_out(equation, left, right)
+        given = f"{equation} of {first_shape} and {second_shape}"
+        try:
+            got = einsum(equation, left, right)
+        except Exception as error:
+            raise AssertionError(f"{given} stops at {error!r} ({why})") from error
+        assert got is not None, "nothing came back: return the result"
+        assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
+        assert torch.equal(left, kept[0]) and torch.equal(right, kept[1]), (
+            "a or b has changed: make a new tensor"
+        )
+        assert (equation, got.dim()) != ("i,j->ij", 0), (
+            f"{given} came out as one number: to x.sum(()) no dimensions are all of them"
+        )
+        assert got.shape == wanted.shape, (
+            f"{given} gave {tuple(got.shape)}, not {tuple(wanted.shape)} ({why})"
+        )
+        assert torch.equal(got, wanted), (
+            f"{given}: right shape, wrong numbers ({why}). From a = {left.tolist()} and "
+            f"b = {right.tolist()} came {got.tolist()}, not {wanted.tolist()}"
+        )
+    left, right = numbers_of(source, 9, 8), numbers_of(source, 8, 7)
+    lines = lines_run(einsum, "ik,kj->ij", left, right)[1]
+    assert lines < 9 * 8 * 7, (
+        f"{lines} lines of Python ran for {9 * 8 * 7} products: right, and slow. "
+        "Let broadcasting do the loops"
     )
-    assert got.shape == wanted_here.shape, (
-        f"{equation} gave {tuple(got.shape)}, not {tuple(wanted_here.shape)}: {why}"
-    )
-    assert torch.equal(got, wanted_here), (
-        f"{equation}: right shape, wrong numbers: {why}. From a = {left.tolist()} and "
-        f"b = {right.tolist()} came {got.tolist()}, not {wanted_here.tolist()}"
-    )
-left, right = sizes_of(9, 8), sizes_of(8, 7)
-got, lines = lines_run(einsum, "ik,kj->ij", left, right)
-assert lines < 9 * 8 * 7, (
-    f"{lines} lines of Python ran for {9 * 8 * 7} products: right, and slow. "
-    "Let broadcasting do the loops"
-)
-for equation, dims, why in (
-    ("ijk,kj->i", (2, 2), "the first tensor's letters, ijk, are more than its 2"),
-    ("ik,kjl->ij", (2, 2), "the second tensor's letters, kjl, are more than its 2"),
-    ("i,kj->ij", (2, 2), "the first tensor's letter, i, is fewer than its 2"),
-    ("ik,kj->ix", (2, 2), "x is a letter that only the result has"),
-    ("ii,ij->j", (2, 2), "one tensor has the letter i twice"),
-    ("ik,kj->ii", (2, 2), "the result has the letter i twice"),
-):
-    try:
-        got = einsum(equation, *(torch.ones((3,) * dim) for dim in dims))
-    except ValueError:
-        continue
-    except Exception as error:
-        raise AssertionError(
-            f"{equation}: {why}: raise a ValueError, not {error!r}"
-        ) from None
-    raise AssertionError(f"{equation} went through: {why}")
+    for equation, why in (
+        (
+            "ijk,kj->i",
+            "the first tensor's letters, ijk, are more than its 2 dimensions",
+        ),
+        ("ik,kjl->ij", "the second one's letters, kjl, are more than its 2 dimensions"),
+        ("i,kj->ij", "the first tensor's letter, i, is fewer than its 2 dimensions"),
+        ("ik,kj->ix", "x is a letter that only the result has"),
+        ("ii,ij->j", "one tensor has the letter i twice"),
+        ("ik,kj->ii", "the result has the letter i twice"),
+    ):
+        try:
+            einsum(equation, torch.ones(3, 3), torch.ones(3, 3))
+        except ValueError:
+            continue
+        except Exception as error:
+            raise AssertionError(
+                f"{equation}: {why}: raise a ValueError, not {error!r}"
+            ) from None
+        raise AssertionError(f"{equation} went through: {why}")
+
+
+check_align()
+check_einsum()
 
 
 # %% [markdown] exercise="in_letters" tags=["prompt"] difficulty="medium" minutes=10
@@ -904,50 +973,55 @@ squared_lengths = "nd,nd->n"
 # %% [markdown] tags=["solution"]
 # For `layer` I wrote `"nd,dh->nh"` first, out of habit. With 784 pixels and 30 units it stopped at the multiplication; with as many units as pixels it would have gone through. The third is the one that I still find odd: $n$ occurs three times. Einstein's rule, below, does not allow it. Loops do not mind.
 
+
 # %% tags=["check"]
-for asked, answer, letters, first_shape, second_shape, wanted_shape in (
-    ("layer", layer, "ndh", (4, 5), (3, 5), (4, 3)),
-    ("batched", batched, "bikj", (2, 3, 4), (2, 4, 5), (2, 3, 5)),
-    ("squared_lengths", squared_lengths, "nd", (4, 5), (4, 5), (4,)),
-):
-    assert isinstance(answer, str), f"{asked}: write a string such as 'ik,kj->ij'"
-    said = answer.replace(" ", "")
-    assert said.count("->") == 1 and said.count(",") == 1, (
-        f"{asked} = {answer!r}: two tensors and a result, as in 'ik,kj->ij'"
-    )
-    assert set(said) - set(",->") == set(letters), (
-        f"{asked} = {answer!r}: use the letters {', '.join(letters)}, all of them"
-    )
-    inputs, output = said.split("->")
-    first, second = inputs.split(",")
-    dims = len(first), len(second)
-    assert dims == (len(first_shape), len(second_shape)), (
-        f"{asked} = {answer!r}: the tensors have {len(first_shape)} and "
-        f"{len(second_shape)} dimensions, and you name {dims[0]} and {dims[1]}"
-    )
-    assert (asked, second) != ("layer", "dh"), (
-        "layer: the weights have one row for each hidden unit: hd, not dh"
-    )
-    assert (asked, output) != ("batched", "ij"), (
-        "batched: b is summed away: name it in the result to keep it"
-    )
-    assert (asked, output) != ("squared_lengths", ""), (
-        "squared_lengths: that is one sum for the whole matrix: keep n"
-    )
-    assert (asked, output) != ("squared_lengths", "nd"), (
-        "squared_lengths: nothing is summed: leave d out of the result"
-    )
-    length = {}
-    for name, size in zip(first + second, first_shape + second_shape, strict=True):
-        assert length.setdefault(name, size) == size, (
-            f"{asked} = {answer!r}: with {first_shape} and {second_shape} the letter "
-            f"{name} is {length[name]} long and {size} long"
+def check_letters() -> None:
+    for asked, answer, letters, first_shape, second_shape, wanted_shape in (
+        ("layer", layer, "ndh", (4, 5), (3, 5), (4, 3)),
+        ("batched", batched, "bikj", (2, 3, 4), (2, 4, 5), (2, 3, 5)),
+        ("squared_lengths", squared_lengths, "nd", (4, 5), (4, 5), (4,)),
+    ):
+        assert isinstance(answer, str), f"{asked}: write a string such as 'ik,kj->ij'"
+        assert " " not in answer, f"{asked} = {answer!r}: leave the blanks out"
+        assert answer.count("->") == 1 and answer.count(",") == 1, (
+            f"{asked} = {answer!r}: two tensors and a result, as in 'ik,kj->ij'"
         )
-    shape = tuple(length[name] for name in output)
-    assert shape == wanted_shape, (
-        f"{asked} = {answer!r} gives {shape} from {first_shape} and {second_shape}, "
-        f"not {wanted_shape}"
-    )
+        assert set(answer) - set(",->") == set(letters), (
+            f"{asked} = {answer!r}: use the letters {', '.join(letters)}, and only these"
+        )
+        inputs, output = answer.split("->")
+        first, second = inputs.split(",")
+        dims = len(first), len(second)
+        assert dims == (len(first_shape), len(second_shape)), (
+            f"{asked} = {answer!r}: the tensors have {len(first_shape)} and "
+            f"{len(second_shape)} dimensions, and you name {dims[0]} and {dims[1]}"
+        )
+        assert (asked, second) != ("layer", "dh"), (
+            "layer: the weights have one row for each hidden unit: hd, not dh"
+        )
+        assert (asked, output) != ("batched", "ij"), (
+            "batched: b is summed away: name it in the result to keep it"
+        )
+        assert (asked, output) != ("squared_lengths", ""), (
+            "squared_lengths: that is one sum for the whole matrix: keep n"
+        )
+        assert (asked, output) != ("squared_lengths", "nd"), (
+            "squared_lengths: nothing is summed: leave d out of the result"
+        )
+        length = {}
+        for name, size in zip(first + second, first_shape + second_shape, strict=True):
+            assert length.setdefault(name, size) == size, (
+                f"{asked} = {answer!r}: with {first_shape} and {second_shape} the letter "
+                f"{name} is {length[name]} long and {size} long"
+            )
+        shape = tuple(length[name] for name in output)
+        assert shape == wanted_shape, (
+            f"{asked} = {answer!r} gives {shape} from {first_shape} and {second_shape}, "
+            f"not {wanted_shape}"
+        )
+
+
+check_letters()
 
 
 # %% tags=["timing"]
@@ -960,9 +1034,9 @@ unlock(
     by=einsum,
     inputs=[
         ("ik,kj->ij", rand(5, 7), rand(7, 3)),
-        (layer, rand(6, 4), rand(3, 4)),
-        (batched, rand(2, 3, 4), rand(2, 4, 5)),
-        (squared_lengths, rand(6, 4), rand(6, 4)),
+        ("nd,hd->nh", rand(6, 4), rand(3, 4)),
+        ("bik,bkj->bij", rand(2, 3, 4), rand(2, 4, 5)),
+        ("nd,nd->n", rand(6, 4), rand(6, 4)),
         ("i,j->ij", rand(3), rand(1)),
         ("ab,cbd->dac", rand(2, 3), rand(4, 3, 5)),
         ("ik,kj->ij", rand(0, 7), rand(7, 3)),
@@ -971,7 +1045,7 @@ unlock(
 )
 
 # %% [markdown]
-# Not compared, for ours does not do them: one tensor or more than two, a letter twice in one tensor (`"ii->i"`, the diagonal), the dots in `"...ik,kj->...ij"`, and an equation without an arrow.
+# Not compared, for ours does not do them: one tensor or more than two, a letter twice in one tensor (`"ii->i"`, the diagonal), the dots in `"...ik,kj->...ij"`, blanks, and an equation without an arrow.
 #
 # > [!QUOTE] Paper box: Einstein leaves out the Σ
 # > A. Einstein, *Die Grundlage der allgemeinen Relativitätstheorie*, Annalen der Physik 354 (1916), § 5, gives the rule by which four numbers turn into four others:
@@ -1407,6 +1481,9 @@ def gradient_check(backward) -> list[float]:
     targets = torch.randn(4, 2, dtype=torch.float64, generator=source)
     z, hidden, outputs = forward(network, x)
     by_hand = backward(network, x, z, hidden, mse_grad(outputs, targets))
+    if not isinstance(by_hand, Network):
+        print(f"WRONG: backward gave back {by_hand!r}, not a Network")
+        return []
     numerical = numerical_grad(
         lambda: mse(forward(network, x)[2], targets), network.parameters()
     )
@@ -1414,10 +1491,11 @@ def gradient_check(backward) -> list[float]:
     for name, wanted in zip(vars(network), numerical, strict=True):
         mine = getattr(by_hand, name)
         if mine.shape != wanted.shape:
-            print(f"{name}: shape {tuple(mine.shape)}, not {tuple(wanted.shape)}")
+            print(f"{name:13} WRONG: {tuple(mine.shape)}, not {tuple(wanted.shape)}")
             continue
         worst.append((mine - wanted).abs().max().item())
-        print(f"{name}: {tuple(mine.shape)}, off by at most {worst[-1]:.0e}")
+        verdict = "fine " if worst[-1] < 1e-6 else "WRONG"
+        print(f"{name:13} {verdict}: off by at most {worst[-1]:.0e}")
     return worst
 
 
@@ -1460,10 +1538,11 @@ def backward(
 
 # %% tags=["check"]
 import sys
+from types import SimpleNamespace
 
 
-def backward_of(images_given: int) -> tuple[Network, list[torch.Tensor], int]:
-    """The answer for so many images, what finite differences say, and lines run."""
+def backward_of(images_given: int, z_is_zero: bool = False) -> SimpleNamespace:
+    """The answer for so many images, what it was given, and the lines that ran."""
     source = torch.Generator().manual_seed(7)
 
     def numbers(*shape: int) -> torch.Tensor:
@@ -1472,8 +1551,11 @@ def backward_of(images_given: int) -> tuple[Network, list[torch.Tensor], int]:
     network = Network(numbers(5, 3), numbers(5), numbers(2, 5), numbers(2))
     x, targets = numbers(images_given, 3), numbers(images_given, 2)
     z, hidden, outputs = forward(network, x)
-    given = [x, z, hidden, mse_grad(outputs, targets), *network.parameters()]
-    kept = [tensor.clone() for tensor in given]
+    if z_is_zero:
+        z[0, 3] = hidden[0, 3] = 0.0
+    upstream, names = mse_grad(outputs, targets), list(vars(network))
+    given = {"x": x, "z": z, "hidden": hidden, "output_grad": upstream} | vars(network)
+    kept = {name: tensor.clone() for name, tensor in given.items()}
     numerical = numerical_grad(
         lambda: mse(forward(network, x)[2], targets), network.parameters()
     )
@@ -1486,7 +1568,7 @@ def backward_of(images_given: int) -> tuple[Network, list[torch.Tensor], int]:
 
     sys.settrace(trace)
     try:
-        got = backward(network, *given[:4])
+        got = backward(network, x, z, hidden, upstream)
     except Exception as error:
         raise AssertionError(
             f"backward stops at {error!r}. With N = {images_given}, D = 3, H = 5 and "
@@ -1494,81 +1576,124 @@ def backward_of(images_given: int) -> tuple[Network, list[torch.Tensor], int]:
         ) from error
     finally:
         sys.settrace(before)
-    for name, tensor, copy in zip(
-        ("x", "z", "hidden", "output_grad", *vars(network)), given, kept, strict=True
-    ):
-        assert torch.equal(tensor, copy), f"{name} has changed: make new tensors"
-    return got, [*numerical, *kept], lines
-
-
-got, (*numerical, x, z, hidden, upstream, W, _, V, _), lines = backward_of(4)
-assert got is not None, "nothing came back: return the Network of gradients"
-assert isinstance(got, Network), (
-    f"give back a Network(…) of four gradients, not {type(got).__name__}"
-)
-wanted = dict(zip(vars(got), numerical, strict=True))
-for name, gradient in wanted.items():
-    mine = getattr(got, name)
-    assert isinstance(mine, torch.Tensor), f"{name}: a tensor, not {mine!r}"
-    assert mine.shape == gradient.shape, (
-        f"{name} has shape {tuple(gradient.shape)} and its gradient "
-        f"{tuple(mine.shape)}: they must be the same"
+    assert all(getattr(network, name) is given[name] for name in names), (
+        "the gradients went into the network itself, whose parameters are lost: give "
+        "back a new Network(…)"
     )
-
-
-def shown(tensor: torch.Tensor) -> list:
-    return ((1000 * tensor).round() / 1000).tolist()
-
-
-def same(name: str, other: torch.Tensor) -> bool:
-    return torch.allclose(getattr(got, name), other, rtol=1e-6, atol=1e-8)
-
-
-for name, gradient in wanted.items():
-    assert not same(name, gradient / 4), (
-        f"{name}: a quarter of what it should be, for four images. mse_grad has "
-        "divided already: add the images up, do not average them"
+    for name, copy in kept.items():
+        assert torch.equal(given[name], copy), f"{name} has changed: make new tensors"
+    assert got is not None, "nothing came back: return the Network of gradients"
+    assert isinstance(got, Network), (
+        f"give back a Network(…) of four gradients, not {type(got).__name__}"
     )
-    assert not same(name, -gradient), f"{name}: the sign is the wrong way round"
-assert not same("output_bias", upstream[0]), "output_bias: only the first image counted"
-assert same("output_bias", wanted["output_bias"]), (
-    "output_bias: add the upstream gradients of all images up, "
-    f"{shown(wanted['output_bias'])}, not {shown(got.output_bias)}"
-)
-assert not same("output_weight", upstream.T @ z), (
-    "output_weight: it is the activations, hidden, that meet these weights, and not z"
-)
-assert same("output_weight", wanted["output_weight"]), (
-    "output_weight: for each image output k's gradient times activation h, added up: "
-    f"{shown(wanted['output_weight'])}, not {shown(got.output_weight)}"
-)
-at_hidden = upstream @ V
-for name, below in (("hidden_bias", torch.ones_like(x[:, :1])), ("hidden_weight", x)):
-    form = wanted[name].shape
-    for z_grad, why in (
+    wanted = dict(zip(names, numerical, strict=True))
+    return SimpleNamespace(got=got, wanted=wanted, lines=lines, **kept)
+
+
+def check_backward() -> None:
+    four = backward_of(4)
+    for name, gradient in four.wanted.items():
+        mine = getattr(four.got, name)
+        assert isinstance(mine, torch.Tensor), f"{name}: a tensor, not {mine!r}"
+        assert mine.shape == gradient.shape, (
+            f"{name} has shape {tuple(gradient.shape)} and its gradient "
+            f"{tuple(mine.shape)}: they must be the same"
+        )
+
+    def same(name: str, other: torch.Tensor) -> bool:
+        return torch.allclose(getattr(four.got, name), other, rtol=1e-6, atol=1e-8)
+
+    def not_but(name: str) -> str:
+        rows = (four.wanted[name], getattr(four.got, name))
+        wanted, mine = (((1000 * tensor).round() / 1000).tolist() for tensor in rows)
+        return f"it should be {wanted}, not {mine}"
+
+    for name, gradient in four.wanted.items():
+        mine = getattr(four.got, name)
+        factor = ((mine * gradient).sum() / (gradient**2).sum()).item()
+        scaled = same(name, factor * gradient) and abs(factor) > 1e-6
+        assert not (scaled and abs(factor + 1) < 1e-6), (
+            f"{name}: the sign is the wrong way round"
+        )
+        assert not scaled or abs(factor - 1) < 1e-6, (
+            f"{name}: {factor:.3g} times what it should be, for 4 images and 2 outputs. "
+            "Every factor is in mse_grad already: add the images up, and no more"
+        )
+    upstream, hidden, z, x = four.output_grad, four.hidden, four.z, four.x
+    name = "output_bias"
+    assert not same(name, upstream[0]), "output_bias: only the first image counted"
+    assert same(name, four.wanted[name]), (
+        f"output_bias: add the upstream gradients of all images up; {not_but(name)}"
+    )
+    name = "output_weight"
+    for wrong, why in (
         (
-            at_hidden,
-            "the ReLU is missing. Where z is not above 0 nothing gets through: "
-            "multiply by relu_grad(z)",
+            upstream.T @ z,
+            "it is the activations, hidden, that meet these weights, and not z",
         ),
-        (at_hidden * hidden, "multiply by the derivative of relu, not by its value"),
         (
-            relu(at_hidden) * relu_grad(z),
-            "a gradient may be negative: multiply by relu_grad(z), and leave relu out",
+            upstream.reshape(2, 4) @ hidden,
+            "view keeps the old order of the numbers; .T turns the matrix",
         ),
-        (at_hidden * (z <= 0), "the wrong units: gradients pass where z is above 0"),
     ):
-        assert not same(name, (z_grad.T @ below).view(form)), f"{name}: {why}"
-    assert same(name, wanted[name]), (
-        f"{name}: from (N, K) through the output weights to (N, H), through the ReLU, "
-        f"then to {tuple(form)}: it should be {shown(wanted[name])}, not "
-        f"{shown(getattr(got, name))}"
+        assert not same(name, wrong), f"output_weight: {why}"
+    assert same(name, four.wanted[name]), (
+        "output_weight: for each image output k's gradient times activation h, added "
+        f"up; {not_but(name)}"
     )
-more_lines = backward_of(24)[2]
-assert more_lines < lines + 20, (
-    f"{lines} lines of Python ran for 4 images and {more_lines} for 24: right, and a "
-    "loop over images. Let the products do it"
-)
+    at_hidden = upstream @ four.output_weight
+    z_grad = at_hidden * (z > 0)
+    assert not same("hidden_weight", z_grad.reshape(5, 4) @ x), (
+        "hidden_weight: view keeps the old order of the numbers; .T turns the matrix"
+    )
+    for name, below in (
+        ("hidden_bias", torch.ones_like(x[:, :1])),
+        ("hidden_weight", x),
+    ):
+        form = four.wanted[name].shape
+        for wrong, why in (
+            (
+                at_hidden,
+                "the ReLU is missing. Where z is not above 0 nothing gets through",
+            ),
+            (
+                at_hidden * hidden,
+                "multiply by the derivative of relu, not by its value",
+            ),
+            (
+                at_hidden * (at_hidden > 0),
+                "whether the ReLU lets a gradient through is decided by z, its input on "
+                "the way forward, and not by the gradient that arrives",
+            ),
+            (
+                at_hidden * (at_hidden > 0) * (z > 0),
+                "a gradient may be negative: multiply by relu_grad(z), and leave relu "
+                "out",
+            ),
+            (
+                at_hidden * (z <= 0),
+                "the wrong units: gradients pass where z is above 0",
+            ),
+        ):
+            assert not same(name, (wrong.T @ below).view(form)), f"{name}: {why}"
+        assert same(name, four.wanted[name]), (
+            f"{name}: from (N, K) through the output weights to (N, H), through the "
+            f"ReLU, then to {tuple(form)}; {not_but(name)}"
+        )
+    at_zero = backward_of(4, z_is_zero=True)
+    z_grad = (at_zero.output_grad @ at_zero.output_weight) * (at_zero.z > 0)
+    assert torch.allclose(at_zero.got.hidden_bias, z_grad.sum(0)), (
+        "a gradient got through where z is exactly 0: by chapter 2's convention none "
+        "does. Use relu_grad(z), which asks for z > 0"
+    )
+    more = backward_of(24).lines
+    assert more < four.lines + 20, (
+        f"{four.lines} lines of Python ran for 4 images and {more} for 24: right, and "
+        "a loop over images. Let the products do it"
+    )
+
+
+check_backward()
 
 # %%
 differences = gradient_check(backward)
@@ -1577,8 +1702,8 @@ differences = gradient_check(backward)
 assert len(differences) == 4 and max(differences) < 1e-8
 single = init_network(3, 5, 2, torch.Generator().manual_seed(5))  # float32
 x_single, y_single = rand(4, 3), rand(4, 2)
-z, hidden, outputs = forward(single, x_single)
-by_hand = backward(single, x_single, z, hidden, mse_grad(outputs, y_single))
+*parts, out_single = forward(single, x_single)
+by_hand = backward(single, x_single, *parts, mse_grad(out_single, y_single))
 judged = numerical_grad(
     lambda: mse(forward(single, x_single)[2], y_single), single.parameters()
 )
