@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 3. Matrix multiplication
 #
-# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on weighted sums, one number at a time. Thousands of weighted sums at once have a name, *matrix multiplication*, and few operations have had as much work put into their speed. We shall write it again and again until it has become a single character, find out where the time goes, and then run chapter 2's network on it.
+# Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on weighted sums, one number at a time. Thousands of weighted sums at once have a name, *matrix multiplication*. We shall write it again and again until it has become a single character, find out where the time goes, and then run chapter 2's network on it.
 #
 # **You need:** chapters 1 and 2, and no PyTorch. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about four hours, more than half of them for the exercises.
 #
-# From here on we allow ourselves PyTorch's *tensors*: arrays of numbers that can be created, indexed, reshaped, and put through ordinary arithmetic, number by number or summed up. What would do the work of this chapter for us is *locked*: the products (`@`, `matmul`, `mm`, `mv`, `dot`, `tensordot` and their kin), `einsum`, and whatever repeats a tensor to fit another (`expand`, `broadcast_to`, `broadcast_tensors`). Each of these three is freed when we have built our own and compared the two. The book's tests hold the book to it; in a notebook nothing stops you but you.
+# From here on we allow ourselves PyTorch's *tensors*: arrays of numbers that can be created, indexed, reshaped, and put through ordinary arithmetic, number by number or summed up. What would do the work of this chapter for us is *locked*: the products (`@`, `matmul`, `mm`, `mv`, `dot`, `tensordot` and their kin), `einsum`, and whatever repeats a tensor to fit another (`expand`, `broadcast_to`, `broadcast_tensors`). Each is freed when we have built our own and compared the two. In a notebook nothing stops you but you.
 
 # %%
 import random
@@ -204,6 +204,11 @@ def check_products() -> None:
             [[-31.0, -14.0], [-23.0, -26.0]],
             "every sign is the wrong way round: products are added",
         ),
+        (
+            [[10.0, -4.0], [-5.0, 2.0]],
+            "of the two products only the first is there: k runs to the end of the "
+            "inner length",
+        ),
         ([[0.0, 0.0], [0.0, 0.0]], "zeros are left: the products go nowhere"),
     ):
         assert got != wrong, why
@@ -287,7 +292,7 @@ for rung, ms in ladder.items():
     print(f"{rung:24} {ms:9.3f} ms")
 
 # %% [markdown] tags=["answer"]
-# Tensors are made for speed, and these are slower than lists, and not by a little. Each `a[i, k]` goes into PyTorch, makes a whole new tensor to hold one number, and comes back. A tensor is a fast lorry, and we have sent it to fetch one egg at a time. The remedy is to ask for more on each journey.
+# Tensors are made for speed, and these are slower than lists, and not by a little. Each `a[i, k]` goes into PyTorch, makes a whole new tensor to hold one number, and comes back. A tensor is a fast lorry, and we have sent it to fetch one egg at a time.
 
 # %% tags=["claim"]
 wanted = torch.tensor(matmul_lists(a_lists, b_lists))
@@ -537,6 +542,9 @@ def check_stretching() -> None:
     )
     assert got.stride() == (4, 0), f"strides should be (4, 0), not {got.stride()}"
     got = stretch_to(column[:, 0], (2, 3))
+    assert got.stride() != (1, 4), (
+        "strides (1, 4): a step down reads the next number, and should stay where it is"
+    )
     assert got.tolist() == [[1.0, 5.0, 9.0]] * 2, (
         "(3,) to (2, 3) has three numbers in each of two rows, [1, 5, 9], not "
         f"{got.tolist()}: what x lacks is in front, pad shape and strides there"
@@ -600,7 +608,7 @@ unlock(
 )
 
 # %% [markdown]
-# That is what the book means when it says "proved equal": a test, on as many cases as the certificate counts, and not a proof in the mathematician's sense. PyTorch's function also takes one tensor or seven; ours takes two, and the other forms were not compared. They are freed along with the rest.
+# That is what the book means by "proved equal": a test, on as many cases as the certificate counts, and not a mathematician's proof. PyTorch's function also takes one tensor or seven; those forms were not compared, and are freed along with the rest.
 #
 # > [!BUG] Break it: a loss for five predictions
 # > Five predictions, five targets, all of them exactly right. The predictions come as a column, $(5, 1)$, because the network gives back one row for each input; the targets are a vector, $(5,)$.
@@ -701,11 +709,9 @@ for function in (matmul_one_loop, matmul_no_loop):
 assert ladder["broadcasting, no loop"] < ladder["lists, three loops"] / 5
 
 # %% [markdown]
-# (In `a[:, :, None] * b` the shapes are $(5, 784, 1)$ and $(784, 10)$: all products at once, before any is added up.)
-#
 # ## Saying it in letters
 #
-# That last line is fast, and a riddle: where to put the `None`, which dimension to sum? Three or four dimensions, and nobody can read it. Let us *name* the dimensions instead. $A$ has the letters $i$ and $k$, $B$ has $k$ and $j$, the result $i$ and $j$; in one string, `"ik,kj->ij"`. Read it like this: **one loop for each letter; multiply; add the product to its place in the result.** A letter that the result names is kept apart, a letter that it does not name is summed over. Your three loops were this sentence. So are these; the letters are chosen anew in each:
+# The last version makes all products, $(5, 784, 10)$, before it adds any up. It is fast, and a riddle: where to put the `None`, which dimension to sum? Three or four dimensions, and nobody can read it. Let us *name* the dimensions instead. $A$ has the letters $i$ and $k$, $B$ has $k$ and $j$, the result $i$ and $j$; in one string, `"ik,kj->ij"`. Read it like this: **one loop for each letter; multiply; add the product to its place in the result.** A letter that the result names is kept apart, a letter that it does not name is summed over. Your three loops were this sentence. So are these; the letters are chosen anew in each:
 #
 # | letters | in words |
 # |:--|:--|
@@ -771,10 +777,10 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     inputs, output = equation.split("->")
     first, second = inputs.split(",")
     fits = [len({*n}) == len(n) == x.dim() for n, x in ((first, a), (second, b))]
-    if not all(fits) or len({*output} & {*first, *second}) != len(output):
-        raise ValueError(
-            f"{equation!r} does not name {a.dim()} and {b.dim()} dimensions"
-        )
+    if not all(fits):
+        raise ValueError(f"{equation!r}: not {a.dim()} and {b.dim()} different letters")
+    if len({*output} & {*first, *second}) != len(output):
+        raise ValueError(f"{equation!r}: the result has a letter twice, or a new one")
     order = output + "".join(sorted({*first, *second} - {*output}))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
@@ -922,11 +928,18 @@ def check_einsum() -> None:
             f"{given}: right shape, wrong numbers ({why}). From a = {left.tolist()} and "
             f"b = {right.tolist()} came {got.tolist()}, not {wanted.tolist()}"
         )
-    left, right = numbers_of(source, 9, 8), numbers_of(source, 8, 7)
-    lines = lines_run(einsum, "ik,kj->ij", left, right)[1]
-    assert lines < 9 * 8 * 7, (
-        f"{lines} lines of Python ran for {9 * 8 * 7} products: right, and slow. "
-        "Let broadcasting do the loops"
+    few, many = (
+        lines_run(
+            einsum,
+            "ik,kj->ij",
+            numbers_of(source, 3 * times, 4 * times),
+            numbers_of(source, 4 * times, 5 * times),
+        )[1]
+        for times in (1, 6)
+    )
+    assert many < few + 12, (
+        f"{few} lines of Python ran for (3, 4) and (4, 5), {many} for six times those "
+        "lengths: right, and slow. Let broadcasting do the loops"
     )
     for equation, why in (
         (
@@ -983,7 +996,8 @@ def check_letters() -> None:
     ):
         assert isinstance(answer, str), f"{asked}: write a string such as 'ik,kj->ij'"
         assert " " not in answer, f"{asked} = {answer!r}: leave the blanks out"
-        assert answer.count("->") == 1 and answer.count(",") == 1, (
+        commas = [part.count(",") for part in answer.split("->")]
+        assert commas == [1, 0], (
             f"{asked} = {answer!r}: two tensors and a result, as in 'ik,kj->ij'"
         )
         assert set(answer) - set(",->") == set(letters), (
@@ -1048,17 +1062,17 @@ unlock(
 # Not compared, for ours does not do them: one tensor or more than two, a letter twice in one tensor (`"ii->i"`, the diagonal), the dots in `"...ik,kj->...ij"`, blanks, and an equation without an arrow.
 #
 # > [!QUOTE] Paper box: Einstein leaves out the Σ
-# > A. Einstein, *Die Grundlage der allgemeinen Relativitätstheorie*, Annalen der Physik 354 (1916), § 5, gives the rule by which four numbers turn into four others:
+# > A. Einstein, *Die Grundlage der allgemeinen Relativitätstheorie*, Annalen der Physik 354 (1916), § 5: four numbers turn into four others by
 # >
 # > $$dx'_\sigma = \sum_\nu \frac{\partial x'_\sigma}{\partial x_\nu}\, dx_\nu$$
 # >
 # > | in the paper | say | for us |
 # > |:--|:--|:--|
-# > | $dx_\nu$ | d x nu | a vector of 4 numbers, `dx`, with the letter `n` |
-# > | $dx'_\sigma$ | d x prime sigma | another one, with the letter `s` |
-# > | $\partial x'_\sigma / \partial x_\nu$ | partial x prime sigma by partial x nu | a matrix of shape $(4, 4)$, `jacobian`, with the letters `sn` |
+# > | $dx_\nu$ | d x nu | `dx`, 4 numbers, letter `n` |
+# > | $dx'_\sigma$ | d x prime sigma | `dx_prime`, 4 numbers, letter `s` |
+# > | $\partial x'_\sigma / \partial x_\nu$ | partial x prime sigma by partial x nu | `jacobian`, $(4, 4)$, letters `sn` |
 # >
-# > Then he remarks that in such formulas one always sums over the index that occurs twice, here $\nu$, so that the Σ may as well be left out. Hence the name: `einsum` is Einstein's summation.
+# > In such formulas, he remarks, one always sums over the index that occurs twice, so the Σ may be left out. Hence the name `einsum`.
 
 # %%
 jacobian, dx = rand(4, 4), rand(4)
@@ -1123,10 +1137,7 @@ for (first, second), word in refusals.items():
     assert word in said and f"{first} times {second}" in said
 
 # %% [markdown]
-# Three forms were compared, and PyTorch's other ones (a vector first, stacks of which one is broadcast) were not. Look at the last line of the certificate, too. Ours is equal, and slower. The rule of this course is not that ours must be fast; it is that we know what theirs does. So, what does it do?
-#
-# > [!NOTE]- Aside: the algebra
-# > A matrix product is *associative*, $(AB)C = A(BC)$, and it distributes over sums. It is not *commutative*: $AB$ and $BA$ differ, if both exist at all. And $(AB)^\top = B^\top A^\top$: transposing swaps the order. Associative does not mean equally dear: if $A$ and $B$ have shape $(n, n)$ and $c$ is a vector, $(AB)c$ costs about $2n^3$ operations, and $A(Bc)$ about $4n^2$. And the product of two matrices can be had for less: Strassen (1969) multiplies two of $(2, 2)$ with seven multiplications instead of eight, and blocks of blocks likewise, which for very large $n$ makes $n^{2.81}$ of $n^3$.
+# Three forms were compared, and PyTorch's other ones (a vector first, stacks of which one is broadcast) were not. Look at the certificate's *time*, too: ours is equal, and slower. Ours need not be fast; we must know what theirs does. So, what does it do?
 #
 # ## What a product costs
 #
@@ -1150,18 +1161,21 @@ record(
 )
 record("speed ladder, ms", list(ladder.values()))
 
-# %% tags=["timing", "figure", "slide"] alt="Bars on a logarithmic scale: three loops over tensors take longest by far, three loops over lists come next, then row times column, broadcasting and our einsum; the @ operator is fastest."
-figure, ax = plt.subplots(figsize=(5.6, 3.0))
-ax.barh(list(ladder), list(ladder.values()), height=0.6)
-for position, ms in enumerate(ladder.values()):
-    ax.text(ms * 1.2, position, f"{ms:.3g}", va="center")
+# %% tags=["timing", "figure", "slide"] alt="Seven dots on a logarithmic axis of milliseconds, with their numbers: three loops over tensors are slowest by far, then three loops over lists, row times column and broadcasting with one loop; broadcasting without a loop and our einsum lie near each other, and the @ operator is fastest."
+figure, ax = plt.subplots(figsize=(5.6, 2.6))
+ax.plot(list(ladder.values()), list(ladder), "o")
+for rung, ms in ladder.items():
+    shown = f"{ms:,.0f}" if ms >= 100 else f"{ms:.2g}"
+    ax.text(ms * 1.5, rung, shown, va="center")
 ax.set(xscale="log", xlabel="milliseconds for (5, 784) times (784, 10)")
 ax.set_xlim(right=8 * max(ladder.values()))
 ax.invert_yaxis()
-figure.tight_layout()
 
 # %% [markdown]
-# Every rung computes the same fifty numbers (yours have other times; the order should be much the same). So far the lesson seems to be: ask for more at once. Let us try that on more images, 4,000 instead of five.
+# > [!NOTE]- Aside: the algebra
+# > A matrix product is *associative*, $(AB)C = A(BC)$, and it distributes over sums. It is not *commutative*: $AB$ and $BA$ differ, if both exist at all. And $(AB)^\top = B^\top A^\top$: transposing swaps the order. Associative does not mean equally dear: if $A$ and $B$ have shape $(n, n)$ and $c$ is a vector, $(AB)c$ costs about $2n^3$ operations, and $A(Bc)$ about $4n^2$. And the product of two matrices can be had for less: Strassen (1969) multiplies two of $(2, 2)$ with seven multiplications instead of eight, and blocks of blocks likewise, which for very large $n$ makes $n^{2.81}$ of $n^3$.
+#
+# Every rung computes the same fifty numbers (yours have other times; the order should be much the same). Now with more images, 4,000 in place of five.
 
 # %% [markdown] tags=["predict"]
 # "One loop" asks PyTorch 4,000 times; "no loop", our `einsum` and `@` ask once. Put the four in order of speed. The lists run as well, for two seconds or more.
@@ -1184,7 +1198,7 @@ for rung, ms in large.items():
     print(f"{rung:24} {ms:9.2f} ms {flops / ms / 1e6:9.4f} GFLOP/s")
 
 # %% [markdown] tags=["answer"]
-# Asking once is no guarantee. "No loop" and `einsum` ask once, like `@`, for the same arithmetic, and take many times as long; they may well be slower than 4,000 requests. What they do besides arithmetic is to *write down* every product before adding any up.
+# On five images, asking for more at once was faster at each rung. It is no guarantee: "no loop" and `einsum` ask once, like `@`, for the same arithmetic, and take many times as long; they may well be slower than 4,000 requests. What they do besides arithmetic is to *write down* every product before adding any up.
 
 # %% tags=["claim"]
 assert large["broadcasting, no loop"] > 2 * large["@"]
@@ -1200,9 +1214,16 @@ in_and_out = (4000 * 784 + 784 * 10 + 4000 * 10) * 4 / mebibyte  # 4 bytes a num
 written_down = 4000 * 784 * 10 * 4 / mebibyte
 print(f"both factors and the result: {in_and_out:5.1f} MiB")
 print(f"all products, before a sum:  {written_down:5.1f} MiB")
+print(f"those of twenty images:      {written_down / 200:5.1f} MiB")
 
 # %% [markdown]
-# Products that are written down and read again are **memory traffic**. A fresh stretch of memory has to be asked of the operating system, which hands it out and cleans it page by page. Then memory is far from the processor, and slow; between the two lies the **cache**, a small store on the chip itself, a few hundred kilobytes very near each core and some megabytes further off, and numbers that are used again while they are still in it cost little. To see what each of the two is worth, change nothing but the memory: once put the products where they were put the run before; and once do that in **blocks** of twenty images, whose products are added up while they are near.
+# Products that are written down and read again are **memory traffic**. A fresh stretch of memory has to be asked of the operating system, which hands it out and cleans it page by page. And memory is far from the processor: between the two lies the **cache**, small stores on the chip (tens of kilobytes next to each core, a megabyte or so behind them, more that the cores share), from which numbers come back faster if they are used again soon. To see what each of the two is worth, change nothing but where the products go:
+#
+# | the products go | fresh memory | read from the cache |
+# |:--|:--|:--|
+# | all at once, into new memory | every time | no |
+# | all at once, where they were before | none | no |
+# | in **blocks** of twenty images, where they were before | none | most |
 
 
 # %% tags=["timing"]
@@ -1227,11 +1248,12 @@ for name, ms in memory.items():
 
 # %% tags=["claim"]
 assert (in_kept_memory(many, b, 20) - many @ b).abs().max() < 1e-2
-assert memory["in blocks, kept memory"] < memory["all at once, new memory"] / 1.3
-record("no loop, times as long as @, 4000 images", large["our einsum"] / large["@"])
+new, reused, blocks = memory.values()
+assert blocks < new / 1.3 and new - reused > reused - blocks
+record("our einsum, times as long as @, 4000 images", large["our einsum"] / large["@"])
 
 # %% [markdown]
-# The same products, the same sums, and two hundred requests win over one. (How the difference is shared between fresh memory and cache depends on the machine; you see both for the one that ran this.) A serious implementation cuts *both* factors into blocks, along all three letters:
+# The same products and the same sums. From the first row to the second the fresh memory goes, and with it most of the excess. What the blocks win on top, by two hundred requests in place of one, is less; in some of my runs it was nothing. A serious implementation cuts *both* factors into blocks, along all three letters:
 
 
 # %%
@@ -1263,10 +1285,9 @@ ax.text(8, 1.25 * at_once, "@")
 ax.set(xscale="log", yscale="log", xlabel="side of a block", ylabel="milliseconds")
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
-figure.tight_layout()
 
 # %% [markdown] tags=["answer"]
-# Small blocks pay for asking, the largest for memory, and in between there is a valley. Even its bottom is far above `@`.
+# Small blocks pay for asking, the largest for memory (all its $256^3$ products at once, 64 MiB), and in between there is a valley. Even its bottom is far above `@`.
 
 # %% tags=["claim"]
 assert (matmul_blocked(square, other, 100) - square @ other).abs().max() < 1e-2
@@ -1274,18 +1295,22 @@ assert min(by_size) < by_size[0] / 5 and min(by_size) < by_size[-1] / 1.3
 assert at_once < min(by_size) / 1.5
 
 # %% [markdown]
-# What does `@` do, then? It calls a library that follows an interface from 1979, **BLAS**, *basic linear algebra subprograms*; OpenBLAS, MKL and Accelerate are today's. These cut the factors into blocks within blocks, one size for each level of cache and a last one for the processor's registers, multiply several numbers with one instruction (**SIMD**), and never write a product down at all: it is added to its sum on the spot (Goto and van de Geijn, 2008). The larger the product, the better that pays: matrices of $(n, n)$ take $2n^3$ FLOP on only $3n^2$ numbers. This ratio, FLOP per byte, is called **arithmetic intensity**; small and narrow products have little of it.
+# What does `@` do, then? It calls a library behind an interface called **BLAS**, *basic linear algebra subprograms* (1979; the product of matrices came in 1990), such as OpenBLAS or MKL. These cut the factors into blocks within blocks, one size for each level of cache and a last one for the processor's registers, multiply several numbers with one instruction (**SIMD**), and never write a product down at all: it is added to its sum on the spot (Goto and van de Geijn, 2008).
+#
+# What remains is to fetch the factors. FLOP per byte that has to be moved is called **arithmetic intensity**. Two matrices of $(n, n)$ take $2n^3$ FLOP, and they and their product are $3n^2$ numbers of 4 bytes: $n/6$ FLOP for each byte. A matrix times one vector has a half, and waits for memory. Here is a matrix of 64 MiB, times one column, 16, and 64:
 
 # %% tags=["timing"]
+large_matrix = rand(4096, 4096)
 speed = {}
-for n in (8, 32, 128, 512):
-    x, y = rand(n, n), rand(n, n)
-    ms = milliseconds(lambda a, b: a @ b, x, y, repeats=20)
-    speed[n] = 2 * n**3 / ms / 1e6
-    print(f"({n}, {n}) @ ({n}, {n}): {speed[n]:7.2f} GFLOP/s")
+for columns in (1, 16, 64):
+    ms = milliseconds(lambda a, b: a @ b, large_matrix, rand(4096, columns))
+    flops = 2 * 4096 * 4096 * columns
+    moved = 4 * (4096 * 4096 + 2 * 4096 * columns)
+    speed[columns] = flops / ms / 1e6
+    print(f"{flops / moved:5.1f} FLOP for a byte: {speed[columns]:6.1f} GFLOP/s")
 
 # %% tags=["claim"]
-assert speed[512] > 3 * speed[8]
+assert speed[64] > 1.5 * speed[1]
 
 # %% [markdown] tags=["aside"]
 # #### Aside: what a GPU would do
@@ -1309,7 +1334,8 @@ def launch(kernel, rows: int, columns: int, *arguments) -> None:
 
 c_lists = [[0.0] * 10 for _ in range(5)]
 launch(one_cell, 5, 10, a_lists, b_lists, c_lists)
-print("equal to the three loops:", c_lists == matmul_lists(a_lists, b_lists))
+by_loops = torch.tensor(matmul_lists(a_lists, b_lists))
+print("off by at most", (torch.tensor(c_lists) - by_loops).abs().max().item())
 
 # %% [markdown] tags=["aside"]
 # A real kernel works on a block of cells with its neighbours: together they load a block of each factor into a small fast memory that they share, and use every number many times. It is the same trick, for the same reason.
@@ -1317,17 +1343,27 @@ print("equal to the three loops:", c_lists == matmul_lists(a_lists, b_lists))
 # %% [markdown]
 # ## Chapter 2, in matrices
 #
-# Now the network. $X$ holds $N$ inputs, one in each row, and every row of $W$ belongs to one hidden unit. Each input with each unit, a dot product: that is $X W^\top$, with $W$ transposed. All of chapter 2's way forward is
+# Now the network, with chapter 2's letters: $b$ and $c$ are biases again. $X$, of shape $(N, D)$, holds $N$ inputs, one in each row, and $W$, $(H, D)$, has a *row* for each hidden unit (the ladder's `b` had a column for each output; both layouts are about). Each input with each unit, a dot product: that is $X W^\top$. All of chapter 2's way forward is
 #
 # $$Z = X W^\top + b \qquad \hat Y = \operatorname{relu}(Z)\, V^\top + c$$
 #
-# The shapes tell where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and $b$, of shape $(H)$, is broadcast over the rows. A network of 784 pixels, 30 hidden units and 10 outputs:
+# The shapes tell where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and times $(H, K)$ it is $(N, K)$; $b$, of shape $(H,)$, and $c$, $(K,)$, are broadcast over the rows. Our digits have $D = 784$ pixels, $H = 30$ hidden units and $K = 10$ outputs. The first product, before $b$ is added:
 
-# %% tags=["figure"] alt="X, of N rows of 784 pixels, to the left; W transposed, 784 rows and 30 columns, above; Z where they meet, N rows of 30. Row i of X and column j of W transposed give one number of Z."
-plot.product(("N", 784), (784, 30), names=["X", "W^T", "Z"])
+# %% tags=["figure"] alt="X, of N rows and D columns, to the left; W transposed, D rows and H columns, above; S where they meet, N rows and H columns. Row n of X and column j of W transposed, both D long, give one number of S, in row n and column j." caption="The weighted sums S: Z without its biases"
+plot.product(("N", "D"), ("D", "H"), names=["X", "W^T", "S"], letters="nj")
 
 # %% [markdown]
-# What follows restates the checkpoint for tensors. Names stay; one row of numbers becomes a whole **batch** of rows; chapter 1's linear model and chapter 2's sigmoid leave, for nobody calls them any more. (`relu` is written with `masked_fill`, "fill with 0 where the mask is true". `z.clamp(min=0)` gives the same values; but PyTorch would take its derivative at 0 for 1, and ours is 0.)
+# What follows restates the checkpoint for tensors, under the same names; skim it, for little is new but the shapes:
+#
+# | in chapter 2 | now |
+# |:--|:--|
+# | one row of numbers | a **batch** of rows, one for each image |
+# | `predict`, unit by unit | `linear`, one product |
+# | loops over numbers | one line about a whole tensor |
+# | `random.Random` for the weights | `torch.Generator` |
+# | the linear model, the sigmoid | gone: nobody calls them any more |
+#
+# (`relu` is written with `masked_fill`, "fill with 0 where the mask is true". `z.clamp(min=0)` gives the same values; but PyTorch would take its derivative at 0 for 1, and ours is 0.)
 
 # %% export="linear.py" drop="predict"
 """The linear layer: every output a weighted sum of all inputs, plus a bias."""
@@ -1454,21 +1490,21 @@ def dead_units(network: Network, inputs: torch.Tensor) -> int:
 # %% [markdown]
 # ## The way back, for a batch
 #
-# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(1, 2)$ and $(3, 4)$. Suppose that the gradient with respect to the unit's output is known, its error signal in chapter 2; to this layer it is the **upstream gradient**. It is $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
+# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(2, 1)$ and $(3, 4)$. Suppose that the gradient with respect to the unit's pre-activation $z$ is known, its error signal in chapter 2; to this layer it is the **upstream gradient**. It is $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
 
-# %% tags=["figure"] alt="The first image: pixels 1 and 2, weights 2 and −1, output 0. Upstream gradient 0.5; so the weights get 0.5 and 1, the pixels 1 and −0.5." caption="the first image"
+# %% tags=["figure"] alt="The first image: pixels 2 and 1, weights 2 and −1, z is 3. Upstream gradient 0.5; so the weights get 1 and 0.5, the pixels 1 and −0.5." caption="the first image"
 plot.network(
-    [[1, 2], [0]], [[[2, -1]]], [[1, -0.5], [0.5]], [[[0.5, 1]]], ["$x$", "$z$"]
+    [[2, 1], [3]], [[[2, -1]]], [[1, -0.5], [0.5]], [[[1, 0.5]]], ["$x$", "$z$"]
 )
 
-# %% tags=["figure", "beside"] alt="The second image: pixels 3 and 4, the same weights 2 and −1, output 2. Upstream gradient −1; so the weights get −3 and −4, the pixels −2 and 1." caption="the second image, the same weights"
+# %% tags=["figure", "beside"] alt="The second image: pixels 3 and 4, the same weights 2 and −1, z is 2. Upstream gradient −1; so the weights get −3 and −4, the pixels −2 and 1." caption="the second image, the same weights"
 plot.network([[3, 4], [2]], [[[2, -1]]], [[-2, 1], [-1]], [[[-3, -4]]], ["$x$", "$z$"])
 
 # %% [markdown]
-# Values that belong to one image have a gradient for each image: the pixels' are $(1, -0.5)$ and $(-2, 1)$, two rows, in the shape of $X$. The weights are the *same* two numbers in both pictures. If one of them moves, it moves the loss through both images, and paths side by side add: $0.5 - 3 = -2.5$ for the first weight, $1 - 4 = -3$ for the second. That is a sum over the images, of a number from each image's output times a number from its input; and a sum of products over a shared letter is what this whole chapter has been about.
+# Values that belong to one image have a gradient for each image: the pixels' are $(1, -0.5)$ and $(-2, 1)$, two rows, in the shape of $X$. The weights are the *same* two numbers in both pictures. If one of them moves, it moves the loss through both images, and paths side by side add: $1 - 3 = -2$ for the first weight, $0.5 - 4 = -3.5$ for the second. That is a sum over the images, of a number from each image's upstream gradient times a number from its input; and a sum of products over a shared letter is what this whole chapter has been about.
 
 # %% [markdown]
-# Before you write it, its judge, chapter 1's rule once more: no gradient without finite differences. Everything in `float64`, and with sizes that all differ:
+# Before you write it, its judge, chapter 1's rule once more: no gradient without finite differences. Everything in `float64`, and with sizes that all differ; its verdict on each parameter is *fine* or *WRONG*:
 
 
 # %%
@@ -1595,6 +1631,10 @@ def check_backward() -> None:
     for name, gradient in four.wanted.items():
         mine = getattr(four.got, name)
         assert isinstance(mine, torch.Tensor), f"{name}: a tensor, not {mine!r}"
+        assert mine.dtype == gradient.dtype, (
+            f"{name} is {gradient.dtype} and its gradient {mine.dtype}: make what you "
+            "make like the tensors that you are given"
+        )
         assert mine.shape == gradient.shape, (
             f"{name} has shape {tuple(gradient.shape)} and its gradient "
             f"{tuple(mine.shape)}: they must be the same"
@@ -1710,13 +1750,15 @@ judged = numerical_grad(
 assert (by_hand.hidden_weight - judged[0]).abs().max() > 1e-4  # too few digits
 
 # %% [markdown]
-# Four lines do for any batch what chapter 2 did for one input, and chapter 5 will derive them properly. In matrices:
+# Five expressions do for any batch what chapter 2 did for one input, and chapter 5 will derive them properly. Write $G$ for $\partial L / \partial \hat Y$, the upstream gradient, and $\Delta$ ("delta") for the error signals $\partial L / \partial Z$:
 #
-# $$\frac{\partial L}{\partial V} = \left(\frac{\partial L}{\partial \hat Y}\right)^{\!\top}\! \operatorname{relu}(Z)
-# \qquad
-# \frac{\partial L}{\partial Z} = \frac{\partial L}{\partial \hat Y} V \odot \operatorname{relu}'(Z)
-# \qquad
-# \frac{\partial L}{\partial W} = \left(\frac{\partial L}{\partial Z}\right)^{\!\top}\! X$$
+# | | in matrices | shapes |
+# |:--|:--|:--|
+# | $\partial L / \partial V$ | $G^\top \operatorname{relu}(Z)$ | $(K, N)(N, H)$, so $(K, H)$ |
+# | $\partial L / \partial c$ | the rows of $G$, added up | $(N, K)$, so $(K,)$ |
+# | $\Delta$ | $G V \odot \operatorname{relu}'(Z)$ | $(N, K)(K, H)$, so $(N, H)$ |
+# | $\partial L / \partial W$ | $\Delta^\top X$ | $(H, N)(N, D)$, so $(H, D)$ |
+# | $\partial L / \partial b$ | the rows of $\Delta$, added up | $(N, H)$, so $(H,)$ |
 #
 # ($\odot$, "times, number by number".) The training loop corrects after every batch, by the mean over its images. With batches of one it is chapter 2's.
 
@@ -1751,7 +1793,7 @@ def sgd_epoch(
 # %% [markdown]
 # ## The same network, and the clock
 #
-# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order.
+# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order. The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (**one-hot**), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
 
 # %% tags=["timing"]
 from ch02.network import init_network as init_lists
@@ -1802,10 +1844,18 @@ assert batched_times > 1.5 * times_as_fast
 record("times as fast as lists, batches of 20", batched_times)
 
 # %% [markdown]
-# Faster by the epoch, but no longer the same training: batches mean fewer corrections, each along a gradient averaged over more images. Two epochs of chapter 2's recipe on all images, five times each, from five random starts (about eight seconds; two minutes on the full set):
+# Faster by the epoch, but no longer the same training: batches mean fewer corrections, each along a gradient averaged over more images. Try four recipes for two epochs on all images, each from five random starts (about eight seconds; two minutes on the full set):
+#
+# | | 1 (chapter 2) | 2 | 3 | 4 |
+# |:--|--:|--:|--:|--:|
+# | learning rate | 0.05 | 0.05 | 0.5 | 0.5 |
+# | batch size | 1 | 20 | 20 | 1 |
+
+# %% [markdown] tags=["predict"]
+# Which comes out best, which worst? And does the third come nearer to the first or to the second?
 
 # %%
-targets = (labels[:, None] == torch.arange(10)).float()  # (N, 1) with (10)
+targets = (labels[:, None] == torch.arange(10)).float()  # (N, 1) with (10,)
 
 
 def train(
@@ -1825,10 +1875,10 @@ for lr, batch_size in ((0.05, 1), (0.05, 20), (0.5, 20), (0.5, 1)):
     rates = [train(30, lr, batch_size, epochs=2, seed=seed)[1] for seed in range(5)]
     recipes[lr, batch_size] = rates
     shown = " ".join(f"{rate:6.1%}" for rate in rates)
-    print(f"rate {lr:4}, batches of {batch_size:2}: {shown} wrong", flush=True)
+    print(f"lr {lr:4}, batches of {batch_size:2}: {shown} wrong", flush=True)
 
-# %% [markdown]
-# In each of five runs alike: a twentieth of the corrections at the old rate is too little training; ten times the rate makes up for most of that; and without batches the same rate ruins the network. A gradient averaged over twenty images bears a rate that a single image's does not.
+# %% [markdown] tags=["answer"]
+# In each of five runs alike: a twentieth of the corrections at the old learning rate is too little training; ten times the learning rate makes up for most of that; and without batches it ruins the network. A gradient averaged over twenty images bears a learning rate that a single image's does not.
 
 # %% tags=["claim"]
 slow, small_rate, large_rate, ruined = map(sorted, recipes.values())
@@ -1858,10 +1908,9 @@ learnt = network.hidden_weight - before.hidden_weight
 figure, axes = plt.subplots(2, 8, figsize=(5.6, 1.5))
 for ax, row in zip(axes.flat, learnt, strict=False):
     plot.weights(row, ax)
-figure.tight_layout(pad=0.3)
 
 # %% [markdown]
-# What training added to the random weights of sixteen hidden units, drawn like chapter 1's weights. With some good will one or two of them show a stroke or a patch that the unit has come to look for; most are spots that say nothing to me. Hidden units owe us no explanation. (Underneath, not drawn, are the random numbers from the start.) One thing is plain: where no training image has ever had ink, nothing was learnt at all, for a weight's gradient is the error signal times the input, and that input was always 0.
+# What training added to the random weights of the last network's first sixteen hidden units, drawn like chapter 1's weights (orange above 0, blue below, dark at 0; each tile has a scale of its own). With some good will one or two show a stroke or a patch that the unit has come to look for; most are spots that say nothing to me. One thing is plain: where no training image has ever had ink, nothing was learnt at all, for a weight's gradient is the error signal times the input, and that input was always 0.
 
 # %% tags=["claim"]
 never_inked = images.amax(0) == 0
@@ -1870,9 +1919,9 @@ assert never_inked.any() and not learnt[:, never_inked].any()
 # %% [markdown]
 # ## Recap
 #
-# A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is the most frequent of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes, and BLAS is good at all three. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5)$ has a shape, too, and a transposed matrix may have the shape of a wrong one.
+# A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is the most frequent of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes, and BLAS is good at all three. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5,)$ has a shape, too, and a transposed matrix may have the shape of a wrong one.
 #
-# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; dot product, matrix product, inner length; broadcasting; stride, view, contiguous; unlocked; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache, block; BLAS, SIMD; kernel, launch; batch, upstream gradient, median.
+# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; dot product, matrix product, inner length; broadcasting; stride, view, contiguous; unlocked; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache, block; BLAS, SIMD; kernel, launch; batch, upstream gradient, one-hot, median.
 #
 # **Unlocked:** `torch.broadcast_tensors` (and broadcasting with it), `torch.einsum`, `torch.matmul` and `@`.
 #

@@ -49,10 +49,10 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     inputs, output = equation.split("->")
     first, second = inputs.split(",")
     fits = [len({*n}) == len(n) == x.dim() for n, x in ((first, a), (second, b))]
-    if not all(fits) or len({*output} & {*first, *second}) != len(output):
-        raise ValueError(
-            f"{equation!r} does not name {a.dim()} and {b.dim()} dimensions"
-        )
+    if not all(fits):
+        raise ValueError(f"{equation!r}: not {a.dim()} and {b.dim()} different letters")
+    if len({*output} & {*first, *second}) != len(output):
+        raise ValueError(f"{equation!r}: the result has a letter twice, or a new one")
     order = output + "".join(sorted({*first, *second} - {*output}))
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
