@@ -3,7 +3,7 @@
 #
 # Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on weighted sums, one number at a time. Thousands of weighted sums at once have a name, *matrix multiplication*. We shall write it again and again until it has become a single character, find out where the time goes, and then run chapter 2's network on it.
 #
-# **You need:** chapters 1 and 2, and no PyTorch. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about four hours, more than half of them for the exercises.
+# **You need:** chapters 1 and 2, and no knowledge of PyTorch. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about four hours, more than half of them for the exercises.
 #
 # From here on we allow ourselves PyTorch's *tensors*: arrays of numbers that can be created, indexed, reshaped, and put through ordinary arithmetic, number by number or summed up. What would do the work of this chapter for us is *locked*: the products (`@`, `matmul`, `mm`, `mv`, `dot`, `tensordot` and their kin), `einsum`, and whatever repeats a tensor to fit another (`expand`, `broadcast_to`, `broadcast_tensors`). Each is freed when we have built our own and compared the two. In a notebook nothing stops you but you.
 
@@ -217,7 +217,11 @@ def check_products() -> None:
         f"(2, 3) times (3, 4) is two rows of four numbers, not {got}"
     )
     assert got != [[-2.0, -11.0, 11.0, 4.0], [31.0, 27.0, 1.0, 22.0]], (
-        "one product too few: k runs over the inner length, not over the rows of a"
+        "one product too few: k runs over the inner length, from 0 to len(b) - 1"
+    )
+    assert got != [wanted[0], [0.0] * 4], "return when the last row is done, not before"
+    assert got != [[*row[:3], 0.0] for row in wanted], (
+        "the last column is empty: j counts the columns of b, len(b[0])"
     )
     assert got == wanted, f"{wide} times {other} came out as {got}, not {wanted}"
     got = product_of([[3.0, 2.0]], [[5.0], [7.0]])
@@ -471,7 +475,7 @@ plot.strides(range(12), shape=(3, 4), steps=(4, 1))
 plot.strides(range(12), shape=(4, 3), steps=(1, 4))
 
 # %% [markdown]
-# To transpose is to swap the strides. No number moves; the two tensors share one memory, and the second is called a **view** of the first: write into one and you see it in the other. (A tensor whose numbers lie in reading order is **contiguous**. `view` needs that, more or less, and `.contiguous()` makes such a copy.) And a stride can be 0. A step in that dimension is no step: the same number again.
+# To transpose is to swap the strides. No number moves; the two tensors share one memory, and the second is called a **view** of the first: write into one and you see it in the other. (An index or a slice is a view, too; a list of indices or a mask makes a copy. A tensor whose numbers lie in reading order is **contiguous**. `view` needs that, more or less, and `.contiguous()` makes such a copy.) And a stride can be 0. A step in that dimension is no step: the same number again.
 
 # %% tags=["figure"] alt="The same memory read with shape (3, 4), strides (4, 0), from place 1: a step right stays where it is, so that the rows are 1 1 1 1, 5 5 5 5 and 9 9 9 9; the copies are dashed."
 plot.strides(range(12), shape=(3, 4), steps=(4, 0), start=1)
@@ -516,9 +520,9 @@ def stretch_to(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     except ValueError as error:
         raise AssertionError(f"{given} is fine, but stops at {error!r}") from error
     except Exception as error:
+        why = ": with these strides it reads past the end of the memory"
         raise AssertionError(
-            f"{given} stops at {error!r}. As many lengths and strides as `shape` has, "
-            "and 0 for a length of 1?"
+            f"{given} stops at {error!r}{why if 'out of bounds' in str(error) else ''}"
         ) from error
     assert got is not None, "nothing came back: return the view"
     assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
@@ -543,7 +547,8 @@ def check_stretching() -> None:
     assert got.stride() == (4, 0), f"strides should be (4, 0), not {got.stride()}"
     got = stretch_to(column[:, 0], (2, 3))
     assert got.stride() != (1, 4), (
-        "strides (1, 4): a step down reads the next number, and should stay where it is"
+        "strides (1, 4): a new dimension has a stride of 0, so that a step down stays "
+        "where it is"
     )
     assert got.tolist() == [[1.0, 5.0, 9.0]] * 2, (
         "(3,) to (2, 3) has three numbers in each of two rows, [1, 5, 9], not "
@@ -585,7 +590,7 @@ def check_stretching() -> None:
 check_stretching()
 
 # %% [markdown]
-# Broadcasting is now ours: find the common shape, expand both, and let them meet. Time for a ceremony that will end many chapters. `unlock` runs our function and PyTorch's side by side, on the examples that I give it, and on random numbers, zeros, large numbers and oddly strided memory of the same shapes. What it prints is called a certificate. *Forward* is the largest difference between the values, in `float64`; *backward* that between the gradients which PyTorch works out through both (chapter 6 will build what does that); *step* that between the values after a small step along those gradients. If one of them is more than rounding, the chapter stops. If none is, the original is **unlocked**: from here on we may use it.
+# Broadcasting is now ours: find the common shape, expand both, and let them meet. Time for a ceremony. `unlock` runs our function and PyTorch's side by side, on the examples that I give it, and on random numbers, zeros, large numbers and oddly strided memory of the same shapes. What it prints is called a certificate. *Forward* is the largest difference between the values, in `float64`; *backward* that between the gradients which PyTorch works out through both (chapter 6 will build what does that); *step* that between the values after a small step along those gradients; *float32* that for the examples in the shorter type. If one of them is more than rounding, the chapter stops. If none is, the original is **unlocked**: from here on we may use it.
 
 
 # %% tags=["timing"]
@@ -611,7 +616,7 @@ unlock(
 # That is what the book means by "proved equal": a test, on as many cases as the certificate counts, and not a mathematician's proof. PyTorch's function also takes one tensor or seven; those forms were not compared, and are freed along with the rest.
 #
 # > [!BUG] Break it: a loss for five predictions
-# > Five predictions, five targets, all of them exactly right. The predictions come as a column, $(5, 1)$, because the network gives back one row for each input; the targets are a vector, $(5,)$.
+# > Five predictions, five targets, all of them exactly right. The predictions come as a column, $(5, 1)$, because the network gives back one row for each input; the targets are a vector, $(5,)$. (PyTorch's issue 16045 is one report of it.)
 
 # %% [markdown] tags=["predict"]
 # Write down the shape of the difference, and the mean of its squares. Then the same for predictions that are all 3, the mean of the targets.
@@ -634,7 +639,7 @@ assert loss == 4 and mean_loss == 2
 # %% [markdown] tags=["aside"]
 # #### Aside: what PyTorch says to it
 #
-# It was reported to PyTorch as issue 16045, and since 2019 (pull request 18349) PyTorch's own loss warns of it. It warns, and goes on.
+# Since 2019 PyTorch's own loss warns of it (pull request 18349, which answers that issue). It warns, and goes on.
 
 # %% tags=["oracle", "aside"]
 import warnings
@@ -742,7 +747,7 @@ plot.broadcast([[1], [3]], [[5, 6]], sign="×")
 plot.broadcast([[2], [4]], [[7, 8]], sign="×")
 
 # %% [markdown]
-# Add the two results, number by number: $6 + 16$ is the 22 that we had by hand. So there are two ways to see a matrix product, and both are worth having: each number is a dot product, row with column; and the whole is a **sum of outer products**, column with row, one for each $k$.
+# Add the two results, number by number: $6 + 16$ is the 22 that we had by hand. So there are two ways to see a matrix product: each number is a dot product, row with column; and the whole is a **sum of outer products**, column with row, one for each $k$.
 
 # %% tags=["claim"]
 assert products.sum(2).tolist() == [[19, 22], [43, 50]]
@@ -751,7 +756,7 @@ assert products[0, 1].tolist() == [6, 16]
 # %% [markdown] exercise="einsum" tags=["prompt"] difficulty="hard" minutes=45
 # ### Exercise 3.4: einsum
 #
-# Do the same for any two tensors and any letters, in two functions. `align(x, names, order)` takes a tensor whose dimensions are named by `names` and gives a view with one dimension for each letter of `order`: `align(x, "ki", "ijk")` turns shape $(k, i)$ into $(i, 1, k)$. `einsum(equation, a, b)` brings both tensors into a common order (the result's letters first, then those to sum over), multiplies with broadcasting, and sums over what the result does not name. No loops over numbers. A length of 1 stretches here, as everywhere. A `ValueError` for letters that are not as many as the tensor's dimensions, that occur twice in one tensor or in the result, or that only the result has.
+# Do the same for any two tensors and any letters, in two functions. `align(x, names, order)` takes a tensor whose dimensions are named by `names` and gives a view with one dimension for each letter of `order`: `align(x, "ki", "ijk")` turns shape $(k, i)$ into $(i, 1, k)$. **Einsum**, `einsum(equation, a, b)`, brings both tensors into a common order (the result's letters first, then those to sum over), multiplies with broadcasting, and sums over what the result does not name. No loops over numbers. A length of 1 stretches here, as everywhere. A `ValueError` for letters that are not as many as the tensor's dimensions, that occur twice in one tensor or in the result, or that only the result has.
 
 # %% [markdown] tags=["hint"]
 # Do it on paper for `"ki,kj->ij"`: the order is `ijk`. Which `permute` puts the first tensor's own letters into that order? Its arguments are *old* places, one for each new dimension: `names.index(letter)`. Then which index puts in the missing one?
@@ -772,7 +777,7 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
     Letters that the result does not name are summed over.
     Raises: ValueError when the letters do not match the tensors' dimensions.
-    Paper: Einstein 1916, Annalen der Physik 354, section 5.
+    Paper: Einstein 1916, Annalen der Physik 49, section 5.
     """
     inputs, output = equation.split("->")
     first, second = inputs.split(",")
@@ -937,9 +942,10 @@ def check_einsum() -> None:
         )[1]
         for times in (1, 6)
     )
+    loop = "over all numbers" if many > 1_000 else "over one letter"
     assert many < few + 12, (
         f"{few} lines of Python ran for (3, 4) and (4, 5), {many} for six times those "
-        "lengths: right, and slow. Let broadcasting do the loops"
+        f"lengths: right, and slow, a loop {loop}. Let broadcasting do the loops"
     )
     for equation, why in (
         (
@@ -1062,7 +1068,7 @@ unlock(
 # Not compared, for ours does not do them: one tensor or more than two, a letter twice in one tensor (`"ii->i"`, the diagonal), the dots in `"...ik,kj->...ij"`, blanks, and an equation without an arrow.
 #
 # > [!QUOTE] Paper box: Einstein leaves out the Σ
-# > A. Einstein, *Die Grundlage der allgemeinen Relativitätstheorie*, Annalen der Physik 354 (1916), § 5: four numbers turn into four others by
+# > A. Einstein, *Die Grundlage der allgemeinen Relativitätstheorie*, Annalen der Physik 49 (1916; 354 in today's count), § 5: four numbers turn into four others by
 # >
 # > $$dx'_\sigma = \sum_\nu \frac{\partial x'_\sigma}{\partial x_\nu}\, dx_\nu$$
 # >
@@ -1086,7 +1092,7 @@ print(dx_prime, einsum("sn,n->s", jacobian, dx), sep="\n")
 assert (einsum("sn,n->s", jacobian, dx) - dx_prime).abs().max() < 1e-5
 
 # %% [markdown]
-# Matrix multiplication is now one of `einsum`'s sentences. PyTorch's `matmul`, written `@`, knows many forms of it; here are the three that this book needs. One thing must be added that the letters don't say: in `einsum` a length of 1 stretches, and here it must not.
+# Matrix multiplication is now one of `einsum`'s sentences. PyTorch's `matmul`, written `@`, knows many forms of it; here are three. One thing must be added that the letters don't say: in `einsum` a length of 1 stretches, and here it must not.
 
 
 # %% export="matmul.py"
@@ -1198,7 +1204,7 @@ for rung, ms in large.items():
     print(f"{rung:24} {ms:9.2f} ms {flops / ms / 1e6:9.4f} GFLOP/s")
 
 # %% [markdown] tags=["answer"]
-# On five images, asking for more at once was faster at each rung. It is no guarantee: "no loop" and `einsum` ask once, like `@`, for the same arithmetic, and take many times as long; they may well be slower than 4,000 requests. What they do besides arithmetic is to *write down* every product before adding any up.
+# On five images, asking for more at once was faster at each rung. It is no guarantee: "no loop" and `einsum` ask once, like `@`, for the same arithmetic, and take many times as long; they may well be slower than 4,000 requests. What they do besides arithmetic is to *write down* every product, in new memory, before adding any up.
 
 # %% tags=["claim"]
 assert large["broadcasting, no loop"] > 2 * large["@"]
@@ -1295,7 +1301,7 @@ assert min(by_size) < by_size[0] / 5 and min(by_size) < by_size[-1] / 1.3
 assert at_once < min(by_size) / 1.5
 
 # %% [markdown]
-# What does `@` do, then? It calls a library behind an interface called **BLAS**, *basic linear algebra subprograms* (1979; the product of matrices came in 1990), such as OpenBLAS or MKL. These cut the factors into blocks within blocks, one size for each level of cache and a last one for the processor's registers, multiply several numbers with one instruction (**SIMD**), and never write a product down at all: it is added to its sum on the spot (Goto and van de Geijn, 2008).
+# What does `@` do, then? It calls a library behind an interface called **BLAS**, *basic linear algebra subprograms* (1979; the product of matrices came in 1990), such as OpenBLAS or MKL. These cut the factors into blocks within blocks, one size for each level of cache and a last one for the processor's registers, multiply several numbers with one instruction (**SIMD**, *single instruction, multiple data*), and never write a product down at all: it is added to its sum on the spot (Goto and van de Geijn, 2008).
 #
 # What remains is to fetch the factors. FLOP per byte that has to be moved is called **arithmetic intensity**. Two matrices of $(n, n)$ take $2n^3$ FLOP, and they and their product are $3n^2$ numbers of 4 bytes: $n/6$ FLOP for each byte. A matrix times one vector has a half, and waits for memory. Here is a matrix of 64 MiB, times one column, 16, and 64:
 
@@ -1343,17 +1349,17 @@ print("off by at most", (torch.tensor(c_lists) - by_loops).abs().max().item())
 # %% [markdown]
 # ## Chapter 2, in matrices
 #
-# Now the network, with chapter 2's letters: $b$ and $c$ are biases again. $X$, of shape $(N, D)$, holds $N$ inputs, one in each row, and $W$, $(H, D)$, has a *row* for each hidden unit (the ladder's `b` had a column for each output; both layouts are about). Each input with each unit, a dot product: that is $X W^\top$. All of chapter 2's way forward is
+# Now the network, with chapter 2's letters. $X$, of shape $(N, D)$, holds $N$ inputs, one in each row. `hidden_weight`, $W$, has shape $(H, D)$, a *row* for each hidden unit (the ladder's `b` had a column for each output; both layouts are about), and `output_weight`, $V$, has $(K, H)$. Each input with each unit, a dot product: that is $X W^\top$. All of chapter 2's way forward is
 #
 # $$Z = X W^\top + b \qquad \hat Y = \operatorname{relu}(Z)\, V^\top + c$$
 #
-# The shapes tell where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and times $(H, K)$ it is $(N, K)$; $b$, of shape $(H,)$, and $c$, $(K,)$, are broadcast over the rows. Our digits have $D = 784$ pixels, $H = 30$ hidden units and $K = 10$ outputs. The first product, before $b$ is added:
+# The shapes tell where each factor goes: $(N, D)$ times $(D, H)$ is $(N, H)$, and times $(H, K)$ it is $(N, K)$; `hidden_bias`, $b$, of shape $(H,)$, and `output_bias`, $c$, $(K,)$, are broadcast over the rows. Our digits have $D = 784$ pixels, $H = 30$ hidden units and $K = 10$ outputs. The first product, before $b$ is added:
 
 # %% tags=["figure"] alt="X, of N rows and D columns, to the left; W transposed, D rows and H columns, above; S where they meet, N rows and H columns. Row n of X and column j of W transposed, both D long, give one number of S, in row n and column j." caption="The weighted sums S: Z without its biases"
 plot.product(("N", "D"), ("D", "H"), names=["X", "W^T", "S"], letters="nj")
 
 # %% [markdown]
-# What follows restates the checkpoint for tensors, under the same names; skim it, for little is new but the shapes:
+# What follows restates the checkpoint for tensors; little is new but the shapes:
 #
 # | in chapter 2 | now |
 # |:--|:--|
@@ -1361,9 +1367,9 @@ plot.product(("N", "D"), ("D", "H"), names=["X", "W^T", "S"], letters="nj")
 # | `predict`, unit by unit | `linear`, one product |
 # | loops over numbers | one line about a whole tensor |
 # | `random.Random` for the weights | `torch.Generator` |
-# | the linear model, the sigmoid | gone: nobody calls them any more |
 #
-# (`relu` is written with `masked_fill`, "fill with 0 where the mask is true". `z.clamp(min=0)` gives the same values; but PyTorch would take its derivative at 0 for 1, and ours is 0.)
+# > [!NOTE]- Aside: why not `clamp`?
+# > `relu` is written with `masked_fill`, "fill with 0 where the mask is true". `z.clamp(min=0)` gives the same values; but PyTorch would take its derivative at 0 for 1, and ours is 0.
 
 # %% export="linear.py" drop="predict"
 """The linear layer: every output a weighted sum of all inputs, plus a bias."""
@@ -1490,7 +1496,7 @@ def dead_units(network: Network, inputs: torch.Tensor) -> int:
 # %% [markdown]
 # ## The way back, for a batch
 #
-# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(2, 1)$ and $(3, 4)$. Suppose that the gradient with respect to the unit's pre-activation $z$ is known, its error signal in chapter 2; to this layer it is the **upstream gradient**. It is $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
+# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(2, 1)$ and $(3, 4)$. Suppose that the gradient with respect to $z$ is known: the unit's error signal in chapter 2, and the upstream gradient of this layer, which ends at $z$. It is $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
 
 # %% tags=["figure"] alt="The first image: pixels 2 and 1, weights 2 and −1, z is 3. Upstream gradient 0.5; so the weights get 1 and 0.5, the pixels 1 and −0.5." caption="the first image"
 plot.network(
@@ -1501,7 +1507,7 @@ plot.network(
 plot.network([[3, 4], [2]], [[[2, -1]]], [[-2, 1], [-1]], [[[-3, -4]]], ["$x$", "$z$"])
 
 # %% [markdown]
-# Values that belong to one image have a gradient for each image: the pixels' are $(1, -0.5)$ and $(-2, 1)$, two rows, in the shape of $X$. The weights are the *same* two numbers in both pictures. If one of them moves, it moves the loss through both images, and paths side by side add: $1 - 3 = -2$ for the first weight, $0.5 - 4 = -3.5$ for the second. That is a sum over the images, of a number from each image's upstream gradient times a number from its input; and a sum of products over a shared letter is what this whole chapter has been about.
+# Values that belong to one image have a gradient for each image: the pixels' are $(1, -0.5)$ and $(-2, 1)$, two rows, in the shape of $X$. The weights are the *same* two numbers in both pictures. If one of them moves, it moves the loss through both images, and paths side by side add: $1 - 3 = -2$ for the first weight, $0.5 - 4 = -3.5$ for the second. That is a sum over the images, of each image's upstream gradient times a number from its input; and a sum of products over a shared letter is what this whole chapter has been about.
 
 # %% [markdown]
 # Before you write it, its judge, chapter 1's rule once more: no gradient without finite differences. Everything in `float64`, and with sizes that all differ; its verdict on each parameter is *fine* or *WRONG*:
@@ -1544,7 +1550,7 @@ def gradient_check(backward) -> list[float]:
 # Begin at the end. The output biases have shape $(K)$, and $\partial L/\partial \hat Y$ has $(N, K)$: what has happened to $N$? Then `output_weight`, $(K, H)$: which two of the matrices at hand have $K$ and $H$ in them, and in which order do they leave just those?
 
 # %% [markdown] tags=["hint"]
-# In letters, the gradient for the activations is `"nk,kh->nh"`: here $k$ is summed, for a unit reaches the loss through every output. Pass it through the ReLU, number by number, as in chapter 2, and you have the upstream gradient of the first layer, `z_grad`. From there on the first layer is like the second one.
+# The gradient for the activations has shape $(N, H)$. You have $(N, K)$, and the output weights, $(K, H)$: which letter must vanish, and why is a sum over it right? Then comes the ReLU, number by number, and you stand where you stood at the outputs, one layer earlier.
 
 
 # %% tags=["solution"] export="network.py"
@@ -1577,15 +1583,16 @@ import sys
 from types import SimpleNamespace
 
 
-def backward_of(images_given: int, z_is_zero: bool = False) -> SimpleNamespace:
-    """The answer for so many images, what it was given, and the lines that ran."""
+def backward_of(times: int = 1, z_is_zero: bool = False) -> SimpleNamespace:
+    """An answer, what it was given, and the lines that ran; all sizes times `times`."""
     source = torch.Generator().manual_seed(7)
 
     def numbers(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, dtype=torch.float64, generator=source)
 
-    network = Network(numbers(5, 3), numbers(5), numbers(2, 5), numbers(2))
-    x, targets = numbers(images_given, 3), numbers(images_given, 2)
+    N, D, H, K = (times * size for size in (4, 3, 5, 2))
+    network = Network(numbers(H, D), numbers(H), numbers(K, H), numbers(K))
+    x, targets = numbers(N, D), numbers(N, K)
     z, hidden, outputs = forward(network, x)
     if z_is_zero:
         z[0, 3] = hidden[0, 3] = 0.0
@@ -1607,8 +1614,8 @@ def backward_of(images_given: int, z_is_zero: bool = False) -> SimpleNamespace:
         got = backward(network, x, z, hidden, upstream)
     except Exception as error:
         raise AssertionError(
-            f"backward stops at {error!r}. With N = {images_given}, D = 3, H = 5 and "
-            "K = 2, write the shapes beside each line"
+            f"backward stops at {error!r}. With N = {N}, D = {D}, H = {H} and K = {K}, "
+            "write the shapes beside each line"
         ) from error
     finally:
         sys.settrace(before)
@@ -1627,7 +1634,7 @@ def backward_of(images_given: int, z_is_zero: bool = False) -> SimpleNamespace:
 
 
 def check_backward() -> None:
-    four = backward_of(4)
+    four = backward_of()
     for name, gradient in four.wanted.items():
         mine = getattr(four.got, name)
         assert isinstance(mine, torch.Tensor), f"{name}: a tensor, not {mine!r}"
@@ -1720,16 +1727,16 @@ def check_backward() -> None:
             f"{name}: from (N, K) through the output weights to (N, H), through the "
             f"ReLU, then to {tuple(form)}; {not_but(name)}"
         )
-    at_zero = backward_of(4, z_is_zero=True)
+    at_zero = backward_of(z_is_zero=True)
     z_grad = (at_zero.output_grad @ at_zero.output_weight) * (at_zero.z > 0)
     assert torch.allclose(at_zero.got.hidden_bias, z_grad.sum(0)), (
         "a gradient got through where z is exactly 0: by chapter 2's convention none "
         "does. Use relu_grad(z), which asks for z > 0"
     )
-    more = backward_of(24).lines
-    assert more < four.lines + 20, (
-        f"{four.lines} lines of Python ran for 4 images and {more} for 24: right, and "
-        "a loop over images. Let the products do it"
+    more = backward_of(times=6).lines
+    assert more < four.lines + 12, (
+        f"{four.lines} lines of Python ran for N = 4, H = 5 and {more} for N = 24, "
+        "H = 30: right, and a loop over images or units. Let the products do it"
     )
 
 
@@ -1756,11 +1763,11 @@ assert (by_hand.hidden_weight - judged[0]).abs().max() > 1e-4  # too few digits
 # |:--|:--|:--|
 # | $\partial L / \partial V$ | $G^\top \operatorname{relu}(Z)$ | $(K, N)(N, H)$, so $(K, H)$ |
 # | $\partial L / \partial c$ | the rows of $G$, added up | $(N, K)$, so $(K,)$ |
-# | $\Delta$ | $G V \odot \operatorname{relu}'(Z)$ | $(N, K)(K, H)$, so $(N, H)$ |
+# | $\Delta$ | $(G V) \odot \operatorname{relu}'(Z)$ | $(N, K)(K, H)$, so $(N, H)$ |
 # | $\partial L / \partial W$ | $\Delta^\top X$ | $(H, N)(N, D)$, so $(H, D)$ |
 # | $\partial L / \partial b$ | the rows of $\Delta$, added up | $(N, H)$, so $(H,)$ |
 #
-# ($\odot$, "times, number by number".) The training loop corrects after every batch, by the mean over its images. With batches of one it is chapter 2's.
+# ($\odot$, "times, number by number".) The training loop takes a step after every batch, along the gradient of the mean over its images. With batches of one it is chapter 2's.
 
 
 # %% export="training.py" drop="gradient_descent"
@@ -1793,7 +1800,7 @@ def sgd_epoch(
 # %% [markdown]
 # ## The same network, and the clock
 #
-# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order. The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (**one-hot**), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
+# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order (one run of each). The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (**one-hot**), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
 
 # %% tags=["timing"]
 from ch02.network import init_network as init_lists
@@ -1821,9 +1828,7 @@ gaps = []
 for part in parts:
     from_lists = torch.tensor(getattr(lists, part), dtype=torch.float64)
     gaps.append((getattr(tensors, part) - from_lists).abs().max().item())
-print(
-    f"after {len(some)} corrections no parameter differs by more than {max(gaps):.0e}"
-)
+print(f"after {len(some)} steps no parameter differs by more than {max(gaps):.0e}")
 
 # %% tags=["claim"]
 assert max(gaps) < 1e-10 and abs(loss_tensors - loss_lists) < 1e-9
@@ -1831,7 +1836,7 @@ assert times_as_fast > 4
 record("times as fast as lists, one image at a time", times_as_fast)
 
 # %% [markdown]
-# The same network, number for number, up to the last digits of a float, which depend on the order in which things are added. And still we correct after every single image: products of one row. Ask for more of them at once:
+# The same network, number for number, up to the last digits of a float. And still we take a step after every image: products of one row. Ask for more at once:
 
 # %% tags=["timing"]
 start = time.perf_counter()
@@ -1844,7 +1849,7 @@ assert batched_times > 1.5 * times_as_fast
 record("times as fast as lists, batches of 20", batched_times)
 
 # %% [markdown]
-# Faster by the epoch, but no longer the same training: batches mean fewer corrections, each along a gradient averaged over more images. Try four recipes for two epochs on all images, each from five random starts (about eight seconds; two minutes on the full set):
+# Faster by the epoch, but no longer the same training: batches mean fewer steps, each along a gradient averaged over more images. Try four recipes for two epochs on all images, each from five random starts (about eight seconds; two minutes on the full set):
 #
 # | | 1 (chapter 2) | 2 | 3 | 4 |
 # |:--|--:|--:|--:|--:|
@@ -1878,12 +1883,13 @@ for lr, batch_size in ((0.05, 1), (0.05, 20), (0.5, 20), (0.5, 1)):
     print(f"lr {lr:4}, batches of {batch_size:2}: {shown} wrong", flush=True)
 
 # %% [markdown] tags=["answer"]
-# In each of five runs alike: a twentieth of the corrections at the old learning rate is too little training; ten times the learning rate makes up for most of that; and without batches it ruins the network. A gradient averaged over twenty images bears a learning rate that a single image's does not.
+# In each of five runs alike: a twentieth of the steps at the old learning rate falls far behind; ten times the learning rate makes up for most of that; and without batches it ruins the network. A gradient averaged over twenty images bears a learning rate that a single image's does not.
 
 # %% tags=["claim"]
 slow, small_rate, large_rate, ruined = map(sorted, recipes.values())
 assert max(large_rate) < min(small_rate) > max(slow) and min(ruined) > 0.4
-assert large_rate[2] - slow[2] < (small_rate[2] - slow[2]) / 2
+for one, two, three, _ in zip(*recipes.values(), strict=True):
+    assert three - one < (two - one) / 2
 
 # %% [markdown]
 # What to do with so much time? More hidden units and more epochs. And, because luck has a say, five networks; the number to keep is their **median**, the third of five in order of size, together with the range (ten seconds or so; some minutes on the full set):
@@ -1919,12 +1925,12 @@ assert never_inked.any() and not learnt[:, never_inked].any()
 # %% [markdown]
 # ## Recap
 #
-# A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is the most frequent of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes, and BLAS is good at all three. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5,)$ has a shape, too, and a transposed matrix may have the shape of a wrong one.
+# A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is one of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes. BLAS is good at the first and the last; to save requests is up to you. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5,)$ has a shape, too, and a matrix wrongly reshaped has the shape of the transposed one.
 #
-# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; dot product, matrix product, inner length; broadcasting; stride, view, contiguous; unlocked; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache, block; BLAS, SIMD; kernel, launch; batch, upstream gradient, one-hot, median.
+# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; dot product, matrix product, inner length; broadcasting; stride, view, contiguous; unlocked; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache, block; BLAS, SIMD; kernel, launch; batch, one-hot, median.
 #
 # **Unlocked:** `torch.broadcast_tensors` (and broadcasting with it), `torch.einsum`, `torch.matmul` and `@`.
 #
-# **What changed in the checkpoint:** `matmul.py` is new. `network.py`, `activations.py`, `losses.py`, `training.py`, `gradients.py` and `metrics.py` say about batches of inputs what they said about one. In `linear.py`, `linear` has taken the place of `predict`. `linear_grad` and `gradient_descent` are gone, for the network does their work, and so is the sigmoid.
+# **What changed in the checkpoint:** `matmul.py` is new. The other modules say about batches, in tensors, what they said about one input in lists. `linear` has taken the place of `predict`; `linear_grad`, `gradient_descent` and the sigmoid are gone.
 #
-# **To read on:** Harris et al., *Array programming with NumPy* (Nature 585, 2020), for where strides and broadcasting come from; Rocktäschel, *Einsum is all you need* (2018); Goto and van de Geijn, *Anatomy of high-performance matrix multiplication* (ACM Transactions on Mathematical Software 34, 2008), for what BLAS does with the cache; fast.ai's *Deep Learning from the Foundations*, lesson 8, which climbs the same ladder.
+# **To read on:** Harris et al., *Array programming with NumPy* (Nature 585, 2020), for strides and broadcasting in NumPy; Rocktäschel, *Einsum is all you need* (2018); Goto and van de Geijn, *Anatomy of high-performance matrix multiplication* (ACM Transactions on Mathematical Software 34, 2008), for what BLAS does with the cache; fast.ai's *Deep Learning from the Foundations*, lesson 8, which climbs the same ladder.

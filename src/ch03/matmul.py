@@ -44,7 +44,7 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
     Letters that the result does not name are summed over.
     Raises: ValueError when the letters do not match the tensors' dimensions.
-    Paper: Einstein 1916, Annalen der Physik 354, section 5.
+    Paper: Einstein 1916, Annalen der Physik 49, section 5.
     """
     inputs, output = equation.split("->")
     first, second = inputs.split(",")
