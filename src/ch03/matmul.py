@@ -62,7 +62,7 @@ def einsum(equation: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Matrix product with a vector, with a matrix, or of two stacks of matrices.
 
-    Shapes: (i, k) with (k) or (k, j); or (b, i, k) with (b, k, j).
+    Shapes: (i, k) with (k,) or (k, j); or (b, i, k) with (b, k, j).
     Raises: ValueError for other dimensions, and for lengths that do not agree.
     """
     forms = {(2, 1): "ik,k->i", (2, 2): "ik,kj->ij", (3, 3): "bik,bkj->bij"}
