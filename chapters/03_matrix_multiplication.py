@@ -872,8 +872,8 @@ def check_align() -> None:
         )
         at = tuple(place[order.index(name)] for name in names)
         assert got[place] == x[at], (
-            f"{call}: right shape, wrong numbers: at {place} stands {got[place]:g}, and "
-            f"x has {x[at]:g} there, at {at}"
+            f"{call}: right shape, wrong numbers: at {place} stands {got[place]:g}, "
+            f"and x has {x[at]:g} there, at {at}"
         )
 
 
@@ -925,14 +925,14 @@ def check_einsum() -> None:
             "a or b has changed: make a new tensor"
         )
         assert (equation, got.dim()) != ("i,j->ij", 0), (
-            f"{given} came out as one number: to x.sum(()) no dimensions are all of them"
+            f"{given} gave a single number: to x.sum(()) no dimensions are all of them"
         )
         assert got.shape == wanted.shape, (
             f"{given} gave {tuple(got.shape)}, not {tuple(wanted.shape)} ({why})"
         )
         assert torch.equal(got, wanted), (
-            f"{given}: right shape, wrong numbers ({why}). From a = {left.tolist()} and "
-            f"b = {right.tolist()} came {got.tolist()}, not {wanted.tolist()}"
+            f"{given}: right shape, wrong numbers ({why}). From a = {left.tolist()} "
+            f"and b = {right.tolist()} came {got.tolist()}, not {wanted.tolist()}"
         )
     few, many = (
         lines_run(
@@ -1008,7 +1008,7 @@ def check_letters() -> None:
             f"{asked} = {answer!r}: two tensors and a result, as in 'ik,kj->ij'"
         )
         assert set(answer) - set(",->") == set(letters), (
-            f"{asked} = {answer!r}: use the letters {', '.join(letters)}, and only these"
+            f"{asked} = {answer!r}: use all of {', '.join(letters)}, and only these"
         )
         inputs, output = answer.split("->")
         first, second = inputs.split(",")
@@ -1032,13 +1032,13 @@ def check_letters() -> None:
         length = {}
         for name, size in zip(first + second, first_shape + second_shape, strict=True):
             assert length.setdefault(name, size) == size, (
-                f"{asked} = {answer!r}: with {first_shape} and {second_shape} the letter "
-                f"{name} is {length[name]} long and {size} long"
+                f"{asked} = {answer!r}: with {first_shape} and {second_shape} the "
+                f"letter {name} is {length[name]} long and {size} long"
             )
         shape = tuple(length[name] for name in output)
         assert shape == wanted_shape, (
-            f"{asked} = {answer!r} gives {shape} from {first_shape} and {second_shape}, "
-            f"not {wanted_shape}"
+            f"{asked} = {answer!r} gives {shape} from {first_shape} and {second_shape}"
+            f", not {wanted_shape}"
         )
 
 
@@ -1377,7 +1377,7 @@ plot.product(("N", "D"), ("D", "H"), names=["X", "W^T", "S"], letters="nj")
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Weighted sums and biases. Shapes: x (N, D), weight (K, D), bias (K,) -> (N, K)."""
+    """Biased weighted sums. Shapes: x (N, D), weight (K, D), bias (K,) -> (N, K)."""
     return x @ weight.T + bias
 
 
@@ -1485,7 +1485,7 @@ def numerical_grad(
 
 # %% export="metrics.py"
 def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `predicted` that differ from `labels`, from 0 to 1. Shapes: both (N,)."""
+    """Share of `predicted` unlike their `labels`, from 0 to 1. Shapes: both (N,)."""
     return (predicted != labels).double().mean().item()
 
 
@@ -1664,8 +1664,8 @@ def check_backward() -> None:
             f"{name}: the sign is the wrong way round"
         )
         assert not scaled or abs(factor - 1) < 1e-6, (
-            f"{name}: {factor:.3g} times what it should be, for 4 images and 2 outputs. "
-            "Every factor is in mse_grad already: add the images up, and no more"
+            f"{name}: {factor:.3g} times what it should be, for 4 images and 2 outputs"
+            ". Every factor is in mse_grad already: add the images up, and no more"
         )
     upstream, hidden, z, x = four.output_grad, four.hidden, four.z, four.x
     name = "output_bias"
@@ -1710,8 +1710,8 @@ def check_backward() -> None:
             ),
             (
                 at_hidden * (at_hidden > 0),
-                "whether the ReLU lets a gradient through is decided by z, its input on "
-                "the way forward, and not by the gradient that arrives",
+                "whether the ReLU lets a gradient through is decided by z, its input "
+                "on the way forward, and not by the gradient that arrives",
             ),
             (
                 at_hidden * (at_hidden > 0) * (z > 0),
