@@ -132,3 +132,10 @@ def test_figures_can_be_read_on_a_phone(real: dict[str, BeautifulSoup]) -> None:
             if size < 9:
                 small[f"chapter {number}, figure {place}"] = size
     assert small == {}
+
+
+def test_every_term_of_a_chapter_is_in_the_glossary(real: dict[str, BeautifulSoup]) -> None:
+    for address in (f"/chapters/{path.stem}/" for path in BOOK.chapters().values()):
+        terms = real[address].select_one(".terms p")
+        unlinked = "".join(text for text in terms.find_all(string=True) if text.find_parent("a") is None)
+        assert re.sub(r"[,;.()\s]|\band\b", "", unlinked) == "", address
