@@ -169,7 +169,7 @@ added = [sum(values) for values in zip(*each, strict=True)]
 # %% tags=["figure"] alt="Three ramps: each is flat at 0 and then straight, two rising and one falling, with kinks at three different places." caption="Three ReLUs, shifted and scaled."
 _, ax = plt.subplots(figsize=(3.4, 2.6))
 for ramp, (steepness, kink) in zip(each, ramps, strict=True):
-    ax.plot(grid, ramp, label=f"{steepness}, {kink}")
+    ax.plot(grid, ramp, label=f"{steepness}, {kink}".replace("-", "−"))
 ax.set(xlabel="$x$", ylabel="each")
 ax.legend(title="steepness, kink")
 
@@ -1027,7 +1027,7 @@ assert all(0.75 < size[n] / math.sqrt(n) < 1.33 for n in size)
 assert all(0.35 < share < 0.65 for share in kept.values())
 
 # %% [markdown]
-# A hundred times as many inputs, ten times the size: a sum of $D$ random terms grows like $\sqrt D$, because they partly cancel. Weights with a standard deviation of $1/\sqrt D$ keep it at the size of the inputs. And ReLU, which throws the negative half away, keeps half of the mean square; so weights whose sums go into a ReLU are drawn $\sqrt2$ larger, with $\sqrt{2/D}$. Behind the outputs comes none; their sums have $H$ terms, so $\sqrt{1/H}$ it is. (What becomes of networks that start otherwise, chapter 4 tries with fifty layers.)
+# A hundred times as many inputs, ten times the size: a sum of $D$ random terms grows like $\sqrt D$, because they partly cancel. Weights with a standard deviation of $1/\sqrt D$ keep it at the size of the inputs. And ReLU, which throws the negative half away, keeps half of the mean square; so weights whose sums go into a ReLU are drawn $\sqrt2$ larger, with $\sqrt{2/D}$. Behind the outputs comes none; their sums have $H$ terms, so $\sqrt{1/H}$ it is. (Chapter 4 tries other starts, with fifty layers.)
 
 # %% export="network.py"
 import math
@@ -1117,7 +1117,7 @@ for hidden_features in (2, 4, 8, 16):
 # %% [markdown] tags=["answer"]
 # Look at the three that failed: several places have one and the same answer. There both hidden units are inactive. So the output is its bias there, near the mean of the targets; and no error signal passes to pull these places apart.
 #
-# That is the gap between what a network *can* express and what gradient descent *finds*. More patience does not close it: when I let sixty networks of each size go on for twice as long, not one of those that had failed came round. Nor does another rate: 0.02, 0.1 and 0.2 gave me 3, 2 and 1 of twenty. More units do, which is one reason why networks are made larger than their task would need.
+# That is the gap between what a network *can* express and what gradient descent *finds*. More patience does not close it: when I let sixty networks of each size go on for twice as long, not one of those that had failed came round. Nor does another rate, for as long: 0.02, 0.1 and 0.2 gave me 3, 2 and 1 of twenty. More units do, which is one reason why networks are made larger than their task would need.
 
 # %% tags=["claim"]
 for network in stuck:
@@ -1469,8 +1469,8 @@ for z in (-2.0, 0.0, 0.5):
 for z in (37.0, 300.0):
     sides, wanted = (sigmoid_grad(-z), sigmoid_grad(z)), math.exp(-z)
     assert sides != (0.0, 0.0), (
-        f"the derivative is 0 at {-z} and at {z}, and should be {wanted:.3g}: something "
-        "cuts it off, or rounds it to 0"
+        f"the derivative is 0 at {-z} and at {z}, and should be {wanted:.3g}: "
+        "something cuts it off, or rounds it to 0"
     )
     assert off(sides[0], wanted) > 1e-6 or off(sides[1], wanted) < 1e-6, (
         f"the derivative is {sides[0]:.3g} at {-z} and {sides[1]:.3g} at {z}: they "
@@ -1802,7 +1802,7 @@ plot.images(
 )
 
 # %% [markdown]
-# Would more hidden units help, or more epochs? Nothing stands in the way of trying but the clock. Where does the time go?
+# More hidden units, more epochs? Nothing stands in the way but the clock. Where does the time go?
 
 # %% [markdown] exercise="multiplications" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 2.6: the bill
