@@ -1940,7 +1940,7 @@ assert sum(map(len, network.parameters())) == 23_860
 assert all(0.95 < 23_860 / products < 1.05 for products in predicted)
 
 # %% [markdown]
-# Nearly all of it goes into one matrix, the first layer's: on the way forward it is multiplied by a list, on the way back a matrix of that size is made from two lists, and then every number of it is scaled and subtracted. And the processor in front of you can do far more than that in a second: we are paying not for arithmetic but for asking Python, politely, one number at a time. Chapter 3 asks for whole matrices at once, and measures how much more.
+# Nearly all of this goes into one matrix, the first layer's: on the way forward it is multiplied by a list, on the way back a matrix of that size is made from two lists, and then every number of it is scaled and subtracted. And the processor in front of you can do far more than that in a second: we are paying not for arithmetic but for asking Python, politely, one number at a time. Chapter 3 asks for whole matrices at once, and measures how much more.
 #
 # ## Recap
 #
