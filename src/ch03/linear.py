@@ -5,5 +5,5 @@ import torch
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Weighted sums and biases. Shapes: x (N, D), weight (K, D), bias (K) -> (N, K)."""
+    """Biased weighted sums. Shapes: x (N, D), weight (K, D), bias (K,) -> (N, K)."""
     return x @ weight.T + bias

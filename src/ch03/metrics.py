@@ -7,7 +7,7 @@ from .network import Network, forward
 
 
 def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of `predicted` that differ from `labels`, from 0 to 1. Shapes: both (n)."""
+    """Share of `predicted` unlike their `labels`, from 0 to 1. Shapes: both (N,)."""
     return (predicted != labels).double().mean().item()
 
 

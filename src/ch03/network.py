@@ -14,8 +14,8 @@ from .linear import linear
 class Network:
     """The parameters of the network, or one gradient for each of them.
 
-    Shapes: hidden_weight (H, D), hidden_bias (H), output_weight (K, H),
-    output_bias (K).
+    Shapes: hidden_weight (H, D), hidden_bias (H,), output_weight (K, H),
+    output_bias (K,).
     """
 
     hidden_weight: torch.Tensor

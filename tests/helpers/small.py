@@ -176,7 +176,7 @@ OUTPUTS = {
 CERTIFICATE = {
     "name": "torch.relu", "also": ["torch.nn.functional.relu"], "by": "relu", "kind": "function",
     "cases": 12, "forward": 0.0, "backward": 2e-16, "step": 3e-16, "ratio": 3.21,
-    "scope": ["float64"], "not_covered": ["inplace=True"],
+    "covered": ["float64"], "not_covered": ["inplace=True"],
 }  # fmt: skip
 RECORDS = {"error_rate": 0.0312, "error rate, pixel similarity": 0.06}
 

@@ -44,7 +44,7 @@ def matmul_lists(a, b):
     return [[sum(row[k] * b[k][j] for k in range(len(b))) for row in a] for j in range(len(b[0]))]
 
 
-# %% exercise="matmul_lists" message="not over the rows of a"
+# %% exercise="matmul_lists" message="from 0 to len(b) - 1"
 def matmul_lists(a, b):
     if len(a[0]) != len(b):
         raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
@@ -153,7 +153,7 @@ def broadcast_shape(first, second):
     return tuple(n if m == 1 else m for m, n in zip(*padded))
 
 
-# %% exercise="broadcast_shape" message="gave a ValueError, not (3, 5): a length of 1 stretches"
+# %% exercise="broadcast_shape" message="gave a ValueError, not (3, 5): two dimensions"
 def broadcast_shape(first, second):
     dims = max(len(first), len(second))
     padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
@@ -252,7 +252,7 @@ def expand(x, shape):
     print(x.as_strided(shape, [0 if n == 1 else stride for n, stride in zip(lengths, strides)]))
 
 
-# %% exercise="einsum" message="x.sum(()) sums all"
+# %% exercise="einsum" message="to x.sum(()) no dimensions are all of them"
 def align(x, names, order):
     x = x.permute([names.index(name) for name in order if name in names])
     return x[tuple(slice(None) if name in names else None for name in order)]
@@ -396,7 +396,7 @@ def einsum(equation, a, b):
     return product.sum(summed) if summed else product
 
 
-# %% exercise="einsum" message="Let broadcasting do the loops"
+# %% exercise="einsum" message="slow, a loop over all numbers"
 def align(x, names, order):
     x = x.permute([names.index(name) for name in order if name in names])
     return x[tuple(slice(None) if name in names else None for name in order)]
@@ -451,7 +451,7 @@ layer = "nd,hd->hn"
 batched = "bik,bkj->bij"
 squared_lengths = "nd,nd->n"
 
-# %% exercise="in_letters" message="two tensors and a result"
+# %% exercise="in_letters" message="squared_lengths = 'nd->n': two tensors"
 layer = "nd,hd->nh"
 batched = "bik,bkj->bij"
 squared_lengths = "nd->n"
@@ -462,7 +462,7 @@ batched = "bik,bjk->bij"
 squared_lengths = "nd,nd->n"
 
 
-# %% exercise="backward" message="a quarter of what it should be"
+# %% exercise="backward" message="hidden_bias: 0.25 times what it should be"
 def backward(network, x, z, hidden, output_grad):
     z_grad = (output_grad @ network.output_weight) * relu_grad(z)
     return Network(z_grad.T @ x, z_grad.mean(0), output_grad.T @ hidden, output_grad.mean(0))
@@ -533,3 +533,177 @@ def backward(network, x, z, hidden, output_grad):
 def backward(network, x, z, hidden, output_grad):
     z_grad = (output_grad @ network.output_weight) * relu_grad(z)
     return Network(z_grad.T @ x, z_grad[0], output_grad.T @ hidden, output_grad[0])
+
+
+# %% exercise="matmul_lists" message="return when the last row is done"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    c = [[0.0] * len(b[0]) for _ in range(len(a))]
+    for i in range(len(a)):
+        for j in range(len(b[0])):
+            for k in range(len(b)):
+                c[i][j] += a[i][k] * b[k][j]
+        return c
+
+
+# %% exercise="matmul_lists" message="the last column is empty"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    c = [[0.0] * len(b[0]) for _ in range(len(a))]
+    for i in range(len(a)):
+        for j in range(len(b)):
+            for k in range(len(b)):
+                c[i][j] += a[i][k] * b[k][j]
+    return c
+
+
+# %% exercise="matmul_lists" message="k runs to the end of the inner length"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    c = [[0.0] * len(b[0]) for _ in range(len(a))]
+    for i in range(len(a)):
+        for j in range(len(b[0])):
+            for k in range(len(b) - 1):
+                c[i][j] += a[i][k] * b[k][j]
+    return c
+
+
+# %% exercise="broadcast_shape" message="right lengths, and the last comes first"
+def broadcast_shape(first, second):
+    lengths = []
+    a, b = list(first), list(second)
+    while a or b:
+        m, n = a.pop() if a else 1, b.pop() if b else 1
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{first} and {second} do not fit")
+        lengths.append(n if m == 1 else m)
+    return tuple(lengths)
+
+
+# %% exercise="expand" message="x itself has changed"
+def expand(x, shape):
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride())]
+    return x.as_strided_(shape, [0] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="expand" message="a new dimension has a stride of 0"
+def expand(x, shape):
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride())]
+    return x.as_strided(shape, [1] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="expand" message="it reads past the end of the memory"
+def expand(x, shape):
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    return x.as_strided(shape, (1,) * (len(shape) - x.dim()) + x.stride())
+
+
+# %% exercise="expand" message="(3,) to (2, 4): raise a ValueError"
+def expand(x, shape):
+    return x.expand(shape)
+
+
+# %% exercise="einsum" message="slow, a loop over one letter"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    summed = tuple(range(len(output), len(order)))
+    left, right = align(a, first, order), align(b, second, order)
+    if not summed or left.shape[0] != max(left.shape[0], right.shape[0]):
+        product = left * right
+    else:
+        product = torch.stack([row * right[0 if right.shape[0] == 1 else i] for i, row in enumerate(left)])
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="in_letters" message="layer = 'nd->hd,nh': two tensors and a result"
+layer = "nd->hd,nh"
+batched = "bik,bkj->bij"
+squared_lengths = "nd,nd->n"
+
+# %% exercise="in_letters" message="leave the blanks out"
+layer = "n d, h d -> n h"
+batched = "bik,bkj->bij"
+squared_lengths = "nd,nd->n"
+
+
+# %% exercise="backward" message="the gradients went into the network itself"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    network.hidden_weight, network.hidden_bias = z_grad.T @ x, z_grad.sum(0)
+    network.output_weight, network.output_bias = output_grad.T @ hidden, output_grad.sum(0)
+    return network
+
+
+# %% exercise="backward" message="hidden_bias: 0.125 times what it should be"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    grads = z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0)
+    grads = [grads[0], *(grad / output_grad.numel() for grad in grads[1:])]
+    return Network(*grads)
+
+
+# %% exercise="backward" message="hidden_weight: 2 times what it should be"
+def backward(network, x, z, hidden, output_grad):
+    output_grad = 2 * output_grad
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="hidden_weight: view keeps the old order"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.view(-1, len(x)) @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="output_weight: view keeps the old order"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.reshape(-1, len(x)) @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="decided by z, its input on the way forward"
+def backward(network, x, z, hidden, output_grad):
+    at_hidden = output_grad @ network.output_weight
+    z_grad = at_hidden * relu_grad(at_hidden)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="where z is exactly 0"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * (z >= 0)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="the sign is the wrong way round"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = -(output_grad @ network.output_weight) * relu_grad(z)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="make what you make like the tensors"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    weight_grad = torch.zeros(network.hidden_weight.shape)
+    weight_grad += z_grad.T @ x
+    return Network(weight_grad, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="nothing came back: return the Network of gradients"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    print(Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0)))

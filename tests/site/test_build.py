@@ -82,12 +82,17 @@ def test_ledger(book: Book) -> None:
         "after one step, by": "3e-16",
         "yours takes": "3.2 × as long",
     }
-    assert [note.text for note in card.select(".notes")] == ["Comparedfloat64", "Not coveredinplace=True"]
+    assert [note.text for note in card.select(".notes")] == ["Coveredfloat64", "Not coveredinplace=True"]
     assert "torch.nn.functional.relu" not in content.select_one("table").text, "what is unlocked is not planned"
+    folds = {fold.summary.text: fold for fold in content.select("details")}
+    assert "full_like" in folds["Creating"].text
+    normalising = [row.text for row in folds["12. Normalisation"].select("tbody tr")]
+    assert normalising[2] == "torch.nn.LayerNormlayerlayer_norm"
+    assert "What no check decides" in content.text
 
 
 def test_a_certificate_without_its_scope() -> None:
-    bare = {key: value for key, value in CERTIFICATE.items() if key not in ("scope", "not_covered", "step")}
+    bare = {key: value for key, value in CERTIFICATE.items() if key not in ("covered", "not_covered", "step")}
     assert "notes" not in ledger.card(3, bare)
     assert "step" not in ledger.card(3, bare)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
+import math
+import re
 from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -113,3 +116,19 @@ def test_chapter_pages_are_light(real: dict[str, BeautifulSoup]) -> None:
     for path in BOOK.chapters().values():
         page = (built_site() / "chapters" / path.stem / "index.html").read_bytes()
         assert len(gzip.compress(page, 9, mtime=0)) <= HEAVIEST, path.name
+
+
+def test_figures_can_be_read_on_a_phone(real: dict[str, BeautifulSoup]) -> None:
+    """No label of a figure is below 9 pixels where the column is 358 wide; Matplotlib draws glyphs at size / 100."""
+    small = {}
+    for number in BOOK.chapters():
+        notebook = json.loads(BOOK.executed(number).read_text(encoding="utf-8"))
+        outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+        drawn = ["".join(output.get("data", {}).get("image/svg+xml", "")) for output in outputs]
+        for place, svg in enumerate(filter(None, drawn), start=1):
+            width = float(re.search(r'width="([\d.]+)pt"', svg)[1])
+            points = [100 * float(scale) for scale in re.findall(r"scale\((0\.[\d]+) -0\.[\d]+\)", svg)]
+            size = min(points, default=math.inf) * min(4 / 3, 358 / width)
+            if size < 9:
+                small[f"chapter {number}, figure {place}"] = size
+    assert small == {}

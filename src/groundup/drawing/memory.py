@@ -50,7 +50,7 @@ def strides(memory: Sequence[float], shape: tuple[int, int], steps: tuple[int, i
             arc = [(middle + reach / 2 * math.cos(t), base + way * 17 * math.sin(t)) for t in turn]
             drawing.line(arc, colour, BOLD if bold else 1.3, 8 if bold else 6)
         if len(hops) > 1:
-            text = f"one step {name}: {step} place{'s' * (step != 1)} further{', a leap' * bold}"
+            text = f"one step {name}: {step} place{'s' * (step != 1)} further"
             drawing.text(WIDTH / 2, base + way * 30, text, colour)
     left, top = WIDTH / 2 - CELL / 2 * columns, y + cell + 56
     drawing.grid((left, top), matrix, CELL, real, set(np.ndindex(shape)) - real)

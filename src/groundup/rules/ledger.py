@@ -12,7 +12,7 @@ FREE = {heading: tuple(sorted(words)) for heading, words in LISTS.items()}
 FREED: dict[int, tuple[Lock, ...]] = {planned.number: planned.locks for planned in PLAN if planned.locks}
 
 UNDECIDED = (
-    "No check decides everything. The reader of the source knows what some objects are, and not all: where a class "
+    "The check that reads the code knows what some objects are, and not all: where a class "
     "of the book or of your package has a method with the name of a locked one, such as `backward`, and nothing "
     "tells whose it is at a place, the watched run decides. That run sees a call of PyTorch when it is made, and so "
     "only what is reached. It does not see another thread or process, nor what PyTorch calls back in the middle of "

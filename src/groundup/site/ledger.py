@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from groundup.book import Book
 from groundup.book.plan import PLAN
-from groundup.rules import vocabulary
+from groundup.rules import FREE, FREED, UNDECIDED
 from groundup.run import load_results
 
 Certificate = dict[str, Any]
 
-BASE = {
-    "Creating": vocabulary.CREATING,
-    "Indexing": vocabulary.INDEXING,
-    "Shaping": vocabulary.SHAPING,
-    "Elementwise arithmetic": vocabulary.ARITHMETIC,
-    "Reductions": vocabulary.REDUCTIONS,
-    "Random numbers": vocabulary.RANDOM,
-    "Types, devices, printing": vocabulary.DTYPES_DEVICES_PRINTING,
-}
 STAGES = {"forward": "results differ by", "backward": "gradients differ by", "step": "after one step, by"}
+KINDS = {
+    "function": "function",
+    "layer": "layer",
+    "optimizer": "optimizer",
+    "scheduler": "learning-rate schedule",
+    "engine": "engine of gradients",
+    "container": "container of parameters",
+    "loader": "loader of batches",
+    "hook": "hook",
+    "random": "function of random numbers",
+}
 MINUTE = 1e-17  # anything smaller is no difference in float64
 
 
@@ -41,7 +43,7 @@ def card(number: int, found: Certificate) -> str:
     rows |= {words: _difference(found[part]) for part, words in STAGES.items() if found.get(part) is not None}
     rows["yours takes"] = _times(found["ratio"])
     lines = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
-    notes = _notes("Compared", found.get("scope", [])) + _notes("Not covered", found.get("not_covered", []))
+    notes = _notes("Covered", found.get("covered", [])) + _notes("Not covered", found.get("not_covered", []))
     return (
         f'<div class="certificate"><p class="kicker">Unlocked in chapter {number}</p>'
         f"<h4><code>{name}</code></h4>{f'<p>also{also}</p>' if also else ''}<dl>{lines}</dl>{notes}</div>"
@@ -73,8 +75,35 @@ def planned(book: Book) -> str:
 
 def base_vocabulary(book: Book) -> str:
     """What PyTorch offers for arrays and random numbers, by theme."""
-    lists = {theme: ", ".join(f"<code>{name}</code>" for name in sorted(names)) for theme, names in BASE.items()}
-    return "\n".join(f"<details><summary>{theme}</summary><p>{names}</p></details>" for theme, names in lists.items())
+    return "\n".join(_fold(theme, f"<p>{_codes(names)}</p>") for theme, names in FREE.items())
+
+
+def freed(book: Book) -> str:
+    """What each unlock frees beside its own name, and by which kind of comparison."""
+    head = "<thead><tr><th>name</th><th>compared as</th><th>free with it</th></tr></thead>"
+    titles = {planned.number: planned.title for planned in PLAN}
+    folds = []
+    for number, locks in FREED.items():
+        rows = "".join(
+            f"<tr><td><code>{html.escape(lock.name)}</code></td><td>{KINDS[lock.kind]}</td>"
+            f"<td>{_codes(lock.covers[1:])}</td></tr>"
+            for lock in locks
+        )
+        folds.append(_fold(f"{number}. {titles[number]}", f"<table>{head}<tbody>{rows}</tbody></table>"))
+    return "\n".join(folds)
+
+
+def undecided(book: Book) -> str:
+    """What no check of the rules decides."""
+    return UNDECIDED
+
+
+def _fold(summary: str, inside: str) -> str:
+    return f"<details><summary>{summary}</summary>{inside}</details>"
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"<code>{html.escape(name)}</code>" for name in names)
 
 
 def _difference(size: float) -> str:
@@ -87,6 +116,5 @@ def _times(ratio: float) -> str:
     return f"{ratio:,.0f} × as long" if ratio >= 10 else f"{ratio:.1f} × as long"
 
 
-def _notes(title: str, lines: list[str]) -> str:
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return f'<div class="notes"><p>{title}</p><ul>{items}</ul></div>' if items else ""
+def _notes(title: str, phrases: list[str]) -> str:
+    return f'<div class="notes"><p>{title}</p><p>{html.escape(", ".join(phrases))}</p></div>' if phrases else ""

@@ -102,4 +102,6 @@ GENERATED: dict[str, Callable[[Book], str]] = {
     "unlocked names": ledger.unlocked,
     "planned names": ledger.planned,
     "base vocabulary": ledger.base_vocabulary,
+    "freed names": ledger.freed,
+    "what is undecided": ledger.undecided,
 }
