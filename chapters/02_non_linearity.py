@@ -705,7 +705,7 @@ plot.network(
 # | $\partial L/\partial z_j$, times $\operatorname{relu}'(z_j)$ | $-7 \cdot 0 = 0$ | $-3 \cdot 1 = -3$ |
 # | its weights, times $x_1 = 1$, $x_2 = 2$ | $0 \cdot 1 = 0$, $\;0 \cdot 2 = 0$ | $-3 \cdot 1 = -3$, $\;-3 \cdot 2 = -6$ |
 #
-# The upper unit is wanted: a larger $h_1$ would lower the loss seven times as fast. But ReLU holds it at 0, and a small change of its weights changes nothing. And look at any line of the drawing: the gradient of its weight is *the gradient of the weighted sum at its end times the value at its start*. At an output that sum is the output: the line from $h_2 = 4$ to the lower one, whose gradient is 2, gets $2 \cdot 4 = 8$. At a hidden unit it is $z_j$, which stands in the table and not in the drawing: 0 for the upper unit, not $-7$, so both of its weights get 0.
+# The upper unit is wanted: a larger $h_1$ would lower the loss seven times as fast. But ReLU holds it at 0, and a small change of its weights changes nothing. And look at any line of the drawing: the gradient of its weight is *the gradient of the weighted sum at its end times the value at its start*. At an output that sum is the output: the line from $h_2 = 4$ to the lower one, whose gradient is 2, gets $2 \cdot 4 = 8$. At a hidden unit it is $z_j$, whose gradient stands in the table and not in the drawing: 0 for the upper unit, not $-7$, so both of its weights get 0.
 #
 # The same by finite differences, for the eight weights and the four biases:
 
@@ -1231,7 +1231,7 @@ assert len({tuple(row) for row in equal.hidden_weight}) == 1
 assert len(set(equal.output_weight[0])) == 1 and equal.hidden_weight[0] != [0.5]
 
 # %% [markdown]
-# A unit learns nothing, either, when it is inactive for *every* input: its error signals are all 0, so nothing will ever move its weights again. It is a **dead unit**.
+# A unit that is inactive for *every* input learns nothing either: its error signals are all 0, so nothing will ever move its weights again. It is a **dead unit**.
 
 
 # %% export="metrics.py"
