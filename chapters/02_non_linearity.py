@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 2. Non-linearity
 #
-# A weighted sum draws straight lines, however many weights it has. In this chapter we put one bend into it, work out how an error at the output tells every weight before the bend which way to move, and end with a network that names all ten digits, in plain Python. It makes fewer errors than weighted sums do, and it is painfully slow; hold on to that feeling, chapter 3 needs it.
+# A weighted sum is not enough for four points. In this chapter we join several of them into a network, work out how an error at its output tells every weight inside which way to move, and end with a network that names all ten digits, in plain Python. It makes fewer errors than weighted sums do, and it is painfully slow; hold on to that feeling, chapter 3 needs it.
 #
-# **You need:** chapter 1. **You will reach:** ten digits with fewer than 15 errors in 100. **Time:** about three hours, an hour and a half of it for the six exercises; the computer needs about one minute.
+# **You need:** chapter 1. **You will reach:** ten digits with about 11 errors in 100. **Time:** about three hours, an hour and a half of it for the six exercises; the computer needs about one minute.
 
 # %%
 import math
 import random
 import time
 from itertools import pairwise
-from statistics import mean
+from statistics import mean, median
 
 import matplotlib.pyplot as plt
 
@@ -33,9 +33,9 @@ print([round(predict(place, weights, bias), 3) for place in places])
 assert all(abs(predict(place, weights, bias) - 0.5) < 1e-6 for place in places)
 
 # %% [markdown]
-# Half-way between yes and no, four times. It took a third input to help it, and a person to think of one; in this chapter the model will have to find such numbers by itself. A weighted sum that answers by the side of a threshold it comes out on is a **perceptron** (Frank Rosenblatt, 1958). What a perceptron cannot do fills a book by Marvin Minsky and Seymour Papert (*Perceptrons*, 1969), and XOR is its smallest case.
+# Half-way between yes and no, four times. It took a third input to help it, and a person to think of one; in this chapter the model will have to find such numbers by itself. A weighted sum that answers yes when it comes out above a threshold, and no otherwise, is a **perceptron** (Frank Rosenblatt, 1958). What a perceptron cannot do fills a book by Marvin Minsky and Seymour Papert (*Perceptrons*, 1969), and XOR is among the smallest of it.
 #
-# ## More of the same does not help
+# ## Two layers of sums
 #
 # Two models in a row, then? Let sixteen weighted sums read the input, and a seventeenth read the sixteen. Such a row of sums that read the same numbers is a **layer**. It is **fully connected** when each of its units reads *all* of them, and **hidden** when its results are neither input nor output.
 
@@ -45,12 +45,12 @@ assert all(abs(predict(place, weights, bias) - 0.5) < 1e-6 for place in places)
 # %%
 rng = random.Random(0)
 hidden_part = [(rng.gauss(0, 1), rng.gauss(0, 1)) for _ in range(16)]  # weight, bias
-output_part = [rng.gauss(0, 1) for _ in range(16)]
+output_part, output_bias = [rng.gauss(0, 1) for _ in range(16)], rng.gauss(0, 1)
 
 
 def stacked(x: float) -> float:
     hidden = [predict([x], [w], b) for w, b in hidden_part]
-    return predict(hidden, output_part, 0.5)
+    return predict(hidden, output_part, output_bias)
 
 
 outputs = [stacked(i / 100) for i in range(-100, 101)]
@@ -59,23 +59,22 @@ turns = sum(abs(after - before) > 1e-9 for before, after in pairwise(rises))
 print(f"{turns} changes of direction")
 
 # %% [markdown] tags=["answer"]
-# At none: it is a straight line. A weighted sum of weighted sums is a weighted sum. Multiply the weights along each path from the input to the output, add up the paths, and 49 parameters have become two:
+# At none: it is a straight line. A weighted sum of weighted sums is a weighted sum. Let $w_j$ and $b_j$ be the weight and the bias of hidden unit $j$, $v_j$ its weight in the output, and $c$ the output's bias. Multiply the weights along each path from the input to the output, add up the paths, and 49 parameters have become two, one weight and one bias:
 #
 # $$\sum_j v_j\,(w_j x + b_j) + c \;=\; \Bigl(\sum_j v_j w_j\Bigr)\, x \;+\; \Bigl(\sum_j v_j b_j + c\Bigr)$$
 #
 # However many layers we stack, the stack folds up flat. Something has to come between the layers that does not fold.
 
-# %%
-one_weight = sum(v * w for v, (w, b) in zip(output_part, hidden_part, strict=True))
-one_bias = sum(v * b for v, (w, b) in zip(output_part, hidden_part, strict=True)) + 0.5
-gaps = [abs(stacked(x) - predict([x], [one_weight], one_bias)) for x in (-1, 0.3, 2)]
-print(f"one weight and one bias are never further off than {max(gaps):.0e}")
-
 # %% tags=["claim"]
+one_weight = sum(v * w for v, (w, b) in zip(output_part, hidden_part, strict=True))
+one_bias = sum(v * b for v, (w, b) in zip(output_part, hidden_part, strict=True))
+one_bias += output_bias
+gaps = [abs(stacked(x) - predict([x], [one_weight], one_bias)) for x in (-1, 0.3, 2)]
 assert turns == 0 and max(gaps) < 1e-12
+assert 2 * len(hidden_part) + len(output_part) + 1 == 49
 
 # %% [markdown]
-# ## A bend between the layers
+# ## Something between the layers
 #
 # The smallest thing that does not fold: let positive numbers pass and hold all others at 0. It is the *rectified linear unit*, **ReLU** for short (say "ray-loo"):
 #
@@ -92,7 +91,7 @@ assert turns == 0 and max(gaps) < 1e-12
 # An expression with `if` and `else` does it: `a if condition else b`.
 
 # %% [markdown] tags=["hint"]
-# `relu(0)` and `relu(-2)` must be `0.0`, not `0`: `float(z)` makes a float of an integer. For the derivative, think about which of `>` and `>=` puts the kink on the left side.
+# `relu(0)` and `relu(-2)` must be `0.0`, not `0`: `float(z)` makes a float of an integer. For the derivative, ask on which side your comparison puts 0.
 
 # %% tags=["solution"] export="activations.py"
 """Activation functions: what stands between two layers."""
@@ -115,37 +114,48 @@ def relu_grad(z: float) -> float:
 for function in (relu, relu_grad):
     called = function.__name__
     for z in (-2, 0, 3, -1.5, 0.0, 0.25, 7.5):
-        got = function(z)
+        try:
+            got = function(z)
+        except ZeroDivisionError:
+            raise AssertionError(
+                f"{called}({z}) divides by 0: compare z with 0 instead"
+            ) from None
         assert got is not None, f"{called} gives back nothing: return, do not print"
         assert type(got) is float, (
             f"{called}({z}) is {got!r}, of type {type(got).__name__}: "
             "give back a float, always"
         )
 assert not -2.0 < relu(-2.0) < 0.0, (
-    f"relu(-2.0) is {relu(-2.0)}: a leaky ReLU. Hold everything below 0 at 0"
+    f"relu(-2.0) is {relu(-2.0)}: something negative leaks through, as in a leaky ReLU "
+    "or an ELU. Hold everything below 0 at 0"
 )
 assert relu(-2.0) != 2.0, "relu(-2.0) is 2.0: what is negative becomes 0, not positive"
 assert relu(3.0) != 1.0, "relu(3.0) is 1.0: the number itself passes, not a 1"
 for z, wanted in ((3.0, 3.0), (-2.0, 0.0), (0.0, 0.0), (0.25, 0.25), (-0.25, 0.0)):
     assert relu(z) == wanted, f"relu({z}) should be {wanted}, not {relu(z)}"
 assert relu(1000.0) == 1000.0, f"relu(1000.0) is {relu(1000.0)}: it has no ceiling"
+assert relu_grad(7.5) != 7.5, (
+    "relu_grad(7.5) is 7.5: the derivative is 1 there, not the value itself"
+)
+assert (relu_grad(-1.5), relu_grad(7.5)) != (1.0, 0.0), (
+    "relu_grad is 1 on the left and 0 on the right: the two sides are exchanged"
+)
+for z, wanted in ((-1.5, 0.0), (7.5, 1.0), (-0.25, 0.0), (0.25, 1.0)):
+    assert relu_grad(z) == wanted, (
+        f"relu_grad({z}) should be {wanted}, not {relu_grad(z)}"
+    )
 assert relu_grad(0.0) != 1.0, (
-    "relu_grad(0.0) is 1.0: the kink counts as left, z > 0 and not z >= 0"
+    "relu_grad(0.0) is 1.0, should be 0.0: the kink counts as left, "
+    "z > 0 and not z >= 0"
 )
 assert relu_grad(0.0) != 0.5, (
     "relu_grad(0.0) is 0.5: a fair compromise, but we take 0 at the kink"
 )
-assert relu_grad(7.5) != 7.5, (
-    "relu_grad(7.5) is 7.5: the derivative is 1 there, not the value itself"
-)
-for z, wanted in ((-1.5, 0.0), (0.0, 0.0), (0.25, 1.0), (7.5, 1.0), (-0.25, 0.0)):
-    assert relu_grad(z) == wanted, (
-        f"relu_grad({z}) should be {wanted}, not {relu_grad(z)}"
-    )
+assert relu_grad(0.0) == 0.0, f"relu_grad(0.0) should be 0.0, not {relu_grad(0.0)}"
 
 # %% [markdown]
 # > [!NOTE]- Aside: what is the derivative at the kink?
-# > There is none: from the left the derivative is 0, from the right it is 1. Every number from 0 to 1 belongs to a line that touches ReLU at 0 and stays below it everywhere; such a number is called a *subgradient*. Libraries do not agree. When I asked PyTorch 2.13, its `relu` said 0, `torch.maximum` of `z` and a zero said ½, and `z.clamp(min=0)` said 1. Theano, an older library, computed ReLU as `(z + |z|) / 2` and so said ½. Finite differences say ½ too, and that is a reason to check gradients away from kinks.
+# > There is none: from the left the derivative is 0, from the right it is 1. Every number from 0 to 1 is the slope of a line through the kink that is nowhere above ReLU; such a number is called a *subgradient*. Libraries do not agree. When I asked PyTorch 2.13, its `relu` said 0, `torch.maximum` of `z` and a zero said ½, and `z.clamp(min=0)` said 1. Theano, an older library, computed ReLU as `(z + |z|) / 2` and so said ½. Finite differences say ½ too, and that is a reason to check gradients away from kinks.
 
 # %% [markdown]
 # What can be built from ReLUs? Shift each to a place of its own, give it a steepness, and add:
@@ -158,9 +168,10 @@ added = [sum(values) for values in zip(*each, strict=True)]
 
 # %% tags=["figure"] alt="Three ramps: each is flat at 0 and then straight, two rising and one falling, with kinks at three different places." caption="Three ReLUs, shifted and scaled."
 _, ax = plt.subplots(figsize=(3.4, 2.6))
-for ramp in each:
-    ax.plot(grid, ramp)
+for ramp, (steepness, kink) in zip(each, ramps, strict=True):
+    ax.plot(grid, ramp, label=f"{steepness}, {kink}".replace("-", "−"))
 ax.set(xlabel="$x$", ylabel="each")
+ax.legend(title="steepness, kink")
 
 # %% tags=["figure", "beside"] alt="The sum of the three ramps: a line with kinks at the same three places, which rises, falls and rises again." caption="Their sum."
 _, ax = plt.subplots(figsize=(3.4, 2.6))
@@ -170,7 +181,7 @@ ax.set(xlabel="$x$", ylabel="their sum")
 # %% [markdown]
 # ## XOR by hand
 #
-# Three ramps made three kinks. XOR needs two. Whether exactly one of the inputs is 1 is the difference of the two, without its sign (one of the third inputs that help), and ReLU can take off a sign: one unit passes $x_1 - x_2$ where that is positive, the other passes $x_2 - x_1$, and the output adds them. Here is the whole network, drawn with its weights on the lines and its values for the input $(1, 0)$ in the units. All biases are 0.
+# Three ramps made three kinks. XOR needs two units. For inputs of 0 and 1 it is the distance $|x_1 - x_2|$ (one of the third inputs that help), and two ReLUs make a distance: one unit passes $x_1 - x_2$ where that is positive, the other passes $x_2 - x_1$, and the output adds them. Here is the whole network, drawn with its weights on the lines and its values for the input $(1, 0)$ in the units. All biases are 0.
 
 # %% tags=["figure", "slide"] alt="A network with two inputs 1 and 0, two hidden units and one output. The first hidden unit has weights 1 and −1 and the value 1; the second has weights −1 and 1 and the value 0, since ReLU holds its −1 at 0. The output adds the two and is 1."
 plot.network(
@@ -188,7 +199,7 @@ plot.network(
 # \qquad h_j = \operatorname{relu}(z_j)
 # \qquad \hat y_k = \sum_{j=1}^{H} V_{kj}\, h_j + c_k$$
 #
-# $W$ and $V$ are **matrices**, lists of rows. $W$ has one row for each hidden unit with one weight for each input, which we write as its **shape** $(H, D)$; $W_{jd}$, "W j d", is number $d$ of row $j$. $V$ has shape $(K, H)$, and $b$ and $c$ hold the biases. The $z_j$ are called **pre-activations**, the $h_j$ **activations**. A hidden unit is **inactive** for an input when its $z_j$ is not above 0, so that it passes 0 on. Computing all this from left to right is the network's forward pass.
+# $W$ and $V$ are **matrices**, lists of rows. $W$ has one row for each hidden unit with one weight for each input, which we write as its **shape** $(H, D)$; $W_{jd}$, "W j d", is number $d$ of row $j$. $V$ has shape $(K, H)$. The rest are lists: the input $x$ of shape $(D)$, the biases $b$ and $c$ of shapes $(H)$ and $(K)$, $z$ and $h$ of shape $(H)$, and the outputs $\hat y$ of shape $(K)$. The $z_j$ are called **pre-activations**, the $h_j$ **activations**. A hidden unit is **inactive** for an input when its $z_j$ is not above 0, so that it passes 0 on. Computing all this from left to right is the network's forward pass.
 
 # %% export="network.py"
 """A multi-layer perceptron with one hidden layer of ReLU units, in plain lists."""
@@ -248,7 +259,7 @@ def forward(
 
 
 # %% [markdown] tags=["solution"]
-# I had put a ReLU after the outputs as well, for symmetry's sake. Half of the water levels that you will meet below are negative. I trained ten such networks on them, and all ten came to rest at the same loss, that of answering 0 to everything.
+# I had put a ReLU after the outputs as well, for symmetry's sake. Half of the water levels that you will meet below are negative. I trained ten such networks of sixteen units on them, with this chapter's `backward`, which knows nothing of that ReLU: all ten came to rest at 0.448, the loss of answering 0 to everything. With the derivative of the extra ReLU put in it was nine of ten.
 
 # %% tags=["check"]
 trial = Network(  # three inputs, four hidden units, two outputs
@@ -258,7 +269,21 @@ trial = Network(  # three inputs, four hidden units, two outputs
     [0.35, -0.9],
 )
 trial_x, before = [0.8, -0.5, 1.4], repr(trial)
-got = forward(trial, trial_x)
+try:
+    got = forward(trial, trial_x)
+except (ValueError, TypeError) as error:
+    lengths = {
+        "3 inputs for 4 weights": "x has 3 numbers, and only the rows of hidden_weight "
+        "fit it: are the outputs made from hidden, and is no matrix turned?",
+        "2 inputs for 4 weights": "some hidden units got lost on the way to the "
+        "outputs: hidden_bias belongs to hidden_weight, output_bias to output_weight",
+    }
+    remedy = next(
+        (said for start, said in lengths.items() if str(error).startswith(start)),
+        "predict takes two lists and a number, predict(x, weights, bias), relu takes "
+        "one number, and zip(rows, biases) gives each row with its bias",
+    )
+    raise AssertionError(f"{type(error).__name__}, {error}. {remedy}") from None
 assert got is not None, "forward gives back nothing: return z, hidden, outputs"
 assert isinstance(got, tuple | list) and len(got) == 3, (
     f"give back three lists, z, hidden and outputs, not {got!r}"
@@ -266,8 +291,12 @@ assert isinstance(got, tuple | list) and len(got) == 3, (
 assert repr(trial) == before and trial_x == [0.8, -0.5, 1.4], (
     "the network or x has changed: forward only reads them"
 )
-assert all(hasattr(part, "__iter__") for part in got), (
-    f"z, hidden and outputs are lists, all three, not {got!r}"
+for part, what in zip(got, ("z", "hidden", "outputs"), strict=True):
+    assert hasattr(part, "__len__"), (
+        f"`{what}` is {part!r}, which is no list: make one of it, for it is read twice"
+    )
+assert [len(part) for part in got] != [2, 4, 4], (
+    "the outputs come last: return z, hidden, outputs"
 )
 z, hidden, outputs = (list(part) for part in got)
 
@@ -298,6 +327,9 @@ for part, count, what in ((z, 4, "z"), (hidden, 4, "hidden"), (outputs, 2, "outp
 z_sums = weighted(trial_x, trial.hidden_weight)
 z_wanted = plus(z_sums, trial.hidden_bias)
 assert not near(z, z_sums), "the hidden biases are missing from z"
+assert not (near(hidden, z_wanted) and near(z, [relu(v) for v in z_wanted])), (
+    "z and hidden have changed places: return z, hidden, outputs"
+)
 assert not near(z, [relu(v) for v in z_wanted]), (
     "`z` has been through relu: it holds the pre-activations, negative ones too"
 )
@@ -327,7 +359,8 @@ for place in places:
 
 # %% tags=["claim"]
 assert [forward(xor, place)[2][0] for place in places] == exactly_one
-assert forward(xor, [1.0, 0.0]) == ([1.0, -1.0], [1.0, 0.0], [1.0]), "the drawing"
+drawing = [list(part) for part in forward(xor, [1.0, 0.0])]
+assert drawing == [[1.0, -1.0], [1.0, 0.0], [1.0]], drawing
 
 # %% [markdown]
 # Four right answers. What did the hidden layer do? It moved the points. On the left they are where they were, and no straight line has the two crosses on one side and the two dots on the other. On the right each stands at its two activations: the dots have fallen on one place, and a line is enough for the rest, which is all that the output can draw.
@@ -427,11 +460,12 @@ def height(x: float) -> float:
 for x in (-9.0, -1.75, -1.5):
     assert abs(height(x)) < 1e-9, (
         f"left of {left} it should be 0, but at {x} it is {height(x):.3f}: "
-        "no ramp may begin before `left`, and the output adds nothing of its own"
+        "no ramp may begin before `left`, and the output adds nothing of its own. "
+        "relu(w * x + b) has its kink at -b / w"
     )
 assert abs(height(-1.4)) > 1e-9, (
     "right of `left` it should rise, but at -1.4 it is still 0. "
-    "The kink of relu(x + b) is at -b, that of relu(w * x + b) at -b / w"
+    "The kink of relu(x + b) is at -b, that of relu(w * x + b) elsewhere"
 )
 assert abs(height(-0.5) - 0.5) < 1e-9, (
     f"half-way up, at -0.5, it should be 0.5, not {height(-0.5):.3f}: "
@@ -500,11 +534,11 @@ for pieces in (4, 8, 16, 32):
     print(f"{pieces:2} pieces, {units:2} hidden units: error {largest[pieces]:.4f}")
 
 # %% [markdown] tags=["answer"]
-# By about four. Between two cuts a smooth curve leaves the straight line through its ends by an amount that goes with the *square* of the width. So for a hundredth of the error we need ten times the units.
+# By three at first, then by nearly four. Between two cuts that are close enough a smooth curve leaves the straight line through its ends by an amount that goes with the *square* of the width. So for a hundredth of the error we need about ten times the units.
 
 # %% tags=["claim"]
-for pieces in (4, 8, 16):
-    assert 3 < largest[pieces] / largest[2 * pieces] < 5
+factors = [largest[pieces] / largest[2 * pieces] for pieces in (4, 8, 16)]
+assert 2.7 < factors[0] < 3.4 and all(3.6 < factor < 4.1 for factor in factors[1:])
 
 # %% tags=["figure"] alt="A wave, and a chain of straight pieces made by a network of bumps. Between −1 and 1 the two nearly agree; to the left and right of it the network goes to 0 and stays there, while the wave goes on." caption="Eight pieces. The network knows nothing of what lies outside."
 network = bumps_for_wave(8)
@@ -518,13 +552,16 @@ plt.ylim(-1.15, 1.75)
 plt.legend(loc="upper center", ncols=2)
 
 # %% [markdown]
-# That this works for every continuous function on a bounded interval, and in a box of more dimensions too, for any error you care to name, is **universal approximation** (George Cybenko; Kurt Hornik, Maxwell Stinchcombe and Halbert White; both 1989, for S-shaped activations; Moshe Leshno and others, 1993, for ReLU among many). Read it as carefully as a contract, for it does *not* promise
+# That one hidden layer can do this for every continuous function on a closed interval (bounded, both ends included), and in a closed box of more dimensions too, for any error you care to name, is **universal approximation**. Read it as carefully as a contract, for it does *not* promise
 #
-# - how many units it takes: ten pieces for each of 784 pixels would be a number with 785 digits;
+# - how many units it takes: ten pieces along each of 784 pixels cut the box into $10^{784}$ small ones;
 # - anything outside of the box, as the figure shows, or between the examples inside it;
 # - that gradient descent finds the weights. You have just set them by hand.
 #
 # So let us see what gradient descent can do.
+#
+# > [!NOTE]- Aside: who proved it?
+# > George Cybenko, and Kurt Hornik, Maxwell Stinchcombe and Halbert White, both in 1989 and for S-shaped activations; Moshe Leshno and others in 1993 for ReLU among many. "Closed" is needed: $1/x$ is continuous on the interval from 0 to 1 without the 0, and grows beyond everything that a finite sum of ReLUs can reach there. In more than one dimension our bumps are not enough, for a ReLU of a weighted sum bends along a whole line or plane; the proofs go other ways.
 #
 # ## Backward along one path
 #
@@ -574,7 +611,7 @@ w_grad, b_grad = z_grad * x, z_grad
 print(f"w {w_grad:.2f}, b {b_grad:.2f}, v {v_grad:.2f}, c {c_grad:.2f}")
 
 # %% [markdown]
-# Chapter 1's rule holds: no gradient without a finite difference beside it. Its `numerical_grad` took one flat list and called the loss with changed copies. A network's parameters are *several* lists. So here it is restated for a list of lists: it changes each number in place, calls the loss, and puts the number back. It takes the old one's place, in the package as well.
+# Chapter 1's rule holds: no gradient without a finite difference beside it. Its `numerical_grad` took one flat list and called the loss with changed copies. A network's parameters are *several* lists. So here it is restated for a list of lists: it changes each number in place, calls the loss, and puts the number back. (Its step is smaller: a difference across a kink is wrong.) It takes the old one's place, in the package as well.
 
 # %% export="gradients.py"
 from collections.abc import Callable
@@ -658,7 +695,7 @@ plot.network(
 )
 
 # %% [markdown]
-# Begin at the right, where $-1$ and $2$ are given. One thing is new: the lower hidden unit has *two* lines to the right. If $h_2$ grows by a tiny $\varepsilon$ ("epsilon"), the upper output grows by $2\varepsilon$ and changes the loss by $-1 \cdot 2\varepsilon$; at the same time the lower output grows by $-0.5\,\varepsilon$ and changes the loss by $2 \cdot (-0.5)\,\varepsilon$. Together that is $-3\varepsilon$. **Where paths fork on the way forward, gradients add on the way back.** That is all that is new; the rest is one path after another:
+# Begin at the right, where $-1$ and $2$ are given. One thing is new: the lower hidden unit has *two* lines to the right. If $h_2$ grows by a tiny $\varepsilon$ ("epsilon"), the upper output grows by $2\varepsilon$ and changes the loss by $-1 \cdot 2\varepsilon$; at the same time the lower output grows by $-0.5\,\varepsilon$ and changes the loss by $2 \cdot (-0.5)\,\varepsilon$. Together that is $-3\varepsilon$: column 2 of $V$, times the gradients of the outputs, added up. **Where paths fork on the way forward, gradients add on the way back.** The rest is one path after another:
 #
 # | | upper unit, $j = 1$ | lower unit, $j = 2$ |
 # |:--|:--|:--|
@@ -668,7 +705,7 @@ plot.network(
 # | $\partial L/\partial z_j$, times $\operatorname{relu}'(z_j)$ | $-7 \cdot 0 = 0$ | $-3 \cdot 1 = -3$ |
 # | its weights, times $x_1 = 1$, $x_2 = 2$ | $0 \cdot 1 = 0$, $\;0 \cdot 2 = 0$ | $-3 \cdot 1 = -3$, $\;-3 \cdot 2 = -6$ |
 #
-# The upper unit is wanted: a larger $h_1$ would lower the loss seven times as fast. But ReLU holds it at 0, and a small change of its weights changes nothing. And look at any line of the drawing: the gradient of its weight is *the gradient at its end times the value at its start*. The line from $h_2 = 4$ to the lower output, whose gradient is 2, has $4 \cdot 2 = 8$.
+# The upper unit is wanted: a larger $h_1$ would lower the loss seven times as fast. But ReLU holds it at 0, and a small change of its weights changes nothing. And look at any line of the drawing: the gradient of its weight is *the gradient of the weighted sum at its end times the value at its start*. At an output that sum is the output: the line from $h_2 = 4$ to the lower one, whose gradient is 2, gets $2 \cdot 4 = 8$. At a hidden unit it is $z_j$, whose gradient stands in the table and not in the drawing: 0 for the upper unit, not $-7$, so both of its weights get 0.
 #
 # The same by finite differences, for the eight weights and the four biases:
 
@@ -707,9 +744,9 @@ assert abs(inputs_grad[0] + 6) < 1e-6 and abs(inputs_grad[1] + 3) < 1e-6
 # \qquad
 # \frac{\partial L}{\partial b_j} = \delta_j$$
 #
-# A bias is a weight whose input is always 1. This backward pass through a network is called **backpropagation**, and these six formulas are all of it. Look at what it costs. Finite differences call `forward` twice for each parameter; the network that we shall train on ten digits has 23,860 of them. The backward pass costs about as much as one or two forward passes, for all of them together.
+# A bias is a weight whose input is always 1. This backward pass through a network is called **backpropagation**, and these six formulas are all of it. Finite differences call `forward` twice for each parameter; the network that we shall train on ten digits has 23,860 of them. The backward pass costs about as much as one or two forward passes, for all of them together.
 #
-# And look at what it *needs*: `x`, `z` and `hidden`. Who only predicts may forget each layer as soon as the next one is computed. Who trains must keep what every layer computed until the walk back has come by. That is why training takes so much more memory than prediction.
+# And look at what it needs: `x`, `z` and `hidden`. Who only predicts may forget each layer as soon as the next one is computed. Who trains must keep what every layer computed until the walk back has come by. Add a gradient for every parameter, and with many inputs at a time training takes several times the memory of prediction (the aside below counts).
 
 # %% [markdown] exercise="backward" tags=["prompt"] difficulty="hard" minutes=30
 # ### Exercise 2.4: the backward pass
@@ -720,7 +757,7 @@ assert abs(inputs_grad[0] + 6) < 1e-6 and abs(inputs_grad[1] + 3) < 1e-6
 # Do it in the order of the formulas: the gradients of the $h_j$ ($H$ numbers), then the error signals ($H$ numbers), then the two matrices. For $\partial L/\partial h_j$ you need *column* $j$ of $V$, because $k$ is what is summed over: `zip(*network.output_weight)` walks through the columns.
 
 # %% [markdown] tags=["hint"]
-# `predict(output_grad, column, 0.0)` is the first formula for one $j$. A matrix such as $\delta_j\, x_d$ has a row for each $j$ and in it a number for each $d$: a list comprehension inside a list comprehension. The gradients of the biases are lists that you already have.
+# The sum over $k$ is a weighted sum without a bias, so `predict` can do it: what are its inputs, what its weights? A matrix such as $\delta_j\, x_d$ has a row for each $j$ and in it a number for each $d$: a list comprehension inside a list comprehension. The gradients of the biases are lists that you already have.
 
 
 # %% tags=["solution"] export="network.py"
@@ -747,20 +784,28 @@ def backward(
 
 
 # %% [markdown] tags=["solution"]
-# I took the rows of $V$ where its columns belong. My test network had as many outputs as hidden units, so every list had the right length. It even trained! On four questions at once about two bits (and, or, XOR, not-and; four hidden units, four outputs) 27 of 60 such networks learnt all the answers, and 33 of 60 with the right formula. A falling loss would never have told me. The finite differences did, at once. Since then I test with sizes that are all different.
+# I took the rows of $V$ where its columns belong. My test network had as many outputs as hidden units, so every list had the right length. It even trained! On four questions at once about two bits (and, or, XOR, not-and; four hidden units, four outputs) 27 of 60 such networks learnt all the answers, and 30 of 60 with the right formula: too close to tell the two apart. A falling loss would never have told me. The finite differences did, at once. Since then I test with sizes that are all different.
 
 # %% tags=["check"]
-trial = Network(  # three inputs, four hidden units, two outputs
-    [[1.0, -2.0, 0.5], [0.3, 0.7, -1.1], [-0.4, 0.2, 0.9], [2.0, 1.5, -0.6]],
-    [0.25, -0.5, 0.75, -1.25],
-    [[1.5, -0.8, 0.6, -1.2], [-0.7, 2.0, 1.1, 0.4]],
-    [0.35, -0.9],
+trial = Network(  # two inputs, four hidden units, three outputs
+    [[1.0, -2.0], [0.3, 0.7], [0.5, 1.5], [2.0, 1.5]],
+    [0.25, -1.5, 0.0, -0.85],
+    [[1.5, -0.8, 0.6, -1.2], [-0.7, 2.0, 1.1, 0.4], [0.9, -0.3, -1.6, 0.75]],
+    [0.35, -0.9, 0.15],
 )
-trial_x, trial_grad = [0.8, -0.5, 1.4], [-0.6, 1.7]
-trial_z = [2.75, -2.15, 1.59, -1.24]  # the second and the fourth unit are inactive
-trial_hidden = [2.75, 0.0, 1.59, 0.0]
+trial_x, trial_grad = [1.5, -0.5], [-0.6, 1.7, 0.45]
+trial_z = [2.75, -1.4, 0.0, 1.4]  # the second unit is inactive, the third at the kink
+trial_hidden = [2.75, 0.0, 0.0, 1.4]
 before = repr((trial, trial_x, trial_z, trial_hidden, trial_grad))
-got = backward(trial, trial_x, trial_z, trial_hidden, trial_grad)
+try:
+    got = backward(trial, trial_x, trial_z, trial_hidden, trial_grad)
+except ValueError as error:
+    remedy = "which sizes go together? D is 2 here, H is 4 and K is 3"
+    if str(error).startswith(("3 inputs for 4 weights", "4 inputs for 3 weights")):
+        remedy = "a row of V has H numbers: it is column j that belongs to unit j"
+    raise AssertionError(f"{error}; {remedy}") from None
+except ZeroDivisionError:
+    raise AssertionError("it divides by 0: none of the formulas divides") from None
 assert got is not None, "backward gives back nothing: return a Network"
 assert isinstance(got, Network), f"give back a Network, not a {type(got).__name__}"
 assert repr((trial, trial_x, trial_z, trial_hidden, trial_grad)) == before, (
@@ -789,17 +834,29 @@ def rounded(numbers: list) -> list:
     ]
 
 
-V = trial.output_weight
-h_grad = [trial_grad[0] * V[0][j] + trial_grad[1] * V[1][j] for j in range(4)]
-delta = [h_grad[0], 0.0, h_grad[2], 0.0]
+V = list(zip(*trial.output_weight, strict=True))  # its columns, one for each unit
+h_grad = [sum(g * v for g, v in zip(trial_grad, column, strict=True)) for column in V]
+passes = [1.0, 0.0, 0.0, 1.0]
+
+
+def masked(values: list[float]) -> list[float]:
+    return [value * mask for value, mask in zip(values, passes, strict=True)]
+
+
+delta = masked(h_grad)
 wrong_deltas = [
     (h_grad, "an inactive unit passes nothing back: multiply by relu_grad(z)"),
     (
-        [trial_grad[0] * V[0][0], 0.0, trial_grad[0] * V[0][2], 0.0],
-        "only the first output counted",
+        [h_grad[0], 0.0, h_grad[2], h_grad[3]],
+        "a unit whose z is exactly 0 passes nothing back: relu_grad(0.0) is 0",
     ),
     (
-        [trial_grad[1] * V[1][0], 0.0, trial_grad[1] * V[1][2], 0.0],
+        [max(0.0, g) for g in h_grad],
+        "relu_grad is asked about z, not about the gradient: that may be negative",
+    ),
+    (masked([trial_grad[0] * column[0] for column in V]), "only output 1 of 3 counted"),
+    (
+        masked([trial_grad[2] * column[2] for column in V]),
         "only the last output counted",
     ),
     (
@@ -807,21 +864,37 @@ wrong_deltas = [
         "that is relu, not relu'",
     ),
     ([max(0.0, d) for d in delta], "an error signal may be negative: do not bend it"),
-    ([d / 2 for d in delta], "where paths meet, gradients add: no mean, no half"),
-    ([-d for d in delta], "all signs are turned round"),
+    ([d / 3 for d in delta], "where paths meet, gradients add: no mean over outputs"),
     (
-        [trial_grad[0] + trial_grad[1], 0.0, trial_grad[0] + trial_grad[1], 0.0],
-        "the output weights V are missing",
+        [d * 2 / 3 for d in delta],
+        "output_grad has its 2/K already, do not put in another",
     ),
+    ([d * 2 for d in delta], "twice too large: output_grad has its factor 2 already"),
+    ([-d for d in delta], "all signs are turned round"),
+    (masked([sum(trial_grad)] * 4), "the output weights V are missing"),
+    (
+        masked([sum(column) for column in V]),
+        "output_grad is missing from the sum over k",
+    ),
+    (passes, "the gradient of h_j is missing: relu'(z_j) is only a factor of it"),
+]
+wrong_grads = [
+    ([g * 2 / 3 for g in trial_grad], "output_grad has its 2/K already, as it comes"),
+    ([g * 2 for g in trial_grad], "twice too large: output_grad comes with its factor"),
+    ([-g for g in trial_grad], "the sign is turned"),
 ]
 for what, part in vars(got).items():
-    assert hasattr(part, "__iter__"), f"{what} should be a list, not {part!r}"
+    assert hasattr(part, "__len__"), f"{what} should be a list, not {part!r}"
 for matrix, what in (
     (got.output_weight, "output_weight"),
     (got.hidden_weight, "hidden_weight"),
 ):
     assert all(hasattr(row, "__len__") for row in matrix), (
         f"{what} is a matrix: a list of rows, each of them a list"
+    )
+    assert len(matrix) == 1 or len({id(row) for row in matrix}) > 1, (
+        f"{what}: all its rows are one and the same list, so what is written into one "
+        "stands in all: make a new list for each row"
     )
 matrix, what = [list(row) for row in got.output_weight], "output_weight"
 assert not near(matrix, outer(trial_grad, trial_z)), (
@@ -833,16 +906,15 @@ assert not near(matrix, outer(trial_hidden, trial_grad)), (
 assert not near(matrix, outer(trial_grad, [1.0] * 4)), (
     f"{what}: times the activation h_j"
 )
-assert not near(matrix, outer([-v for v in trial_grad], trial_hidden)), (
-    f"{what}: the sign is turned"
-)
+for wrong, why in wrong_grads:
+    assert not near(matrix, outer(wrong, trial_hidden)), f"{what}: {why}"
 assert near(matrix, outer(trial_grad, trial_hidden)), (
     f"{what}: gradient of output k times hidden[j] is "
     f"{rounded(outer(trial_grad, trial_hidden))}, not {rounded(matrix)}"
 )
 matrix, what = [list(row) for row in got.hidden_weight], "hidden_weight"
-assert len(matrix) != 2, (
-    f"{what} has 2 rows for 4 hidden units, as many as there are outputs: for each "
+assert len(matrix) != 3, (
+    f"{what} has 3 rows for 4 hidden units, as many as there are outputs: for each "
     "unit sum over the outputs, so walk through the columns of V, not its rows"
 )
 assert not near(matrix, outer(trial_x, delta)), (
@@ -852,7 +924,7 @@ assert len(matrix) == 4, f"{what} has {len(matrix)} rows for 4 hidden units"
 assert not near(matrix, outer(delta, trial_hidden)), (
     f"{what}: its lines start at x, not at h"
 )
-assert not near(matrix, outer(delta, [1.0] * 3)), f"{what}: times the input x_d"
+assert not near(matrix, outer(delta, [1.0] * 2)), f"{what}: times the input x_d"
 for wrong, why in wrong_deltas:
     assert not near(matrix, outer(wrong, trial_x)), f"{what}: {why}"
 assert near(matrix, outer(delta, trial_x)), (
@@ -873,6 +945,8 @@ assert near(row, delta), (
     f"not {rounded(row)}"
 )
 row, what = list(got.output_bias), "output_bias"
+for wrong, why in wrong_grads:
+    assert not near(row, wrong), f"{what}: {why}"
 assert near(row, trial_grad), (
     f"{what}: a bias is a weight whose input is 1, so {trial_grad}, not {row}"
 )
@@ -888,8 +962,10 @@ def random_rows(rows: int, columns: int) -> list[list[float]]:
     return [[rng.gauss(0, 1) for _ in range(columns)] for _ in range(rows)]
 
 
-network = Network(random_rows(5, 3), random_rows(1, 5)[0], random_rows(2, 5), [0.3, 0])
-x, target = [0.3, -1.2, 0.8], [0.5, -0.5]
+network = Network(
+    random_rows(5, 2), random_rows(1, 5)[0], random_rows(3, 5), random_rows(1, 3)[0]
+)
+x, target = [0.3, -1.2], [0.5, -0.5, 2.0]
 z, hidden, outputs = forward(network, x)
 by_hand = backward(network, x, z, hidden, mse_grad(outputs, target)).parameters()
 by_differences = numerical_grad(
@@ -905,14 +981,14 @@ print(f"{len(gaps)} parameters, {inactive} of 5 units inactive")
 print(f"largest difference {max(gaps):.0e}")
 
 # %% tags=["claim"]
-assert len(gaps) == 3 * 5 + 5 + 5 * 2 + 2 and max(gaps) < 1e-8
+assert len(gaps) == 2 * 5 + 5 + 5 * 3 + 3 and max(gaps) < 1e-8
 assert 0 < inactive < 5, "a check wants units of both kinds"
 assert 784 * 30 + 30 + 30 * 10 + 10 == 23_860, "the parameters for ten digits"
 
 # %% [markdown] tags=["aside"]
 # #### Aside: how much more memory?
 #
-# Count the numbers that must be held at one time for one input, in a network of 50 hidden layers with 512 units each. To predict: the parameters, and one layer with the next. To train: the parameters, a gradient for each, and every layer's pre-activations and activations. The parameters need their place once, the rest grows with the number of inputs that are worked on at a time.
+# Count the numbers that must be held at one time for one input, in a network of 50 hidden layers with 512 units each. To predict: the parameters, and one layer with the next. To train: the parameters, a gradient for each, and every layer's pre-activations and activations. The parameters and their gradients need their place once; what is kept from the layers grows with the number of inputs that are worked on at a time.
 
 # %% tags=["aside"]
 sizes = [784] + [512] * 50 + [10]
@@ -924,13 +1000,16 @@ for inputs_at_a_time in (1, 1000):
     print(f"     to predict, besides: {to_predict:12,}")
     print(f"     to train, besides:   {parameters + to_train:12,}")
 
+# %% tags=["claim"]
+assert 4 < (2 * parameters + to_train) / (parameters + to_predict) < 7
+
 # %% [markdown]
 # > [!NOTE]- Aside: who was first?
 # > Working the chain rule backwards was found several times. Henry Kelley (1960) and Arthur Bryson computed gradients of flight paths in this way, and Stuart Dreyfus (1962) derived the method from the chain rule alone. Seppo Linnainmaa published it for any program made of differentiable steps, the way we shall build it in chapter 6, in his master's thesis of 1970, which is about rounding errors. Paul Werbos proposed it for training in his thesis of 1974 and applied it to networks in print in 1982. What Rumelhart, Hinton and Williams added in 1986 was the demonstration that hidden units trained by it come to stand for something. Their formulas are in the paper box below.
 #
 # ## The first weights
 #
-# Training has to start somewhere. How large should the first weights be? Numbers first: inputs of size about 1, weights drawn with a standard deviation of 1, and then the size (the root of the mean square) of the weighted sums $z$.
+# How large should the first weights be? Take inputs of size about 1, weights drawn with a standard deviation of 1, and look at the size (the root of the mean square) of the weighted sums $z$ of $D$ inputs.
 
 # %%
 rng = random.Random(2)
@@ -948,7 +1027,7 @@ assert all(0.75 < size[n] / math.sqrt(n) < 1.33 for n in size)
 assert all(0.35 < share < 0.65 for share in kept.values())
 
 # %% [markdown]
-# A hundred times as many inputs, ten times the size: a sum of $D$ random terms grows like $\sqrt D$, because they partly cancel. Weights with a standard deviation of $1/\sqrt D$ keep it at the size of the inputs. And ReLU, which throws the negative half away, keeps half of the mean square; so in front of a ReLU we draw the weights $\sqrt2$ larger. (What becomes of networks that start otherwise, chapter 4 tries with fifty layers.)
+# A hundred times as many inputs, ten times the size: a sum of $D$ random terms grows like $\sqrt D$, because they partly cancel. Weights with a standard deviation of $1/\sqrt D$ keep it at the size of the inputs. And ReLU, which throws the negative half away, keeps half of the mean square; so weights whose sums go into a ReLU are drawn $\sqrt2$ larger, with $\sqrt{2/D}$. Behind the outputs comes none; their sums have $H$ terms, so $\sqrt{1/H}$ it is. (Chapter 4 tries other starts, with fifty layers.)
 
 # %% export="network.py"
 import math
@@ -1016,7 +1095,7 @@ def solves_xor(network: Network) -> bool:
     return [answer > 0.5 for answer in answers] == [y > 0.5 for y in exactly_one]
 
 
-solved = {}
+solved, with_two = {}, []
 for hidden_features in (2, 4, 8, 16):
     solved[hidden_features] = 0
     for seed in range(20):
@@ -1025,13 +1104,28 @@ for hidden_features in (2, 4, 8, 16):
         for _ in range(400):
             sgd_epoch(network, places, xor_targets, 0.05, rng)
         solved[hidden_features] += solves_xor(network)
+        if hidden_features == 2:
+            with_two.append(network)
     many = solved[hidden_features]
     print(f"{hidden_features:2} hidden units: {many} of 20 solve XOR", flush=True)
+print("answers of the first three with 2:")
+for network in with_two[:3]:
+    print([round(forward(network, place)[2][0], 2) for place in places])
 
 # %% [markdown] tags=["answer"]
-# That is the gap between what a network *can* express and what gradient descent *finds*. More patience does not close it: when I let sixty networks of each size go on for twice as long, not one of those that had failed came round. More units do, which is one reason why networks are made larger than their task would need.
+# Look at the three at the end, which failed: several places get one and the same answer. There both hidden units are inactive. So the output is its bias there, near the mean of their targets; and no error signal passes to pull these places apart.
+#
+# That is the gap between what a network *can* express and what gradient descent *finds*. More patience does not close it: when I let sixty networks of each size go on for twice as long, not one of those that had failed came round. Nor does another rate, for as long: 0.02, 0.1 and 0.2 gave me 3, 2 and 1 of twenty. More units do, which is one reason why networks are made larger than their task would need.
 
 # %% tags=["claim"]
+assert not any(map(solves_xor, with_two[:3]))
+for network in with_two:
+    if solves_xor(network):
+        continue
+    silent = [i for i in range(4) if not any(forward(network, places[i])[1])]
+    there = [exactly_one[i] for i in silent]
+    assert len(set(there)) == 2, "places with different targets, and no active unit"
+    assert abs(network.output_bias[0] - mean(there)) < 0.1
 assert solved[2] < 12 and solved[16] > 16 and solved[2] < solved[4] < solved[16]
 
 # %% [markdown]
@@ -1078,7 +1172,7 @@ record("loss on the tide, line", line_loss)
 record("loss on the tide, 16 hidden units, median of 21", medians[16])
 
 
-# %% tags=["figure", "slide"] alt="The readings follow a wave: down, up and down again. The straight line misses nearly all of them. The network with two hidden units, a line with at most two kinks, catches a part of the wave only." caption="The best line (grey), and two hidden units: the median of 21 runs."
+# %% tags=["figure", "slide"] alt="The readings follow a wave: down, up and down again. The straight line misses nearly all of them. The network with two hidden units, a line with at most two kinks, catches a part of the wave only." caption="Grey: the best line. Blue: two hidden units, the median of 21 runs. A tick at the bottom marks a unit's kink."
 def draw_fit(network: Network) -> None:
     _, ax = plt.subplots(figsize=(3.4, 2.8))
     ax.plot(times, levels, "o", ms=3, color=plot.COLOURS[5])
@@ -1094,15 +1188,26 @@ draw_fit(fits[2][10])
 line = [predict(x, line_weights, line_bias) for x in inputs]
 plt.plot(times, line, color=plot.COLOURS[5], lw=1)
 
-# %% tags=["figure", "beside"] alt="The network with sixteen hidden units follows the wave closely. Ticks at the bottom show its kinks, spread over the whole interval." caption="Sixteen hidden units, the median of 21 runs. A tick marks where a unit has its kink."
+# %% tags=["figure", "beside"] alt="The network with sixteen hidden units follows the wave closely. Ticks at the bottom show its kinks, in clumps, and none in the outer quarter on either side." caption="Sixteen hidden units, the median of 21 runs."
 draw_fit(fits[16][10])
 
 # %% [markdown]
-# With two hidden units most of the 21 networks are stuck above 0.2, some no better than the line, although the best of them shows what two kinks could do. With sixteen, none is. Nobody told the units where to put their kinks. They were moved there, step by step, by the error signals that reached them.
+# With two hidden units most of the 21 networks are stuck above 0.2, some no better than the line, although the best of them shows what two kinks could do. With sixteen, none is. Nobody told the units where to put their kinks: with biases of 0 all of them begin at $x = 0$. They were moved from there, step by step, by the error signals that reached them.
+
+# %% tags=["claim"]
+places_of_kinks = [
+    -bias / weight
+    for (weight,), bias in zip(
+        fits[16][10].hidden_weight, fits[16][10].hidden_bias, strict=True
+    )
+]
+assert 0.5 < max(map(abs, places_of_kinks)) < 0.75, "none in the outer quarter"
+assert init_network(1, 16, 1, random.Random(0)).hidden_bias == [0.0] * 16
+
+# %% [markdown]
+# ## Where the training starts
 #
-# ## Units that learn nothing
-#
-# Two ways for a hidden unit to fail. For the first, start all parameters at 0, as we did in chapter 1.
+# Why random numbers, when chapter 1 started all parameters at 0?
 
 # %% [markdown] tags=["predict"]
 # A network with sixteen hidden units for the tide has 49 parameters. All of them start at 0, and it trains for a hundred epochs. How many of the 49 will have moved?
@@ -1115,7 +1220,7 @@ moved = sum(value != 0.0 for row in zero.parameters() for value in row)
 print(f"{moved} of 49 parameters moved, loss {loss_on_tide(zero):.3f}")
 
 # %% [markdown] tags=["answer"]
-# One, the output's bias. Read the formulas: the error signal reaches a hidden unit through $V$, which is 0; and the gradient of $V$ has $h$ in it, which is 0. Even if all sixteen units started with equal weights other than 0, on both sides, they would get equal error signals, stay equal for ever and be one unit in sixteen copies. Random numbers at the start are there to make the units *different*.
+# One, the output's bias. Read the formulas: the error signal reaches a hidden unit through $V$, which is 0; and the gradient of $V$ has $h$ in it, which is 0. ($\operatorname{relu}'(0)$ is not to blame: any number times 0 is 0.) Even if all sixteen units started with equal weights other than 0, on both sides, they would get equal error signals, stay equal for ever and be one unit in sixteen copies. Random numbers at the start are there to make the units *different*.
 
 # %% tags=["claim"]
 assert moved == 1 and zero.output_bias != [0.0]
@@ -1126,7 +1231,7 @@ assert len({tuple(row) for row in equal.hidden_weight}) == 1
 assert len(set(equal.output_weight[0])) == 1 and equal.hidden_weight[0] != [0.5]
 
 # %% [markdown]
-# The second: a unit that is inactive for *every* input. Its error signals are all 0, so nothing will ever move its weights again. It is a **dead unit**.
+# A unit that is inactive for *every* input learns nothing either: its error signals are all 0, so nothing will ever move its weights again. It is a **dead unit**.
 
 
 # %% export="metrics.py"
@@ -1138,25 +1243,32 @@ def dead_units(network: Network, inputs: list[list[float]]) -> int:
 
 # %%
 good_rate = [dead_units(network, inputs) for network in fits[16]]
-high_rate = []
+high_rate, high_losses = [], []
 for seed in range(9):
     rng = random.Random(seed)
     network = init_network(1, 16, 1, rng)
     for _ in range(100):
         sgd_epoch(network, inputs, targets, 0.2, rng)
     high_rate.append(dead_units(network, inputs))
+    high_losses.append(loss_on_tide(network))
 print("dead units of 16, at lr 0.03:", *good_rate)
 print("                  at lr 0.2: ", *high_rate)
+print("loss at lr 0.2:", *(f"{loss:.2f}" for loss in high_losses))
 
 # %% [markdown]
-# At the rate that we trained with, most of the 21 networks lose no unit, and the others one or two of sixteen. At 0.2 the steps throw whole networks to where no input reaches them, and there they stay. No error is raised; the loss stands still, at what a constant would have.
+# At the rate that we trained with, most of the 21 networks lose no unit, and the others one or two of sixteen. At 0.2 the steps throw whole networks to where no input reaches them, and there they stay. No error is raised. The output is one number for all inputs, which jumps with every example; its loss comes no lower than the best constant's.
 
 # %% tags=["claim"]
 assert good_rate.count(0) > 10 and max(good_rate) <= 3
 assert sum(dead == 16 for dead in high_rate) >= 7
+of_dead = [
+    loss for loss, dead in zip(high_losses, high_rate, strict=True) if dead == 16
+]
+best_constant = mse([mean(levels)] * len(levels), levels)
+assert min(of_dead) >= best_constant - 1e-12 and max(of_dead) > 1.2 * min(of_dead)
 
 # %% [markdown]
-# > [!BUG] Break it: sixteen units, and no better than one
+# > [!BUG] Break it: a shorter initialisation
 # > A friend writes the same network with a shorter initialisation and complains that hidden units are overrated. Below, that network and ours train on 200 small digits in the same way, at a rate that suits ours, from five seeds each. An answer of 0.1 for every digit, whatever the image, would have a loss of 0.09. `forward`, `backward` and `sgd_epoch` are yours, and correct. Which line is it, and which experiment would prove it?
 
 # %%
@@ -1208,12 +1320,13 @@ print("the friend's:", [f"{loss:.3f}" for loss, _ in friends])
 
 # %% tags=["claim"]
 assert max(loss for loss, _ in ours) < min(loss for loss, _ in friends)
+assert max(dead for _, dead in friends) <= 1, "nearly all units live"
 
 # %% [markdown]
 # > [!SUCCESS]- What was wrong
 # > `[row] * 16` does not copy the row sixteen times. It makes a list that holds the *same* row sixteen times: sixteen hidden units look at the image through one set of weights. Everything that the network can say about an image is said by one number, and one number is not enough for ten digits. The Python FAQ documents the trap under "How do I create a multidimensional list?", and people go on falling into it.
 # >
-# > Did you suspect dead units? A shared row is moved sixteen times over by each example, and steps that large can kill: when I gave the friend's network 300 digits, all sixteen units were dead in six of eight runs. But that is not the fault. Most of the units above are alive and the loss is no better. An experiment that proves it changes one thing at a time; it is in the aside below.
+# > Did you suspect dead units? A shared row is moved sixteen times over by each example, and steps that large can kill: on ten further seeds that I ran, all sixteen units died in four, and with 300 digits in three of eight. But that is not the fault. In the five runs above nearly all units live (count them with `dead_units`), and the loss is no better. An experiment that proves it changes one thing at a time; it is in the aside below.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: the experiment for "Break it"
@@ -1241,13 +1354,13 @@ for what, results in (
     print(f"{what:12}", *(f"{loss:.3f} ({dead:2} dead)" for loss, dead in results))
 
 # %% [markdown] tags=["aside"]
-# The copies learn, so the numbers at the start were not the fault: $V$'s random numbers send each copy its own error signal, and the copies part. The single unit does as badly as the friend's sixteen, dead or alive.
+# The copies learn, so the numbers at the start were not the fault: $V$'s random numbers send each copy its own error signal, and the copies part. (They even learn faster than ours, in thirteen of fifteen runs that I made; why, I have not found out.) The single unit does as badly as the friend's sixteen.
 
 # %% tags=["claim"]
 assert max(loss for loss, _ in copies) < min(loss for loss, _ in friends)
 assert max(loss for loss, _ in copies) < min(loss for loss, _ in one_unit)
 assert min(loss for loss, _ in friends + one_unit) > 0.08
-assert min(dead for _, dead in friends) < 16, "in some run they live"
+assert max(loss for loss, _ in copies) < min(loss for loss, _ in ours)
 
 # %% [markdown]
 # ## Other activation functions
@@ -1267,7 +1380,7 @@ assert min(dead for _, dead in friends) < 16, "in some run they live"
 # `math.exp` is safe for negative arguments: it goes to 0. So for a positive `z` the formula as printed is safe. For a negative one, multiply numerator and denominator by $e^{z}$.
 
 # %% [markdown] tags=["hint"]
-# $\frac{1}{1 + e^{-z}} = \frac{e^{z}}{e^{z} + 1}$. Then look at what is left to 1: what is $1 - \sigma(2)$, and what is $\sigma(-2)$?
+# For the derivative, print $1 - \sigma(z)$ for a few small numbers such as 2 and 0.5, and $\sigma$ for a few more, on both sides of 0. Which of them agree?
 
 # %% tags=["solution"] export="activations.py"
 import math
@@ -1294,21 +1407,23 @@ def sigmoid_grad(z: float) -> float:
 # %% tags=["check"]
 for function in (sigmoid, sigmoid_grad):
     for z in (-1000.0, 1000.0):
-        remedy = (
-            "for a positive z the formula as printed is safe"
-            if z > 0
-            else "for a negative z multiply numerator and denominator by e^z"
-        )
+        remedy = "build it from sigmoid, which does not"
+        if function is sigmoid:
+            remedy = (
+                "for a positive z the formula as printed is safe"
+                if z > 0
+                else "for a negative z multiply numerator and denominator by e^z"
+            )
         try:
             got = function(z)
         except OverflowError:
             raise AssertionError(
-                f"{function.__name__}({z}): math.exp overflows; {remedy}"
+                f"{function.__name__}({z}): something in it overflows; {remedy}"
             ) from None
         except ZeroDivisionError:
             raise AssertionError(
-                f"{function.__name__}({z}) divides by 0: in neither form is the "
-                "denominator ever below 1"
+                f"{function.__name__}({z}) divides by 0: there is a form whose "
+                "denominator is never below 1"
             ) from None
         assert isinstance(got, float | int), (
             f"{function.__name__}({z}) gives back {got!r}: return a number"
@@ -1353,17 +1468,23 @@ for z in (-2.0, 0.0, 0.5):
         f"the derivative at {z} should be {wanted:.6f}, not {sigmoid_grad(z)}"
     )
 for z in (37.0, 300.0):
-    sides = sigmoid_grad(-z), sigmoid_grad(z)
-    assert off(sides[1], math.exp(-z)) < 1e-9, (
+    sides, wanted = (sigmoid_grad(-z), sigmoid_grad(z)), math.exp(-z)
+    assert sides != (0.0, 0.0), (
+        f"the derivative is 0 at {-z} and at {z}, and should be {wanted:.3g}: "
+        "something cuts it off, or rounds it to 0"
+    )
+    assert off(sides[0], wanted) > 1e-6 or off(sides[1], wanted) < 1e-6, (
         f"the derivative is {sides[0]:.3g} at {-z} and {sides[1]:.3g} at {z}: they "
-        f"should be equal. 1 - sigmoid(z) loses its digits; it is sigmoid(-z)"
+        "should be equal. A difference of two nearly equal numbers, such as "
+        "1 - sigmoid(z), loses its digits"
     )
-    assert off(sides[0], math.exp(-z)) < 1e-9, (
-        f"the derivative at {-z} should be {math.exp(-z):.3g}, not {sides[0]:.3g}"
-    )
+    for side, got in zip((-z, z), sides, strict=True):
+        assert off(got, wanted) < 1e-9, (
+            f"the derivative at {side} should be {wanted:.12g}, not {got:.12g}"
+        )
 
 # %% [markdown]
-# Three more that you will meet. The hyperbolic tangent, **tanh**, is a sigmoid stretched to run from $-1$ to $1$. **Leaky ReLU** lets a small part of the negative numbers through, here a tenth, so that its derivative is nowhere 0. **GELU** weighs $z$ by the probability that a standard normal random number lies below it, and looks like a smooth ReLU; many language models use it (Dan Hendrycks and Kevin Gimpel, 2016). The derivatives on the right are finite differences.
+# Three more that you will meet. The hyperbolic tangent, **tanh**, is a sigmoid stretched upwards, to run from $-1$ to $1$, and squeezed to half its width. **Leaky ReLU** lets a small part of the negative numbers through, here a tenth, so that its derivative is nowhere 0. **GELU** weighs $z$ by the probability that a standard normal random number lies below it, and looks like a smooth ReLU; many language models use it (Dan Hendrycks and Kevin Gimpel, 2016). The derivatives on the right are finite differences.
 
 
 # %%
@@ -1388,7 +1509,7 @@ derivatives = {
     for name, f in activations.items()
 }
 
-# %% tags=["figure", "slide"] alt="Five activation functions from −3.5 to 3.5. Sigmoid and tanh flatten out on both sides. ReLU, leaky ReLU and GELU rise without bound on the right; on the left ReLU is 0, leaky ReLU falls gently and GELU dips a little below 0." caption="Activation functions …"
+# %% tags=["figure", "slide"] alt="Five activation functions from −3.5 to 3.5. Sigmoid and tanh flatten out on both sides. ReLU, leaky ReLU and GELU rise without bound on the right; on the left ReLU is 0, leaky ReLU falls gently and GELU dips a little below 0." caption="Activation functions … From 0 on ReLU and leaky ReLU are one line."
 _, ax = plt.subplots(figsize=(3.4, 3.2))
 for (name, f), style in zip(
     activations.items(), ("-", "-", "-", "--", "-"), strict=True
@@ -1409,10 +1530,10 @@ ax.axhline(0.25, color=plot.COLOURS[5], lw=0.8, ls=":")
 # %% tags=["claim"]
 assert 0.249 < max(derivatives["sigmoid"]) < 0.2501
 assert 1.05 < max(derivatives["GELU"]) < 1.2 and -0.2 < min(map(gelu, z_grid)) < -0.15
-assert abs(math.tanh(0.7) - (2 * sigmoid(1.4) - 1)) < 1e-12, "a sigmoid, stretched"
+assert abs(math.tanh(0.7) - (2 * sigmoid(1.4) - 1)) < 1e-12, "stretched, squeezed"
 
 # %% [markdown]
-# The sigmoid's hill on the right is the trouble with it. An error signal that travels back through a layer is multiplied by the derivative, at most ¼, and by the weights. How much is left after ten layers? Measure it: ten layers of sixteen units, random weights as above, a random error signal sent in at the top. `init` is the 2 or 1 under the root.
+# The sigmoid's hill on the right is low, and that has a price. An error signal that travels back through a layer is multiplied by the derivative, at most ¼, and by the weights. How much is left after ten layers? Measure it: ten layers of sixteen units, random weights as above, a random error signal sent in at the top. What stands under the root is `init` in the code: 2 for ReLU, 1 for the sigmoid.
 
 
 # %%
@@ -1454,15 +1575,29 @@ plt.text(4.4, 3e-6, "sigmoid", color=plot.COLOURS[1])
 plt.xticks(range(1, 11))
 
 # %% [markdown]
-# Of the sigmoid's error signal less than a ten-thousandth arrives at the first layer, in each of five runs; its weights would hardly move. This is the **vanishing gradient**. ReLU passes an error signal on undiminished or not at all, which is one of the reasons why it took over (Xavier Glorot, Antoine Bordes and Yoshua Bengio, *Deep sparse rectifier neural networks*, 2011). We stay with ReLU.
+# Of the sigmoid's error signal less than a ten-thousandth arrives at the first layer, in each of five runs; its weights would hardly move. This is the **vanishing gradient**. ReLU's derivative passes each unit's error signal on undiminished or not at all, which is one of the reasons why it took over (Xavier Glorot, Antoine Bordes and Yoshua Bengio, *Deep sparse rectifier neural networks*, 2011). We stay with ReLU.
 
 # %% tags=["claim"]
 assert all(sizes[0] < 1e-4 * sizes[-1] for sizes in signals["sigmoid"])
 assert all(1e-2 < sizes[0] / sizes[-1] < 1e2 for sizes in signals["ReLU"])
 
+
+def median_share(activation: Callable, derivative: Callable, init: float) -> float:
+    runs = [error_signals(activation, derivative, init, seed) for seed in range(25)]
+    return median(sizes[0] / sizes[-1] for sizes in runs)
+
+
+assert 1 / 500 < median_share(sigmoid, sigmoid_grad, 16) < 1 / 80
+assert 0.12 < median_share(math.tanh, lambda z: 1 - math.tanh(z) ** 2, 1) < 0.45
+assert math.isclose(math.sqrt(2) ** 10, 32)
+
+# %% [markdown]
+# > [!NOTE]- Aside: is it the weights?
+# > ReLU had larger ones. But over ten layers a root of two makes a factor of $\sqrt2^{10} = 32$, where a million is missing. With weights four times as large a two-hundredth or so of the sigmoid's error signal arrives; tanh, whose hill reaches 1, keeps about a quarter with the weights that the sigmoid had (medians of 25 runs). So it is the height of the hill and the weights together.
+
 # %% [markdown]
 # > [!QUOTE] Paper box: learning representations by back-propagating errors
-# > David Rumelhart, Geoffrey Hinton and Ronald Williams, Nature 323 (1986), pages 533 to 536. Equation 2 of the paper is the sigmoid; equations 5 to 7 are the way back through one layer:
+# > David Rumelhart, Geoffrey Hinton and Ronald Williams, Nature 323 (1986), pages 533 to 536. Equations 1 and 2 of the paper are the weighted sum and the sigmoid, equation 3 is the loss; equations 5 to 7 are the way back through one layer:
 # >
 # > $$\frac{\partial E}{\partial x_j} = \frac{\partial E}{\partial y_j}\; y_j (1 - y_j)
 # > \qquad
@@ -1473,16 +1608,16 @@ assert all(1e-2 < sizes[0] / sizes[-1] < 1e2 for sizes in signals["ReLU"])
 # > | the paper | here | what it is |
 # > |:--|:--|:--|
 # > | $x_j$ | $z_j$ | pre-activation of unit $j$ |
-# > | $y_j$ | $h_j$ | its activation, $\sigma(z_j)$ |
+# > | $y_j$ | $h_j$; of an output, $\hat y_k$ | its activation, $\sigma(z_j)$ |
 # > | $y_i$ | $x_d$ | what it reads from the layer below |
 # > | $w_{ji}$ | $W_{jd}$ | the weight from $i$ to $j$ |
-# > | $d_j$ | $y_k$ | the target of an output |
+# > | $d_j$ | $y_k$ | the target of an output (our $d$ counts inputs) |
 # > | $E$ | $L$ | the loss, half of the sum of squared errors |
 # > | $\partial E/\partial x_j$ | $\delta_j$ | the error signal |
 # >
-# > Read with these letters, the first is our $\delta_j$ with another derivative, the second our gradient of $W$, and the third our $\partial L/\partial h_j$, one layer further down.
+# > Read with these letters, the first is our $\delta_j$ with another derivative, the second our gradient of $W$, and the third our $\partial L/\partial h_j$, for the units below.
 #
-# Line by line in code, for two units below and three above, and beside it the finite differences:
+# Line by line in code, for two units below and three outputs above, and beside it the finite differences:
 
 # %%
 y_below, desired = [0.5, -1.0], [1.0, 0.0, 0.0]  # y_i, d_j
@@ -1491,10 +1626,11 @@ w = [[0.3, -0.2], [1.5, 0.4], [-0.7, 0.9]]  # w_ji
 
 def paper_loss() -> float:
     y = [sigmoid(predict(y_below, row, 0.0)) for row in w]
-    return sum((y_j - d_j) ** 2 for y_j, d_j in zip(y, desired, strict=True)) / 2
+    pairs = zip(y, desired, strict=True)
+    return sum((y_j - d_j) ** 2 for y_j, d_j in pairs) / 2  # equation 3
 
 
-y = [sigmoid(predict(y_below, row, 0.0)) for row in w]  # equation 2
+y = [sigmoid(predict(y_below, row, 0.0)) for row in w]  # equations 1 and 2
 E_y = [y_j - d_j for y_j, d_j in zip(y, desired, strict=True)]  # equation 4
 E_x = [e * y_j * (1 - y_j) for e, y_j in zip(E_y, y, strict=True)]  # equation 5
 E_w = [[e * y_i for y_i in y_below] for e in E_x]  # equation 6
@@ -1518,7 +1654,7 @@ assert len(paper_gaps) == 8 and max(paper_gaps) < 1e-9
 # Back to chapter 1's question, with its weighted sum beside a network of four hidden units. Both learn from the same 800 images; the network does so five times, from five seeds. This takes about ten seconds.
 
 # %% [markdown] tags=["predict"]
-# The network has four times as many parameters. What do you expect, of the images it has seen and of new ones: how many will it get wrong, and how many the weighted sum?
+# What do you expect, of the images it has seen and of new ones: how many will it get wrong, and how many the weighted sum?
 
 # %%
 from ch01.metrics import error_rate
@@ -1557,7 +1693,7 @@ for seed in range(5):
     )
 
 # %% [markdown] tags=["answer"]
-# Of the images it was shown the network gets nearly every one right; of the new ones it gets many times that share wrong. What it learnt beyond the weighted sum was about *those 800 images* and does not carry over to others. A model that does far better on what it has seen than on what is new is **over-fitted**. The number to report is the one on new images. Chapter 13 is about the cures.
+# Of the images it was shown the network gets nearly every one right; of the new ones it gets many times that share wrong. A model that does far better on what it has seen than on what is new is **over-fitted**: the error on seen images says little, and the number to report is the one on new images. Chapter 13 is about the cures.
 
 # %% tags=["claim"]
 seen, new = (mean(part) for part in list(zip(*networks, strict=True))[:2])
@@ -1568,7 +1704,7 @@ record("error rate, 3 or 7, seen, mean of 5", seen)
 record("error rate, 3 or 7, new, mean of 5", new)
 
 # %% [markdown]
-# Is it at least better than the weighted sum on new images? As in chapter 1, count those on which only one of the two is right.
+# Is it better than the weighted sum on new images? As in chapter 1, count those on which only one of the two is right.
 
 # %%
 disagreements = []
@@ -1581,11 +1717,15 @@ for _, _, network in networks:
 print("right alone (network, weighted sum):", disagreements)
 
 # %% [markdown]
-# A handful on either side: by these images the two cannot be told apart. (Which is not "the network is as good": to say that would take far more of them.) Let us ask something harder.
+# A handful on either side: 200 images cannot tell the two apart. Let us ask something harder.
+#
+# > [!NOTE]- Aside: more images, and a longer training
+# > I asked the same five networks and the same sum about all 11,596 other 3s and 7s among MNIST's training images. There the network was right alone more often in all five runs: 181 times against 57 in the first, 151 against 123 in the closest. So what it learnt beyond the sum does carry over, and 200 images were too few to see it. A sum trained for 1,000 steps in place of 40 makes up a part of that, and beats one of the five. After 5,000 steps the sum is over-fitted as well, without any hidden layer: it has 0.4 % of the seen wrong, and 3.5 % of the new.
 
 # %% tags=["claim"]
 if len(new_images) < 500:
-    assert all(max(pair) <= 10 for pair in disagreements)
+    for first, second in disagreements:
+        assert abs(first - second) <= 2 * math.sqrt(first + second), "told apart"
 else:
     assert all(first > second for first, second in disagreements)
 
@@ -1647,10 +1787,11 @@ print(f"wrong: network {ten_digits:.1%}, ten weighted sums {ten_sums:.1%}")
 print(f"right alone: network {alone[0]}, weighted sums {alone[1]}")
 
 # %% [markdown]
-# This time the images on which they disagree leave no doubt: the hidden layer earns its keep. And many of the digits that it still gets wrong you can read at a glance:
+# Here the images on which they disagree are many, and most of them go to the network. (This is one seed. I ran fifteen: fourteen had 10 to 13 errors in 100, and one had 15, while the sums in fifteen orders had 15 to 18.) And many of the digits that it still gets wrong you can read at a glance:
 
 # %% tags=["claim"]
-assert ten_digits < 0.15 and ten_digits < ten_sums
+low, high = (0.1, 0.12) if len(images) < 5_000 else (0, 0.1)
+assert low < ten_digits < high and ten_digits < ten_sums
 assert alone[0] > 1.4 * alone[1]
 record("error_rate", ten_digits)
 record("seconds per 1000 images, plain Python", 1000 * seconds / len(images))
@@ -1663,7 +1804,7 @@ plot.images(
 )
 
 # %% [markdown]
-# Would more hidden units help, or more epochs? Nothing stands in the way of trying but the clock. Where does the time go?
+# More hidden units, more epochs? Nothing stands in the way but the clock. Where does the time go?
 
 # %% [markdown] exercise="multiplications" tags=["prompt"] difficulty="medium" minutes=10
 # ### Exercise 2.6: the bill
@@ -1674,7 +1815,7 @@ plot.images(
 # A formula with indices stands for as many products as its indices have values together: $W_{jd}\, x_d$ is one product for each $j$ and each $d$.
 
 # %% [markdown] tags=["hint"]
-# Go through the six formulas of the backward pass one by one. Two of them have no product in them. Two are as large as $V$. And nobody asks for the gradient of the pixels.
+# Go through the six formulas of the backward pass one by one, and write beside each which indices it has, summed over or not. Which of them have no product? And does anybody ask for the gradient of the pixels?
 
 
 # %% tags=["solution"]
@@ -1702,14 +1843,26 @@ assert (first, second) != (56, 40), "the other way round: forward first, then ba
 assert first != 47, "a bias is added, not multiplied by: forward is without biases"
 assert first != 44, "relu compares, it does not multiply: 4 too many on the way forward"
 assert first not in (28, 12), f"forward is {first}: that is one of the two layers"
-assert first == 40, f"forward for 7, 4 and 3 should be 4·7 + 3·4 = 40, not {first}"
+assert first == 40, f"forward for 7, 4 and 3 should be 40 products, not {first}"
 assert second != 52, "backward: relu'(z_j) is multiplied in, once for each hidden unit"
 assert second != 44, (
     "backward: V comes twice, in the sum over k and in its own gradient"
 )
 assert second != 84, "backward: nobody needs the gradient of the inputs x"
 assert second != 63, "backward: the gradients of the biases take no product"
-assert second != 68, "backward: relu'(z_j) is one product for each hidden unit, 4 here"
+assert second != 68, (
+    "backward, 12 too many: V a third time, or relu'(z_j) more than once for each unit?"
+)
+assert second != 80, (
+    "backward is not twice the forward pass: that has a gradient of x in it, which "
+    "nobody needs, and no relu'(z_j)"
+)
+assert second != 96, "backward alone, please: the forward pass is the other number"
+assert second not in (59, 60), (
+    f"backward, {second - 56} too many: output_grad is given, a bias's gradient takes "
+    "no product, and relu'(z_j) comes once for each unit"
+)
+assert second != 28, "backward is 28: count all six formulas, for both layers"
 assert second != 40, "backward is not the same count: go through its six formulas"
 assert second == 56, f"backward for 7, 4 and 3 should be 56 products, not {second}"
 got = tuple(multiplications(5, 3, 2))
@@ -1758,20 +1911,40 @@ in_first_layer = 2 * 784 * 30 / sum(predicted)
 print(f"in the first layer: {in_first_layer:.0%}")
 
 # %% tags=["claim"]
-assert counted[0] == predicted[0] and counted[1] <= predicted[1]
+assert tuple(counted) == tuple(predicted)
 assert in_first_layer > 0.95 and predicted[1] < 2 * predicted[0]
 
+# %% [markdown]
+# Then comes the update, with one more product for each of the 23,860 parameters. By the clock:
+
 # %% tags=["timing"]
-per_image = sum(predicted) + 23_860  # and the learning rate times every gradient
+laps = []
+for i in range(200):
+    clock = [time.perf_counter()]
+    z, hidden, outputs = forward(network, images[i])
+    clock.append(time.perf_counter())
+    grads = backward(network, images[i], z, hidden, mse_grad(outputs, targets[i]))
+    clock.append(time.perf_counter())
+    for row, row_grads in zip(network.parameters(), grads.parameters(), strict=True):
+        row[:] = [w - 0.05 * g for w, g in zip(row, row_grads, strict=True)]
+    clock.append(time.perf_counter())
+    laps.append([after - before for before, after in pairwise(clock)])
+shares = [sum(lap) / sum(map(sum, laps)) for lap in zip(*laps, strict=True)]
+print("forward {:.0%}, backward {:.0%}, update {:.0%} of the time".format(*shares))
+per_image = sum(predicted) + 23_860
 rate = per_image * len(images) / seconds
 print(f"{rate / 1e6:.0f} million multiplications per second")
 
+# %% tags=["claim"]
+assert sum(map(len, network.parameters())) == 23_860
+assert all(0.95 < 23_860 / products < 1.05 for products in predicted)
+
 # %% [markdown]
-# Nearly all of it goes into one matrix, the first layer's: on the way forward it is multiplied by a list, on the way back a matrix of that size is made from a list times a list, and then every number of it is scaled by the learning rate. And the processor in front of you can do far more than that in a second: we are paying not for arithmetic but for asking Python, politely, one number at a time. Chapter 3 asks for whole matrices at once, and measures how much more.
+# Nearly all of this goes into one matrix, the first layer's: on the way forward it is multiplied by a list, on the way back a matrix of that size is made from two lists, and then every number of it is scaled and subtracted. And the processor in front of you can do far more than that in a second: we are paying not for arithmetic but for asking Python, politely, one number at a time. Chapter 3 asks for whole matrices at once, and measures how much more.
 #
 # ## Recap
 #
-# Layers of weighted sums fold into one; a non-linearity between them keeps them apart, and with enough hidden units one hidden layer comes as close as you like to any continuous function on a bounded interval. Whether training finds it is another matter. The backward pass walks the computational graph from the loss to every parameter: along a path local derivatives multiply, where paths fork gradients add, and the gradient of a weight is the error signal at its end times the value at its start. Random weights make units different; a unit that no input activates is lost. If you remember one thing: **the gradient flows back along the same weights by which the answer came forward, for the price of one or two more predictions.**
+# Layers of weighted sums fold into one; a non-linearity between them keeps them apart, and with enough hidden units one hidden layer comes as close as you like to any continuous function on a closed interval. Whether training finds it is another matter. The backward pass walks the computational graph from the loss to every parameter: along a path local derivatives multiply, where paths fork gradients add, and the gradient of a weight is the error signal at its end times the value at its start. Random weights make units different; a unit that no input activates is lost. If you remember one thing: **the gradient flows back along the same weights by which the answer came forward, for the price of one or two more predictions.**
 #
 # **Terms:** perceptron, layer, fully connected, hidden unit, ReLU, activation function, non-linearity, multi-layer perceptron, matrix, shape, pre-activation, activation, inactive, universal approximation, upstream gradient, local derivative, error signal, backpropagation, dead unit, sigmoid, tanh, leaky ReLU, GELU, vanishing gradient, over-fitting.
 #

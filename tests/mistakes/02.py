@@ -19,7 +19,7 @@ def relu_grad(z):
     return 1.0 if z > 0 else 0.0
 
 
-# %% exercise="relu" message="a leaky ReLU"
+# %% exercise="relu" message="relu(-2.0) is -0.02: something negative leaks through"
 def relu(z):
     return float(z) if z > 0 else 0.01 * z
 
@@ -71,6 +71,45 @@ def relu(z):
 
 def relu_grad(z):
     return 1.0 if z > 0 else 0.0
+
+
+# %% exercise="relu" message="relu(-2.0) is -0.86"
+import math
+
+
+def relu(z):
+    return float(z) if z > 0 else math.exp(z) - 1.0
+
+
+def relu_grad(z):
+    return 1.0 if z > 0 else 0.0
+
+
+# %% exercise="relu" message="relu_grad(0) divides by 0"
+def relu(z):
+    return float(max(0, z))
+
+
+def relu_grad(z):
+    return relu(z) / z
+
+
+# %% exercise="relu" message="the two sides are exchanged"
+def relu(z):
+    return float(max(0, z))
+
+
+def relu_grad(z):
+    return 0.0 if z > 0 else 1.0
+
+
+# %% exercise="relu" message="relu_grad(7.5) should be 1.0, not 1.000"
+def relu(z):
+    return float(max(0, z))
+
+
+def relu_grad(z):
+    return (relu(z + 1e-6) - relu(z)) / 1e-6
 
 
 # %% exercise="forward" message="no relu after the last layer"
@@ -135,10 +174,52 @@ def forward(network, x):
     print(z, hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)])
 
 
+# %% exercise="forward" message="are the outputs made from hidden"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return z, hidden, [predict(x, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="some hidden units got lost"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.output_bias)]
+    hidden = [relu(value) for value in z]
+    return z, hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.hidden_bias)]
+
+
+# %% exercise="forward" message="relu takes one number"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = relu(z)
+    return z, hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="z and hidden have changed places"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return hidden, z, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="the outputs come last"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)], hidden, z
+
+
+# %% exercise="forward" message="which is no list: make one of it"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return map(float, z), hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
 # %% exercise="bump" message="the first ramp goes on rising there"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -fall, fall - rise]], [0.0])
+    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -fall, fall]], [0.0])
 
 
 # %% exercise="bump" message="the sides may differ in width"
@@ -188,6 +269,12 @@ def bump(left, middle, right):
     return Network([[1.0]] * 2, [-left, -middle], [[rise, -rise]], [0.0])
 
 
+# %% exercise="bump" message="relu(w * x + b) has its kink at -b / w"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[rise], [rise + fall], [fall]], [-left, -middle, -right], [[1.0, -1.0, 1.0]], [0.0])
+
+
 # %% exercise="backward" message="hidden_weight: an inactive unit passes nothing back"
 def backward(network, x, z, hidden, output_grad):
     z_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
@@ -211,7 +298,19 @@ def backward(network, x, z, hidden, output_grad):
     )
 
 
-# %% exercise="backward" message="only the first output counted"
+# %% exercise="backward" message="it is column j that belongs to unit j"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, row, 0.0) for row in network.output_weight]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="only output 1 of 3 counted"
 def backward(network, x, z, hidden, output_grad):
     hidden_grad = [output_grad[0] * v for v in network.output_weight[0]]
     z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
@@ -354,6 +453,129 @@ def backward(network, x, z, hidden, output_grad):
     return z_grad, output_grad
 
 
+# %% exercise="backward" message="output_weight: output_grad has its 2/K already"
+def backward(network, x, z, hidden, output_grad):
+    output_grad = [2 / len(output_grad) * g for g in output_grad]
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="output_weight: twice too large"
+def backward(network, x, z, hidden, output_grad):
+    output_grad = [2 * g for g in output_grad]
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="hidden_weight: output_grad has its 2/K already, do not"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [2 / len(output_grad) * g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="a unit whose z is exactly 0"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * (v >= 0) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="relu_grad is asked about z, not about the gradient"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(g) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="output_grad is missing from the sum over k"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [sum(column) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="the gradient of h_j is missing"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="where paths meet, gradients add"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) / len(column) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="all its rows are one and the same list"
+def backward(network, x, z, hidden, output_grad):
+    grads = Network([[0.0] * len(x)] * len(z), [0.0] * len(z), [[0.0] * len(z)] * len(output_grad), output_grad)
+    for k, g in enumerate(output_grad):
+        for j, value in enumerate(hidden):
+            grads.output_weight[k][j] = g * value
+    for j, column in enumerate(zip(*network.output_weight)):
+        grads.hidden_bias[j] = predict(output_grad, column, 0.0) * relu_grad(z[j])
+        for d, value in enumerate(x):
+            grads.hidden_weight[j][d] = grads.hidden_bias[j] * value
+    return grads
+
+
+# %% exercise="backward" message="hidden_weight should be a list, not <generator"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        ([g * value for value in x] for g in z_grad),
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
 # %% exercise="sigmoid" message="for a negative z multiply numerator"
 import math
 
@@ -417,7 +639,7 @@ def sigmoid_grad(z):
     return z * (1 - z)
 
 
-# %% exercise="sigmoid" message="1 - sigmoid(z) loses its digits"
+# %% exercise="sigmoid" message="1 - sigmoid(z), loses its digits"
 import math
 
 
@@ -453,7 +675,31 @@ def sigmoid_grad(z):
     return 0.0
 
 
-# %% exercise="multiplications" message="backward: V comes twice"
+# %% exercise="sigmoid" message="something in it overflows; build it from sigmoid"
+import math
+
+
+def sigmoid(z):
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (math.exp(z) + 1)
+
+
+def sigmoid_grad(z):
+    return 1 / (4 * math.cosh(z / 2) ** 2)
+
+
+# %% exercise="sigmoid" message="cuts it off, or rounds it to 0"
+import math
+
+
+def sigmoid(z):
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (math.exp(z) + 1)
+
+
+def sigmoid_grad(z):
+    return 0.0 if abs(z) > 30 else sigmoid(z) * sigmoid(-z)
+
+
+# %% exercise="multiplications" message="backward: V comes twice, in the sum over k"
 def multiplications(in_features, hidden_features, out_features):
     layers = hidden_features * in_features + out_features * hidden_features
     return layers, layers + hidden_features
@@ -504,3 +750,33 @@ def multiplications(in_features, hidden_features, out_features):
 def multiplications(in_features, hidden_features, out_features):
     layers = hidden_features * in_features + out_features * hidden_features
     return layers + hidden_features, layers + hidden_features + out_features * hidden_features
+
+
+# %% exercise="multiplications" message="a third time, or"
+def multiplications(in_features, hidden_features, out_features):
+    first, second = hidden_features * in_features, out_features * hidden_features
+    return first + second, first + 3 * second + hidden_features
+
+
+# %% exercise="multiplications" message="backward is not twice the forward pass"
+def multiplications(in_features, hidden_features, out_features):
+    first, second = hidden_features * in_features, out_features * hidden_features
+    return first + second, 2 * (first + second)
+
+
+# %% exercise="multiplications" message="backward alone, please"
+def multiplications(in_features, hidden_features, out_features):
+    first, second = hidden_features * in_features, out_features * hidden_features
+    return first + second, 2 * first + 3 * second + hidden_features
+
+
+# %% exercise="multiplications" message="backward, 3 too many"
+def multiplications(in_features, hidden_features, out_features):
+    first, second = hidden_features * in_features, out_features * hidden_features
+    return first + second, first + 2 * second + hidden_features + out_features
+
+
+# %% exercise="multiplications" message="count all six formulas"
+def multiplications(in_features, hidden_features, out_features):
+    first, second = hidden_features * in_features, out_features * hidden_features
+    return first + second, 2 * second + hidden_features
