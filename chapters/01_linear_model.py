@@ -110,7 +110,7 @@ for wrong, why in (
     (4.2, "divided by one too many: there are four pairs"),
     (2.625, "that is half of it: some books divide by 2n, here divide by n"),
     (1, "only the first pair counted: is `return` inside of the loop?"),
-    (4, "only the last pair counted: add them up"),
+    (4, "that is the last pair's share alone, or how many pairs there are: add up"),
     (0.75, "those are the plain differences, and they cancel: square each"),
     (1.5, "those are the doubled differences, and they cancel: `** 2` squares"),
     (0.5625, "that is the squared mean: square each difference first"),
@@ -683,7 +683,7 @@ plot.descent(
     levels=[400, 1500, 3000],
 )
 
-# %% tags=["figure", "beside"] alt="The whole valley is long, narrow and tilted. After the leaps at its lower end the path creeps up along its floor to the lowest point at a weight of 4.4 and a bias of 29.7." caption="The whole way: the leaps, then a dot at every hundredth step, to the least-squares line (the cross)."
+# %% tags=["figure", "beside"] alt="The whole valley is long, narrow and tilted. After the leaps at its lower end the path creeps up along its floor to the lowest point at a weight of 4.4 and a bias of 29.7." caption="The whole way: the leaps, then a dot at every hundredth step, to the least-squares line (the cross). Grey: a loss of 20, 60, 200, 600, 1500, 3000."
 plt.figure(figsize=(4.4, 3.7))
 grid_w, grid_b = [k / 5 for k in range(-10, 83)], list(range(-5, 43))
 surface = [[line_loss([v, c]) for v in grid_w] for c in grid_b]
@@ -722,8 +722,8 @@ bowl = [[(5 * u * u + 4 * u * v + 2 * v * v) / 2 for u in grid] for v in grid]
 plt.figure(figsize=(4.2, 4.0))
 plt.contour(grid, grid, bowl, [1, 4, 9, 16], colors=plot.COLOURS[5], linewidths=0.8)
 for du, dv, words, at in (
-    (2, 1, "λ = 6", (2.25, 1.45)),
-    (1, -2, "λ = 1", (1.35, -2.2)),
+    (2, 1, "λ = 6", (2.28, 1.45)),
+    (1, -2, "λ = 1", (0.2, -2.08)),
 ):
     plt.plot([-3 * du, 3 * du], [-3 * dv, 3 * dv], "--", color=plot.COLOURS[0], lw=1)
     plt.text(*at, words, color=plot.COLOURS[0])
@@ -847,7 +847,7 @@ for wrong, why in (
     assert abs(got - wrong) > 1e-9, why
 assert abs(got - 2 / eigenvalue(p, q, r)) < 1e-9, (
     "for hours of 1, 2, 4 and 6 the Hessian is [[28.5, 6.5], [6.5, 2]], its largest "
-    f"eigenvalue {eigenvalue(p, q, r):.4f}, and the limit {2 / eigenvalue(p, q, r):.6f}, "
+    f"eigenvalue {eigenvalue(p, q, r):.4f}, the limit {2 / eigenvalue(p, q, r):.6f}, "
     f"not {got:.6f}"
 )
 got = largest_stable_lr([-1.0, 0.5, 0.2])

@@ -109,7 +109,7 @@ def mse(predictions, targets):
         return total / len(targets)
 
 
-# %% exercise="mse" message="only the last pair counted"
+# %% exercise="mse" message="the last pair's share alone"
 def mse(predictions, targets):
     for p, t in zip(predictions, targets):
         total = (p - t) ** 2
