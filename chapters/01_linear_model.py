@@ -29,7 +29,7 @@ plt.ylabel("score")
 #
 # ## A guess, and how wrong it is
 #
-# A **model** is a formula in which some numbers are still to be chosen, its **parameters**. Ours has two, a **weight** $w$ and a **bias** $b$ (at school they were the slope and the intercept). For a student who studied $x$ hours it predicts
+# A **model** is a formula in which some numbers are still to be chosen, its **parameters**. Ours has two, a **weight** $w$ and a **bias** $b$ (at school, slope and intercept). For a student who studied $x$ hours it predicts
 #
 # $$\hat y = w x + b$$
 #
@@ -352,7 +352,7 @@ print("loss", e**2)
 plot.graph("L = (w * x + b - y) ** 2", {"w": w, "x": x, "b": b, "y": y})
 
 # %% [markdown]
-# This is a **computational graph**: every blue box is one operation, the square ones are what goes in, and the values, in blue, flow from left to right: $m = 6$, $\hat y = 7$, $e = -3$. That is the **forward pass**. The orange number below a line, or at the bottom of a square, says how much the loss changes per unit of the value above it. These numbers are found from right to left, in the **backward pass**, one box at a time, from a 1 at $L$ itself:
+# This is a **computational graph**: every blue box is one operation, the square ones are what goes in, and the values, in blue, flow from left to right: $m = 6$, $\hat y = 7$, $e = -3$. That is the **forward pass**. The orange numbers say how much the loss changes per unit of the value above them. They are found from right to left, in the **backward pass**, one box at a time, from a 1 at $L$ itself:
 #
 # - **The square.** $L = e^2$. Raise $e$ by a little $h$, and $(e + h)^2 = e^2 + 2eh + h^2$: apart from the tiny $h^2$, the loss changes $2e$ times as much as $e$. Here that is $2 \times (-3) = -6$.
 # - **The difference.** $e = \hat y - y$. Raise $\hat y$ by $h$, and $e$ rises by $h$: once as much. And the loss changes $-6$ times as much as $e$ does. So it changes $-6 \times 1 = -6$ times as much as $\hat y$.
@@ -363,7 +363,7 @@ plot.graph("L = (w * x + b - y) ** 2", {"w": w, "x": x, "b": b, "y": y})
 #
 # $$\frac{\partial L}{\partial w} = \frac{\partial L}{\partial e} \cdot \frac{\partial e}{\partial \hat y} \cdot \frac{\partial \hat y}{\partial m} \cdot \frac{\partial m}{\partial w} = 2e \cdot 1 \cdot 1 \cdot x$$
 #
-# In code, line by line, in the opposite order of the forward pass:
+# In code, in the opposite order of the forward pass:
 
 # %%
 grad_e = 2 * e
@@ -445,7 +445,7 @@ assert all(abs(g - n) < 1e-6 for g, n in zip(suspect, numerical, strict=True))
 #
 # Write `is_gradient(candidate)`. A candidate is called as `line_grad` is, `candidate(xs, ys, w, b)`, and gives back two numbers; your function says whether they are the derivatives of the mean squared error, `True` or `False`. You choose the students, the parameters, and what counts as equal. What is right, `numerical_grad` tells; `line_grad` is on trial like everybody else.
 #
-# There is no formula to copy. Collect first: in which ways could one write `line_grad` wrongly (I found fifteen), and with which students or parameters would each of them go unnoticed?
+# Collect first: in which ways could one write `line_grad` wrongly (I found fifteen), and with which students or parameters would each of them go unnoticed?
 
 # %% [markdown] tags=["hint"]
 # A number that changes nothing when it is left out, multiplied once too often or squared is a bad number to test with. So is a number of students by which division changes nothing.
@@ -672,7 +672,7 @@ print(exact_w, exact_b)
 assert abs(exact_w - best_w) < 1e-9 and abs(exact_b - best_b) < 1e-9
 
 # %% [markdown]
-# How did the descent get there? Here are its first eight steps, stretched upwards so that they can be told apart, and then its whole way.
+# How did the descent get there? Its first eight steps, stretched upwards, and then its whole way:
 
 # %% tags=["figure", "slide"] alt="Lines of equal loss run nearly straight up. The path starts at (0, 0), leaps across the valley to a weight of about 15, back to about 3, and on from side to side, each leap shorter than the last, while b rises only a little." caption="The first eight steps."
 plot.descent(
@@ -1326,7 +1326,7 @@ within = [sum(abs(m - a) < k * standard_error for m in measured) / 2000 for k in
 assert 0.6 < within[0] < 0.75 and 0.92 < within[1] < 0.98
 
 # %% [markdown]
-# But for two models that have seen *the same* images this is the wrong ruler. An image that both get right, or both get wrong, says nothing about which is better, however many there are. Only those on which they disagree do; and if the models were equally good, each of those would be a toss of a fair coin. Of $n$ tosses about half fall on either side, give or take $\sqrt n/2$ (the aside's formula, with $a = \frac12$). To compare in this way is **McNemar's test**.
+# But for two models that have seen *the same* images this is the wrong ruler. An image that both get right, or both get wrong, says nothing about which is better. Only those on which they disagree do; and if the models were equally good, each of those would be a toss of a fair coin. Of $n$ tosses about half fall on either side, give or take $\sqrt n/2$ (the aside's formula, with $a = \frac12$). To compare in this way is **McNemar's test**.
 
 # %%
 learnt_right = [
@@ -1713,7 +1713,7 @@ assert with_third(lambda x1, x2: x1 - x2) == [0.0] * 4
 #
 # **Terms:** model, parameter, weight, bias, linear regression, classification, loss, mean squared error, least squares, finite difference, derivative, partial derivative, gradient, computational graph, forward pass, backward pass, chain rule, gradient check, learning rate, gradient descent, curvature, converge, diverge, second derivative, Hessian, eigenvector, eigenvalue, condition number, ill-conditioned, standardise, standard deviation, training set, validation set, test set, baseline, nearest-centroid classifier, linear model, dot product, error rate, standard error, McNemar's test, hyperparameter, one-hot, stochastic gradient descent, LMS algorithm, XOR.
 #
-# **Unlocked:** nothing yet. (From chapter 3 on, a function of PyTorch may be used once it has been re-created here; chapters 1 and 2 are plain Python throughout.)
+# **Unlocked:** nothing yet; chapters 1 and 2 are plain Python throughout.
 #
 # **What changed in the checkpoint:** five modules to start with. `losses.py` has `mse`, `linear.py` has `predict`, `gradients.py` has `numerical_grad` and `linear_grad`, `training.py` has `gradient_descent`, and `metrics.py` has `error_rate`.
 #
