@@ -11,7 +11,7 @@ def numerical_grad(
 ) -> list[float]:
     """Gradient of `f` at `parameters`, by central finite differences.
 
-    Shapes: parameters (n) -> gradient (n). Calls `f` 2n times.
+    Shapes: parameters (P) -> gradient (P). Calls `f` 2P times.
     """
     gradient = []
     for i, parameter in enumerate(parameters):

@@ -1,7 +1,7 @@
 # %% [markdown]
 # Classic wrong answers to chapter 1's exercises, each with what the check must say to it.
 
-# %% exercise="mse" message="zip stopped silently"
+# %% exercise="mse" message="compare the lengths before you compute"
 def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
 
@@ -78,6 +78,42 @@ def mse(predictions, targets):
     if len(predictions) != len(targets):
         raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / 2
+
+
+# %% exercise="mse" message="the caller's lists have changed"
+def mse(predictions, targets):
+    if len(predictions) != len(targets):
+        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    for i, t in enumerate(targets):
+        predictions[i] = (predictions[i] - t) ** 2
+    return sum(predictions) / len(predictions)
+
+
+# %% exercise="mse" message="gave the error back as if it were a loss"
+def mse(predictions, targets):
+    if len(predictions) != len(targets):
+        return ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
+
+
+# %% exercise="mse" message="some books divide by 2n"
+def mse(predictions, targets):
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / (2 * len(targets))
+
+
+# %% exercise="mse" message="is `return` inside of the loop?"
+def mse(predictions, targets):
+    total = 0
+    for p, t in zip(predictions, targets):
+        total += (p - t) ** 2
+        return total / len(targets)
+
+
+# %% exercise="mse" message="the last pair's share alone"
+def mse(predictions, targets):
+    for p, t in zip(predictions, targets):
+        total = (p - t) ** 2
+    return total / len(targets)
 
 
 # %% exercise="numerical_grad" message="one side alone is less exact"
@@ -193,6 +229,31 @@ def numerical_grad(f, parameters, step=1e-4):
     return gradient
 
 
+# %% exercise="numerical_grad" message="two steps are too far"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + 2 * step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - 2 * step, *parameters[i + 1 :]]
+        gradient.append((f(up) - f(down)) / (4 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="f takes the whole list of 3 numbers"
+def numerical_grad(f, parameters, step=1e-4):
+    return [(f([p + step]) - f([p - step])) / (2 * step) for p in parameters]
+
+
+# %% exercise="numerical_grad" message="what was moved before has stayed moved"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient, moved = [], list(parameters)
+    for i in range(len(parameters)):
+        before = f(moved)
+        moved[i] += step
+        gradient.append((f(moved) - before) / step)
+    return gradient
+
+
 # %% exercise="numerical_grad" message="the sign is turned: up minus down"
 def numerical_grad(f, parameters, step=1e-4):
     gradient = []
@@ -259,7 +320,7 @@ def is_gradient(candidate):
     return all(abs(f - n) < 1e-4 for f, n in zip(found, numerical_grad(line_loss, [20.0, 50.0])))
 
 
-# %% exercise="is_gradient" message="where near enough is not near"
+# %% exercise="is_gradient" message="is your tolerance too wide"
 def is_gradient(candidate):
     xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
     found = candidate(xs, ys, 1.7, -0.6)
@@ -320,7 +381,25 @@ def is_gradient(candidate):
     xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
     found = candidate(xs, ys, 1.7, -0.6)
     wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
-    assert all(abs(f - n) < 1e-6 for f, n in zip(found, wanted))
+    if all(abs(f - n) < 1e-6 for f, n in zip(found, wanted)):
+        return True
+
+
+# %% exercise="is_gradient" message="an assert in is_gradient stopped it"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    found = candidate(xs, ys, 1.7, -0.6)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    assert all(abs(f - n) < 1e-6 for f, n in zip(found, wanted)), "wrong"
+    return True
+
+
+# %% exercise="is_gradient" message="say True or False, not"
+def is_gradient(candidate):
+    xs, ys = [2.0, -3.0, 0.5], [7.0, 4.0, -2.5]
+    found = candidate(xs, ys, 1.7, -0.6)
+    wanted = numerical_grad(lambda k: mse([k[0] * x + k[1] for x in xs], ys), [1.7, -0.6])
+    return [abs(f - n) < 1e-6 for f, n in zip(found, wanted)]
 
 
 # %% exercise="largest_stable_lr" message="a step to the bottom"
@@ -341,7 +420,7 @@ def largest_stable_lr(xs):
     return 2 / ((p + 1) / 2 + (((p - 1) / 2) ** 2 + q * q) ** 0.5)
 
 
-# %% exercise="largest_stable_lr" message="as if the bias stood still"
+# %% exercise="largest_stable_lr" message="as if q were 0"
 def largest_stable_lr(xs):
     return 2 / (2 * sum(x * x for x in xs) / len(xs))
 
@@ -374,6 +453,44 @@ def largest_stable_lr(xs):
 # %% exercise="largest_stable_lr" message="is safe, but not the limit"
 def largest_stable_lr(xs):
     return 2 / (2 * sum(x * x for x in xs) / len(xs) + 2)
+
+
+# %% exercise="largest_stable_lr" message="not of x - mean"
+def largest_stable_lr(xs):
+    mean = sum(xs) / len(xs)
+    p, q, r = 2 * sum((x - mean) ** 2 for x in xs) / len(xs), 2 * mean, 2
+    return 2 / ((p + r) / 2 + (((p - r) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="divide by n, not by n - 1"
+def largest_stable_lr(xs):
+    n = len(xs) - 1
+    p, q, r = 2 * sum(x * x for x in xs) / n, 2 * sum(xs) / n, 2
+    return 2 / ((p + r) / 2 + (((p - r) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="r is 2 times the mean of 1"
+def largest_stable_lr(xs):
+    p, q, r = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs), 2 * len(xs)
+    return 2 / ((p + r) / 2 + (((p - r) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="the sum of a row is never too small"
+def largest_stable_lr(xs):
+    p, q, r = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs), 2
+    return 2 / max(p + q, q + r)
+
+
+# %% exercise="largest_stable_lr" message="under the root q squared is added"
+def largest_stable_lr(xs):
+    p, q, r = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs), 2
+    return 2 / ((p + r) / 2 + (((p - r) / 2) ** 2 - q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="under the root stands p - r"
+def largest_stable_lr(xs):
+    p, q, r = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs), 2
+    return 2 / ((p + r) / 2 + (((p + r) / 2) ** 2 + q * q) ** 0.5)
 
 
 # %% exercise="linear_grad" message="only the last input counted"
@@ -471,6 +588,50 @@ def linear_grad(inputs, targets, weights, bias):
     return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))] + [sum(output_grads)]
 
 
+# %% exercise="linear_grad" message="in a list, please, not in a tuple"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
+    return tuple(sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))), sum(output_grads)
+
+
+# %% exercise="linear_grad" message="the error, not its square"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) - t) ** 2 / len(targets) for x, t in zip(inputs, targets)]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="not its absolute value"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * abs(predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="not of all numbers"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [
+        2 * (predict(x, weights, bias) - t) / (len(targets) * len(weights)) for x, t in zip(inputs, targets)
+    ]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="divided by n twice"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) - t) / len(targets) ** 2 for x, t in zip(inputs, targets)]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="`predict` adds the bias already"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) + bias - t) / len(targets) for x, t in zip(inputs, targets)]
+    return [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))], sum(output_grads)
+
+
+# %% exercise="linear_grad" message="first the list of the weights' derivatives"
+def linear_grad(inputs, targets, weights, bias):
+    output_grads = [2 * (predict(x, weights, bias) - t) / len(targets) for x, t in zip(inputs, targets)]
+    return sum(output_grads), [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))]
+
+
 # %% exercise="third_input" message="the model could have made it itself"
 def third_input(x1, x2):
     return x1 - x2
@@ -481,9 +642,21 @@ def third_input(x1, x2):
     return 1.0
 
 
-# %% exercise="third_input" message="with inputs of 0 and 1 that fails"
+# %% exercise="third_input" message="that fails: float division by zero"
 def third_input(x1, x2):
     return x1 / x2
+
+
+# %% exercise="third_input" message="that fails: unsupported operand"
+def third_input(x1, x2):
+    return x1 ^ x2
+
+
+# %% exercise="third_input" message="that fails: math domain"
+def third_input(x1, x2):
+    import math
+
+    return math.log(x1) * x2
 
 
 # %% exercise="third_input" message="return the third number, do not print it"
@@ -496,11 +669,22 @@ def third_input(x1, x2):
     return [x1 * x2]
 
 
-# %% exercise="third_input" message="enormous"
+# %% exercise="third_input" message="right in principle, but so nearly a weighted sum"
 def third_input(x1, x2):
-    return 1e-6 * x1 * x2
+    return x1 + x2 + 1e-4 * x1 * x2
 
 
 # %% exercise="third_input" message="numbers of ordinary size"
 def third_input(x1, x2):
     return float("inf") if x1 and x2 else 0.0
+
+
+# %% exercise="third_input" message="nothing came back for (0.0, 0.0)"
+def third_input(x1, x2):
+    if x1 != x2:
+        return 1
+
+
+# %% exercise="third_input" message="gave another number the second time"
+def third_input(x1, x2):
+    return random.random()

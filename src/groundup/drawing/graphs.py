@@ -155,7 +155,7 @@ def _leaf(
 ) -> None:
     """A card with the value on top, the name in the middle and the gradient at the bottom, and its line."""
     (x, y), step, side = place, leaf.step, math.copysign(1, taker[1] - place[1])
-    drawing.box((x - card / 2, y - 22), (card, 44), INK, dash=leaf.again, rounding=4)
+    drawing.box((x - card / 2, y - 22), (card, 44), INK, dash=leaf.again)
     lines = _lines_of(step, values, gradients, high)
     for (words, size_), colour, lift in zip(lines, (FORWARD, INK, BACKWARD), (-14, 0, 14), strict=True):
         drawing.text(x, y + lift, words, colour, high=size_)
