@@ -150,6 +150,12 @@ def test_unreadable_files(tmp_path: Path) -> None:
         parse(path)
 
 
+def test_nested_too_deeply(tmp_path: Path) -> None:
+    text = "# %% [markdown]\n# # 1. A chapter\n\n# %%\nx = 1\ny = " + "-" * 5000 + "x\n"
+    with pytest.raises(ChapterError, match=r"01_chapter.py:\d: not plain Python: .*: mend it"):
+        parse(write(tmp_path, text))
+
+
 def test_wrong_answers(tmp_path: Path) -> None:
     text = '# %% [markdown]\n# Why.\n# %% exercise="mse" message="divide by"\ndef mse(): return 0\n'
     (cell,) = parse_mistakes(write(tmp_path, text, "01.py"))

@@ -178,7 +178,7 @@ FALSE = [
     (Older, r"a layer was replaced|registration: named_parameters\(\) gives 'layer.weight', .*'layer_2.weight'"),
     (WithoutKeywords, "forward: the re-creation raises TypeError"),
     (WithoutState, r"the class WithoutState: construction: it has no state_dict\(\)"),
-    (ZeroGrad, r"zero_grad: a gradient 1 is \(2, 3\), not None"),
+    (ZeroGrad, r"zero_grad: a gradient 1 is a tensor of shape \(2, 3\), not None"),
 ]
 
 

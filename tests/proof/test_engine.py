@@ -113,6 +113,19 @@ def relu_at_all(self: Any) -> Any:
     return Tensor.result(self.data.clamp(min=0), (self,), lambda g: (g,))
 
 
+def relu_almost(self: Any) -> Any:
+    return Tensor.result(self.data.clamp(min=0), (self,), lambda g: (g * (self.data > -0.01),))
+
+
+def add_unlike(self: Any, other: Any) -> Any:
+    """Adds up what was spread over columns in the second operand only."""
+    other = other if isinstance(other, Tensor) else Tensor(other)
+    out = ADD(self, other)
+    if self.data.shape == (3, 1) and other.data.shape == (3, 4) and out.vjp:
+        out.vjp = lambda g: (g[:, :1], g)
+    return out
+
+
 def sharing_detach(self: Any) -> Any:
     return self
 
@@ -121,7 +134,7 @@ def all_require(self: Any, data: Any, requires_grad: bool = False) -> None:
     ORIGINAL(self, data, True)
 
 
-ORIGINAL = Tensor.__init__
+ORIGINAL, ADD = Tensor.__init__, Tensor.__add__
 FALSE = [
     ("backward", overwriting, "two leaves whose gradients .*: backward: the gradient of leaf 1 differs"),
     ("backward", once_only, "a node that is used several times: backward: the gradient differs"),
@@ -131,12 +144,14 @@ FALSE = [
         "backward.. of something that is not one number: .*whether it is refused is False, not True",
     ),
     ("backward", through_torch, "the re-creation calls torch.Tensor.requires_grad_, which is what it re-creates"),
-    ("__pow__", wrong_power, "random program .*: backward: the gradient of leaf"),
-    ("relu", relu_at_all, "random program .*: backward: the gradient of leaf"),
+    ("__pow__", wrong_power, r"x / y, with .*: backward: the gradient of leaf"),
+    ("relu", relu_at_all, r"relu\(\), with .*: backward: the gradient of leaf"),
+    ("relu", relu_almost, r"relu\(\), with \(3, 4\): backward: the gradient of leaf"),
+    ("__add__", add_unlike, r"x \+ y, with \(3, 1\) and \(3, 4\): backward: "),
     ("detach", sharing_detach, "detach: .*requires_grad, value or gradient 1 is True, not False"),
     ("requires_grad_", lambda self: self, "requires_grad_: after .* 2 is False, not True"),
     ("__init__", all_require, "a leaf with requires_grad=False: backward: the gradient of leaf 2 is"),
-    ("mean", lambda self: self.sum(), "random program .*: forward: the value of node"),
+    ("mean", lambda self: self.sum(), r"mean\(\), with .*: forward: the value of node"),
 ]
 
 
@@ -151,9 +166,7 @@ def test_false_engines_are_refused(member: str, wrong: Any, message: str, monkey
 
 def test_an_engine_without_unbroadcasting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(honest, "unbroadcast", lambda grad, shape: grad)
-    with pytest.raises(
-        UnlockError, match=r"random program .*: backward: (the gradient of leaf|the re-creation raises)"
-    ):
+    with pytest.raises(UnlockError, match=r"x . y, with .*: backward: (the gradient of leaf|the re-creation raises)"):
         unlock("torch.Tensor.backward", by=Tensor, parts=PARTS)
 
 
@@ -170,7 +183,17 @@ def nothing() -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("wrong", [forgetful, nothing])
+class NotNested:
+    """Records again as soon as one of them is left."""
+
+    def __enter__(self) -> None:
+        honest.recording[0] = False
+
+    def __exit__(self, *error: object) -> None:
+        honest.recording[0] = True
+
+
+@pytest.mark.parametrize("wrong", [forgetful, nothing, NotNested])
 def test_a_false_no_grad_is_refused(wrong: Any) -> None:
     try:
         with pytest.raises(UnlockError, match=r"no_grad: no_grad: with no_grad, requires_grad or the gradient"):
@@ -190,6 +213,17 @@ def test_no_grad_of_torchs_engine_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Tensor, "backward", lambda self: self.data.clone().requires_grad_().sum().backward())
     with pytest.raises(UnlockError, match=r"the re-creation calls torch.Tensor.requires_grad_?, which is what it"):
         unlock("torch.no_grad", by=Tensor, parts=PARTS)
+
+
+def test_leaves_that_cannot_be_made_are_told_of() -> None:
+    class Without(Tensor):
+        def __init__(self, data: torch.Tensor) -> None:
+            super().__init__(data)
+
+    with pytest.raises(
+        UnlockError, match=r"a new leaf: construction: the re-creation raises TypeError: .*'requires_grad'"
+    ):
+        unlock("torch.Tensor.backward", by=Without)
 
 
 def test_an_engine_needs_the_least_operations() -> None:

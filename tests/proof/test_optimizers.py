@@ -29,8 +29,16 @@ class PlainSGD(Optimizer):
         p -= group["lr"] * p.grad
 
 
+class HandsOn(SGD):
+    """Takes whatever keywords the class above takes."""
+
+    def __init__(self, params: Iterable, **keywords: Any) -> None:
+        super().__init__(params, **keywords)
+
+
 ACCEPTED = [
     ("SGD", PlainSGD, RATES),
+    ("SGD", HandsOn, RATES),
     ("SGD", SGD, [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}]),
     ("SGD(momentum=)", SGD, [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}]),
     ("Adam", Adam, [{}, {"lr": 0.1, "betas": (0.5, 0.9)}, {"eps": 1e-3}]),
@@ -159,20 +167,28 @@ class WithoutState:
     def zero_grad(self) -> None: ...
 
 
+class Swallows(PlainSGD):
+    """Takes whatever keywords there are, and does nothing with them."""
+
+    def __init__(self, params: Iterable, lr: float, **keywords: Any) -> None:
+        super().__init__(params, lr)
+
+
 NO_DECAY = [{"weight_decay": 0.0}, {"lr": 0.1, "weight_decay": 0.0}]
 FALSE = [
     ("SGD", Blind, RATES, r"case 1 \(lr=0.1\): step: with two groups: after step 3: parameter \d differs"),
     ("SGD", OneRate, RATES, r"construction: the lr of param_groups 1 differs"),
-    ("SGD", Keeps, RATES, r"case 1 \(lr=0.1\): zero_grad: a gradient 1 is \(\), not None"),
-    ("SGD", Zeroes, RATES, r"zero_grad: a gradient 1 is \(\), not None"),
-    ("SGD", NoneOnly, RATES, r"zero_grad: a gradient 1 is None, not \(\)"),
+    ("SGD", Keeps, RATES, r"case 1 \(lr=0.1\): zero_grad: a gradient 1 is a tensor of shape \(\), not None"),
+    ("SGD", Zeroes, RATES, r"zero_grad: a gradient 1 is a tensor of shape \(\), not None"),
+    ("SGD", NoneOnly, RATES, r"zero_grad: a gradient 1 is None, not a tensor of shape \(\)"),
     ("SGD", NeedsAll, RATES, r"case 1 .*: step: the re-creation raises TypeError: .* \(in step, line \d+\); the real"),
-    ("SGD", KeepsGenerator, RATES, r"zero_grad: a gradient 1 is \(\), not None"),
+    ("SGD", KeepsGenerator, RATES, r"zero_grad: a gradient 1 is a tensor of shape \(\), not None"),
     ("SGD", Forgets, [{"lr": 0.1, "momentum": 0.9}] * 2, "saved after step 2 and loaded: after step 3: parameter 1 "),
     ("SGD", ForgetsRate, RATES, "saved after step 2 and loaded: after step 3: parameter 1 differs"),
     ("SGD", Dampened, [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}],
      r"case 2 \(lr=0.1, momentum=0.9\): step: after step 2: parameter 1 differs"),
     ("SGD", Dampened, RATES, r"momentum, which was to be tried too, \(lr=0.1, momentum=0.9\): step: after step 2: "),
+    ("SGD", Swallows, RATES, r"weight_decay, which was to be tried too, \(lr=0.1, weight_decay=0.1\): step: after"),
     ("SGD", Sequence, RATES, r"step: the re-creation raises KeyError: 'lr' \(in step, line \d+\)"),
     ("SGD", InDouble, RATES, "in float32: step: after step 1: parameter 1 has dtype torch.float64, not torch.float32"),
     ("SGD", Wrapper, RATES, "the re-creation calls torch.optim.(sgd|optimizer)"),

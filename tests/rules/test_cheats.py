@@ -56,6 +56,7 @@ CHEATS = [
     # one library through another
     ("import matplotlib.pyplot as plt\nplt.np.convolve(a, b)", "2 reaches np through matplotlib: it is not part of"),
     ("from matplotlib import pyplot as plt\nplt.np.dot(a, b)", "2 reaches np through matplotlib: it is not part of"),
+    ("from matplotlib.pyplot import *", "1 imports * from matplotlib.pyplot: import the names that you use"),
     ("from matplotlib.pyplot import np", "1 reaches np through matplotlib: it is not part of the rules"),
     ("from groundup import data\ndata.np.dot(a, b)", "2 reaches np through groundup: it is not part of the rules"),
     ("import random\nrandom._os.sys.modules", "2 reaches sys through random: write import sys"),

@@ -109,8 +109,10 @@ MODEL = (
 LATER = [
     (10, "torch.optim.SGD(net.parameters(), 0.1, 0.9)", "optim.SGD(momentum=)"),
     (10, "torch.optim.SGD(net.parameters(), **{'mom' + 'entum': 1})", "optim.SGD(momentum=)"),
+    (10, "torch.optim.SGD([{'params': net.parameters(), 'momentum': 0.9}], 0.1)", "optim.SGD(momentum=)"),
     (10, "type('Mine', (torch.optim.SGD,), {})(net.parameters(), 0.1, 0.9)", "optim.SGD(momentum=)"),
     (11, "getattr(net, 'register_forward_' + 'hook')(print)", "nn.Module.register_forward_hook"),
+    (11, "net[0].register_backward_hook(print)", "nn.Module.register_backward_hook"),
     (11, "net[0].register_full_backward_hook(print)", "nn.Module.register_full_backward_hook"),
     (11, "net(x).sum().register_hook(print)", "Tensor.register_hook"),
     (12, "nn.BatchNorm2d(2)", "nn.BatchNorm2d"),

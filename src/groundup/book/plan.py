@@ -140,7 +140,8 @@ _HOOKS = (
     Lock(
         _NN + "Module.register_full_backward_hook",
         "hook",
-        f"{_NN}Module.register_full_backward_pre_hook register_hook register_post_accumulate_grad_hook",
+        f"{_NN}Module.register_full_backward_pre_hook {_NN}Module.register_backward_hook register_hook "
+        "register_post_accumulate_grad_hook",
     ),
 )
 _NORMS = (

@@ -44,7 +44,7 @@ def _check_claims(cell: Cell, problems: Problems) -> None:
         return
     try:
         tree = ast.parse(cell.source)
-    except SyntaxError:  # said elsewhere
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # said elsewhere
         return
     for node in _at_top(tree):
         if isinstance(node, ast.Assert):

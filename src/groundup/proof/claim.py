@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -65,15 +65,19 @@ def takes(thing: Any, keyword: str) -> bool:
     return keyword in found or any(parameter.kind is parameter.VAR_KEYWORD for parameter in found.values())
 
 
-def given(thing: Any, positional: int, keywords: Mapping[str, Any]) -> list[str]:
-    """The optional parameters of `thing` that a call with so many positional arguments and these keywords gives."""
+def given(thing: Any, positional: Sequence[Any], keywords: Mapping[str, Any]) -> list[str]:
+    """The optional parameters of `thing` to which these arguments give another value than their default."""
     known = parameters(thing) or {}
-    optional = [name for name in list(known)[:positional] if known[name] is not inspect.Parameter.empty]
-    return [f"{name}=" for name in dict.fromkeys([*optional, *keywords])]
+    optional = {key: value for key, value in zip(known, positional) if known[key] is not inspect.Parameter.empty}  # noqa: B905 (there may be more)
+    return [f"{key}=" for key, value in {**optional, **keywords}.items() if not _is_default(value, known.get(key, ...))]
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return value is default or (isinstance(value, float | int | str | tuple) and value == default)
 
 
 def never_given(thing: Any, covered: Mapping[str, Any]) -> list[str]:
-    """The optional parameters of `thing` that no case gave."""
+    """The optional parameters of `thing` to which no case gave a value of its own."""
     known = parameters(thing) or {}
     return [
         f"{name}="

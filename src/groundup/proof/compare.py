@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 
 import torch
 
-from groundup.proof.values import brief, leaves
+from groundup.proof.values import described, leaves
 from groundup.proof.watch import Borrowed, Watch
 
 TOLERANCE = 1e-10  # in float64: relative to the largest value of the reference, or to 1 where that is smaller
@@ -106,8 +105,7 @@ class Proof:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             try:
-                with warnings.catch_warnings(), watch.watching() if watch else nullcontext():
-                    warnings.simplefilter("ignore")  # the same call is made many times
+                with watch.watching() if watch else nullcontext():
                     return call(), None
             except Borrowed as borrowed:
                 text = f"the re-creation calls {borrowed}, which is what it re-creates: write it from what is free"
@@ -134,7 +132,7 @@ class Proof:
             if numbers:
                 a, b = (torch.tensor(side, dtype=torch.float64) for side in (a, b))
             elif type(a) is not type(b) or (a is not b and a != b):
-                raise self.error(stage, f"{what} is {brief(a)}, not {brief(b)}")
+                raise self.error(stage, f"{what} is {described(a)}, not {described(b)}")
             else:
                 return
         if a.shape != b.shape:

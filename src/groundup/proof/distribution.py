@@ -74,12 +74,10 @@ def _distance(a: torch.Tensor, b: torch.Tensor) -> float:
     """The largest distance between the two cumulative distributions (Kolmogorov and Smirnov)."""
     a, b = (_thinned(side).sort().values for side in (a, b))
     tolerance = ROUNDING * max(float(b.abs().max()), 1e-30)
-    points = torch.cat([a, b])
 
     def above(one: torch.Tensor, other: torch.Tensor) -> float:
-        low = torch.searchsorted(one, points - tolerance, right=True) / len(one)
-        high = torch.searchsorted(other, points + tolerance, right=True) / len(other)
-        return float((low - high).max())
+        share = torch.searchsorted(one, one, right=True) / len(one)  # where it jumps up
+        return float((share - torch.searchsorted(other, one + tolerance, right=True) / len(other)).max())
 
     return max(above(a, b), above(b, a))
 

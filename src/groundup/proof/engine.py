@@ -21,7 +21,7 @@ import torch
 from groundup.proof.claim import Claim
 from groundup.proof.compare import Proof
 from groundup.proof.engine_behaviour import BEHAVIOURS
-from groundup.proof.engine_programs import FORMS, Program, has, made_up
+from groundup.proof.engine_programs import FORMS, SHAPES, Program, alone, has, made_up
 from groundup.proof.engine_sides import Engine, Sides, plain
 
 NAMES = ("torch.Tensor.backward", "torch.Tensor.requires_grad_", "torch.no_grad", "torch.autograd.backward")
@@ -45,6 +45,8 @@ def prove(proof: Proof, claim: Claim) -> None:
     if claim.name == "torch.no_grad" and claim.part("no_grad") is None:
         raise ValueError(f"unlock({proof.name!r}): hand in the context manager: parts={{'no_grad': no_grad}}")
     sides = Engine(claim), Engine(None)
+    proof.case = "a new leaf"
+    proof.mine("construction", lambda: sides[0].leaf(torch.ones(2, dtype=torch.float64)))
     known = [form for form in FORMS if has(sides[0], form)]
     labels = [form.label for form in known]
     proof.case = "its operations"
@@ -58,6 +60,10 @@ def prove(proof: Proof, claim: Claim) -> None:
         proof.passed += 1
         behaviour(proof, sides)
     proof.leaves_out(*(form.label for form in FORMS if form.label not in labels))
+    for program, start in alone(known):
+        shapes = (str(SHAPES[at]) for at in program.operations[0][1])
+        proof.case = f"{program}, with {' and '.join(shapes)}"
+        _case(proof, sides, program, start)
     for seed in range(PROGRAMS):
         program, start = made_up(known, seed)
         proof.case = f"random program {seed + 1}, {program}"

@@ -88,7 +88,8 @@ def no_grad(proof: Proof, sides: Sides) -> None:
             y = x * x
             with side.no_grad():
                 inner = x * 3.0
-        found = [bool(node.requires_grad) for node in (y, inner)]
+            outer = x * 4.0
+        found = [bool(node.requires_grad) for node in (y, inner, outer)]
         try:
             with side.no_grad():
                 raise KeyError("an error inside")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +77,8 @@ def has(side: Engine, form: Form) -> bool:
 class MadeUp:
     """Operations on the leaves and on the nodes before them."""
 
-    def __init__(self) -> None:
-        self.operations: list[tuple[Form, tuple[int, ...]]] = []
+    def __init__(self, *operations: tuple[Form, tuple[int, ...]]) -> None:
+        self.operations = [*operations]
 
     def __call__(self, side: Engine, leaves: list[Any]) -> list[Any]:
         nodes = list(leaves)
@@ -87,6 +88,27 @@ class MadeUp:
 
     def __str__(self) -> str:
         return "; ".join(form.label for form, _ in self.operations)
+
+
+def alone(known: Sequence[Form]) -> Iterator[tuple[MadeUp, list[torch.Tensor]]]:
+    """Each operation by itself, on leaves of every shape: on numbers of all magnitudes, around zero where it may be."""
+    for form in known:
+        for positions in itertools.product(range(len(SHAPES)), repeat=len(form.dims)):
+            program = MadeUp((form, positions))
+            for greatest in (0.1, 3.0):
+                start = [_grid(shape, greatest, form.least) for shape in SHAPES]
+                try:
+                    program(Engine(None), start)
+                except (RuntimeError, IndexError):  # shapes that do not fit
+                    break
+                if all(dims in (None, start[at].dim()) for dims, at in zip(form.dims, positions, strict=True)):
+                    yield program, start
+
+
+def _grid(shape: tuple[int, ...], greatest: float, least: float | None) -> torch.Tensor:
+    count = int(torch.Size(shape).numel())
+    numbers = torch.linspace(-greatest, 1.1 * greatest, count, dtype=torch.float64)[torch.randperm(count)]
+    return (numbers if least is None else least + numbers.abs()).reshape(shape)
 
 
 def made_up(known: Sequence[Form], seed: int) -> tuple[MadeUp, list[torch.Tensor]]:

@@ -59,7 +59,8 @@ def _compare(proof: Proof, claim: Claim, arguments: Any, dtype: torch.dtype = to
     same_arguments(proof, mine, theirs)
     if in_place:
         same_object(proof, results, mine, theirs)
-        _in_graph(proof, claim, arguments, dtype)
+        if all(tensor.grad is None for tensor in tensors(arguments)):  # what works on gradients takes leaves
+            _in_graph(proof, claim, arguments, dtype)
         return True
     by_hand = None if claim.backward is None else lambda c: call(lambda *a, **k: claim.backward(c, *a, **k), mine)  # type: ignore[misc]
     found = gradients(proof, results, (floats(mine), floats(theirs)), by_hand)
@@ -112,7 +113,7 @@ def _in_graph(proof: Proof, claim: Claim, arguments: Any, dtype: torch.dtype) ->
 
 def _cover(proof: Proof, claim: Claim, case: tuple[Any, ...]) -> None:
     positional, keywords = split(case)
-    proof.covers(_form(positional), *given(claim.real, len(positional), keywords))
+    proof.covers(_form(positional), *given(claim.real, positional, keywords))
     for text in (leaf for leaf in leaves(positional) if isinstance(leaf, str)):
         proof.covers(repr(text))
     if any(not tensor.numel() for tensor in tensors(case)):

@@ -32,7 +32,7 @@ def prove(proof: Proof, claim: Claim) -> None:
             proof.passed += 1
             _time(proof, claim, case)
             positional, keywords = split(case[0])
-            proof.covers(*(f"{t.dim()}-D" for t in floats(case[1])), *given(claim.real, len(positional), keywords))
+            proof.covers(*(f"{t.dim()}-D" for t in floats(case[1])), *given(claim.real, positional, keywords))
     if proof.passed > 1:
         proof.covers("float64 and float32")
         proof.leaves_out(*never_given(claim.real, proof.covered), "other dtypes")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from groundup.proof.claim import Claim, never_given, parameters, takes
+from groundup.proof.claim import Claim, given, never_given, parameters, takes
 from groundup.proof.compare import Proof
 from groundup.proof.values import brief
 
@@ -39,18 +39,31 @@ def prove(proof: Proof, claim: Claim) -> None:
         passed = _case(proof, claim, number, f"case {number}", case)
         proof.passed += passed
         if passed:
-            proof.covers(*(f"{key}=" for key in case))
+            proof.covers(*given(claim.real, (), case))
     if not proof.passed:
         return
     defaults = parameters(claim.real) or {}
     for keyword, edge in EDGES.items():
         wanted = {**claim.inputs[0], "lr": 0.1, **edge}
-        known = all(takes(claim.by, key) and key in defaults for key in wanted)
+        known = all(key in defaults for key in wanted) and _takes(claim.by, edge)
         if not known or any(case.get(keyword, defaults[keyword]) == edge[keyword] for case in claim.inputs):
             continue
         if _case(proof, claim, len(EDGES), f"{keyword}, which was to be tried too,", wanted):
             proof.covers(f"{keyword}=")
     proof.leaves_out(*never_given(claim.real, proof.covered), "step(closure)")
+
+
+def _takes(cls: Any, keywords: dict[str, Any]) -> bool:
+    """Whether an optimizer takes these keywords; if it hands on what it is given, whether what is below takes them."""
+    if not all(takes(cls, key) for key in keywords):
+        return False
+    try:
+        cls([torch.zeros(1, requires_grad=True)], **{"lr": 0.1, **keywords})
+    except TypeError:
+        return keywords.keys() <= (parameters(cls) or {}).keys()
+    except Exception:  # whatever else it has to say, it takes them
+        return True
+    return True
 
 
 def _case(proof: Proof, claim: Claim, seed: int, what: str, keywords: dict[str, Any]) -> bool:

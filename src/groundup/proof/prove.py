@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -27,17 +29,25 @@ def prove(claim: Claim, also: Mapping[str, Any], keyword: str = "") -> Proof:
             "a layer's gradients come from autograd, or from its own backward()"
         )
     proof = Proof(claim.name, kind.name, Watch([claim.name], [claim.real], kind.name == "engine"))
-    with torch.random.fork_rng(devices=[]):  # the chapter's own random numbers are left alone
+    with _aside():
         kind.prove(proof, claim)
     if proof.passed < kind.least:
         text = f"{proof.passed} case{'s' * (proof.passed != 1)} that the real one takes is too few: give at least 2"
         reasons = f" ({'; '.join(dict.fromkeys(proof.refused))})" if proof.refused else ""
         raise ValueError(f"unlock({claim.name!r}): {text}{reasons}")
     if keyword and f"{keyword}=" not in proof.covered:
-        raise ValueError(f"unlock({claim.name!r}): no case gives {keyword}=, which is to be unlocked")
+        raise ValueError(f"unlock({claim.name!r}): no case gives {keyword}= another value than its default")
     for name, other in also.items():
         _same(claim, kind, name, other)
     return proof
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """Leave the chapter's own random numbers alone, and its page without warnings of odd cases."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _same(claim: Claim, kind: Kind, name: str, other: Any) -> None:
@@ -49,7 +59,7 @@ def _same(claim: Claim, kind: Kind, name: str, other: Any) -> None:
         raise UnlockError(f"{refusal}: give it an unlock of its own")
     spelled = Claim(claim.name, claim.real, other, claim.inputs, None, claim.parts)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with _aside():
             kind.prove(Proof(claim.name, kind.name), spelled)
     except UnlockError as error:
         text = str(error).removeprefix(f"{claim.name}, ").replace("the re-creation", name)

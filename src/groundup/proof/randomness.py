@@ -40,7 +40,7 @@ def prove(proof: Proof, claim: Claim) -> None:
         if _layer(proof, claim, case) if layer else _function(proof, claim, case):
             proof.passed += 1
             positional, keywords = split(case[0] if layer else case)
-            proof.covers(*given(claim.real, len(positional), keywords))
+            proof.covers(*given(claim.real, positional, keywords))
     proof.leaves_out(*never_given(claim.real, proof.covered), "other dtypes")
     if not layer and is_in_place(proof.name):
         proof.leaves_out("tensors that require gradients")

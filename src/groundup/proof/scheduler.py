@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from groundup.proof.claim import Claim, never_given
+from groundup.proof.claim import Claim, given, never_given
 from groundup.proof.compare import Proof
 from groundup.proof.values import brief
 
@@ -34,7 +34,7 @@ def prove(proof: Proof, claim: Claim) -> None:
             passed &= _run(proof, claim, case, maker, ()) and _run(proof, claim, case, maker, (2, 5))
         if passed:
             proof.passed += 1
-            proof.covers("groups", "steps after its end", "state_dict", *(f"{key}=" for key in case))
+            proof.covers("groups", "steps after its end", "state_dict", *given(claim.real, (), case))
     proof.leaves_out(*never_given(claim.real, proof.covered), "two schedules on one optimizer")
 
 

@@ -99,6 +99,11 @@ def brief(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def described(value: Any) -> str:
+    """A tensor as such, everything else as `brief` does."""
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else brief(value)
+
+
 def listed(arguments: Any) -> str:
     """The arguments in short, as they would be written."""
     positional, keywords = split(arguments if isinstance(arguments, dict | tuple) else (arguments,))

@@ -97,7 +97,7 @@ class Notes(Receivers):
         for item in node.names:
             name = "." * node.level + f"{module}.{item.name}".strip(".")
             torch = module.split(".")[0] == "torch" and not node.level
-            if item.name == "*" and (torch or module == "operator"):
+            if item.name == "*" and escapes.is_library(module) and not node.level:
                 self.fault(item.lineno, f"imports * from {module}: import the names that you use")
             elif item.name == "torch" and not torch:
                 self.fault(item.lineno, f"imports torch from {module or '.'}: write import torch")

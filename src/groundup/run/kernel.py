@@ -66,7 +66,7 @@ async def execute(
     Raises: ChapterError, with the chapter's line, when a cell fails, takes too long or ends the kernel.
     """
     limit = TIME_LIMITS.get(os.environ.get("DATA", ""), TIME_LIMIT)
-    options = {"timeout": limit, "record_timing": False, "coalesce_streams": True, "extra_arguments": ARGUMENTS}
+    options = {"timeout": limit, "record_timing": False, "extra_arguments": ARGUMENTS}
     scratch = folder / "scratch"  # what a cell saves by a relative path does not land among the sources
     scratch.mkdir()
     kernel = await _started(notebook, options, {"cwd": str(scratch), "env": _environment(book, folder)})

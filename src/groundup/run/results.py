@@ -55,17 +55,18 @@ def is_current(book: Book, number: int, wanted: str) -> bool:
 def recorded(chapter: Chapter, path: Path) -> dict[str, Any]:
     """The records and certificates in the file that a run has filled.
 
-    Raises: ChapterError when a name was recorded twice.
+    Raises: ChapterError when a name was recorded twice, or by anything but `record` and `unlock`.
     """
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     try:
         entries = [json.loads(line) for line in lines]
-    except ValueError:
+        kinds = [(entry.pop("entry"), entry["name"])[0] for entry in entries]
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise ChapterError(f"{chapter.file}: something else wrote into the file of its records") from None
     records: dict[str, Any] = {}
     certificates = []
-    for entry in entries:
-        if entry.pop("entry") == "record":
+    for kind, entry in zip(kinds, entries, strict=True):
+        if kind == "record":
             if entry["name"] in records:
                 raise ChapterError(
                     f"{chapter.file}: {entry['name']!r} is recorded twice: give each number its own name"
