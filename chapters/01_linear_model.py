@@ -58,7 +58,7 @@ assert average_error < -40
 # %% [markdown]
 # An average hides as much as it shows: a model that is 100 too high for one student and 100 too low for the next would get a perfect 0. We need a number in which errors cannot cancel.
 #
-# To find one is the first exercise. (Why its answer bears the name of a file, and what *checked* means, is told in *How to read this book*.)
+# To find one is the first exercise. Its answer is *saved to* a file, `ch01/losses.py`: code so marked makes up the package `ch01`, this chapter's **checkpoint**, from which chapter 2 imports. Where you see *checked*, a few lines of code hold the words before them to the truth, and `record` the numbers that other pages show. (*How to read this book* says more.)
 
 # %% [markdown] exercise="mse" tags=["prompt"] difficulty="easy" minutes=5
 # ### Exercise 1.1: errors that cannot cancel
