@@ -776,7 +776,7 @@ assert all(abs(part) < 1e-6 for part in walk(0.30, 100)), "overshoots, and conve
 #
 # $$\lambda = \frac{p + r}{2} \pm \sqrt{\Big(\frac{p - r}{2}\Big)^2 + q^2}$$
 #
-# With 5, 2 and 2: $3.5 \pm \sqrt{1.5^2 + 2^2} = 3.5 \pm 2.5$. (With $q = 0$ each line is an axis, and $\lambda$ is $p$ or $r$; the formula says the same.)
+# With 5, 2 and 2: $3.5 \pm \sqrt{1.5^2 + 2^2} = 3.5 \pm 2.5$. (With $q = 0$ the two lines are those of $u$ and of $v$, and $\lambda$ is $p$ or $r$; the formula says the same.)
 
 # %% [markdown] exercise="largest_stable_lr" tags=["prompt"] difficulty="hard" minutes=20
 # ### Exercise 1.4: the largest stable learning rate
