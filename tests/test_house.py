@@ -50,3 +50,10 @@ def test_readme_and_chapters_agree_with_the_plan() -> None:
     ]
     assert rows == wanted
     assert [parse(path).title for path in BOOK.chapters().values()] == [title for _, title, _, _ in wanted]
+
+
+def test_the_readme_points_at_what_is_there() -> None:
+    table = re.findall(r"^\|[^|]+\|([^|]+)\|$", (BOOK.root / "README.md").read_text(encoding="utf-8"), re.M)
+    paths = [path for cell in table for path in re.findall(r"`([\w/.]+)`", cell)]
+    assert len(paths) > 15
+    assert [path for path in paths if not any((BOOK.root / top / path).exists() for top in ("", "src/groundup"))] == []
