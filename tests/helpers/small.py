@@ -87,6 +87,9 @@ answer = 42
 # #### Spoiler
 #
 # I guessed a zebra.
+#
+# > [!NOTE]- A fold in a fold
+# > <a id="deep"></a>Deep down.
 
 # %% tags=["check"]
 assert answer == 42

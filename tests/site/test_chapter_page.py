@@ -146,6 +146,7 @@ def test_exercise(article: Tag) -> None:
     ]
     assert "answer = 42" in rows[2].text
     assert "I guessed" in rows[2].text
+    assert rows[2].select_one("details #deep"), "a fold may hold another"
     assert "assert answer" in rows[3].text
 
 
