@@ -144,15 +144,18 @@ def product_of(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
     before = [list(row) for row in a], [list(row) for row in b]
     try:
         got = matmul_lists(a, b)
-    except ValueError:
-        raise AssertionError(
+    except ValueError as error:
+        refused = all(shape in str(error) for shape in shapes.split(" times "))
+        assert not refused, (
             f"{shapes} fits, and was refused: the inner lengths are len(a[0]) and "
             "len(b)"
-        ) from None
+        )
+        raise AssertionError(f"{shapes} fits, and stops at {error!r}") from error
     except IndexError:
         raise AssertionError(
-            f"{shapes}: an index ran past the end. i counts the rows of a, j the "
-            "columns of b, and k the inner length"
+            f"{shapes}: an index ran past the end: i counts the rows of a, j the "
+            "columns of b, and k the inner length, and c must have len(a) rows of "
+            "len(b[0]) zeros before you add"
         ) from None
     except Exception as error:
         raise AssertionError(f"{shapes}: your code stops at {error!r}") from error
@@ -162,7 +165,11 @@ def product_of(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
         isinstance(row, (list, tuple)) for row in got
     )
     assert is_rows, f"give back a list of rows, not {got!r}"
-    return [list(row) for row in got]
+    for i, row in enumerate(got):
+        for j, x in enumerate(row):
+            is_number = isinstance(x, (int, float)) or getattr(x, "ndim", 1) == 0
+            assert is_number, f"row {i}, column {j} is {x!r}, not a number"
+    return [[float(x) for x in row] for row in got]
 
 
 def check_products() -> None:
@@ -197,8 +204,8 @@ def check_products() -> None:
         ),
         (
             [[21.0, 18.0], [28.0, 24.0]],
-            "of the two products only the last is left: begin k at 0, and add each "
-            "with +=",
+            "of the two products only the last is left: begin k at 0, add each with "
+            "+=, and set the sum to 0 before k begins, not within",
         ),
         (
             [[-31.0, -14.0], [-23.0, -26.0]],
@@ -219,7 +226,10 @@ def check_products() -> None:
     assert got != [[-2.0, -11.0, 11.0, 4.0], [31.0, 27.0, 1.0, 22.0]], (
         "one product too few: k runs over the inner length, from 0 to len(b) - 1"
     )
-    assert got != [wanted[0], [0.0] * 4], "return when the last row is done, not before"
+    assert got != [wanted[0], [0.0] * 4], (
+        "the last row is empty: i runs to len(a) - 1, and the return stands after all "
+        "loops"
+    )
     assert got != [[*row[:3], 0.0] for row in wanted], (
         "the last column is empty: j counts the columns of b, len(b[0])"
     )
@@ -230,10 +240,10 @@ def check_products() -> None:
     assert got == [[15.0, 21.0, 12.0], [10.0, 14.0, 8.0]], (
         f"[[3], [2]] times [[5, 7, 4]] has two rows of three numbers, not {got}"
     )
-    for left, right in (wide, p), (p, wide[:1]), (p, other):
+    for left, right in (wide, p), (p, wide[:1]), (p, other), ([[3.0], [2.0]], p):
         given = [f"({len(rows)}, {len(rows[0])})" for rows in (left, right)]
         try:
-            matmul_lists(left, right)
+            got = matmul_lists(left, right)
         except ValueError as error:
             said = all(shape in str(error) for shape in given)
             assert said, (
@@ -248,6 +258,7 @@ def check_products() -> None:
         except Exception as error:
             raise AssertionError(f"raise a ValueError, not {error!r}") from None
         else:
+            assert not isinstance(got, Exception), "raise the error, do not return it"
             raise AssertionError(
                 f"{' times '.join(given)} went through: the inner lengths differ"
             )

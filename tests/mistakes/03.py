@@ -21,7 +21,7 @@ def matmul_lists(a, b):
     return [[sum(x * y for x, y in zip(row, other)) for other in b] for row in a]
 
 
-# %% exercise="matmul_lists" message="went through: the inner lengths differ"
+# %% exercise="matmul_lists" message="(2, 3) times (2, 2) went through"
 def matmul_lists(a, b):
     columns = list(zip(*b))
     return [[sum(x * y for x, y in zip(row, column)) for column in columns] for row in a]
@@ -535,7 +535,7 @@ def backward(network, x, z, hidden, output_grad):
     return Network(z_grad.T @ x, z_grad[0], output_grad.T @ hidden, output_grad[0])
 
 
-# %% exercise="matmul_lists" message="return when the last row is done"
+# %% exercise="matmul_lists" message="the return stands after all loops"
 def matmul_lists(a, b):
     if len(a[0]) != len(b):
         raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
@@ -707,3 +707,45 @@ def backward(network, x, z, hidden, output_grad):
 def backward(network, x, z, hidden, output_grad):
     z_grad = (output_grad @ network.output_weight) * relu_grad(z)
     print(Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0)))
+
+
+# %% exercise="matmul_lists" message="(2, 1) times (2, 2) went through"
+def matmul_lists(a, b):
+    if len(a[0]) not in (1, len(b)):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    wide = [row * len(b) if len(row) == 1 else row for row in a]
+    return [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in wide]
+
+
+# %% exercise="matmul_lists" message="c must have len(a) rows of len(b[0]) zeros"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    c = []
+    for i in range(len(a)):
+        for j in range(len(b[0])):
+            for k in range(len(b)):
+                c[i][j] += a[i][k] * b[k][j]
+    return c
+
+
+# %% exercise="matmul_lists" message="(2, 3) times (3, 4) fits, and stops at ValueError"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    upper, lower = b
+    return [[row[0] * x + row[1] * y for x, y in zip(upper, lower)] for row in a]
+
+
+# %% exercise="matmul_lists" message="raise the error, do not return it"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        return ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    return [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in a]
+
+
+# %% exercise="matmul_lists" message="row 0, column 0 is tensor([10., 21.]), not a number"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    return [[torch.tensor(row) * torch.tensor(column) for column in zip(*b)] for row in a]
