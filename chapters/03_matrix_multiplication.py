@@ -416,6 +416,7 @@ def refuses(first: tuple[int, ...], second: tuple[int, ...], why: str) -> None:
     except Exception as error:
         raise AssertionError(f"raise a ValueError, not {error!r}") from None
     else:
+        assert not isinstance(got, Exception), "raise the error, do not only return it"
         raise AssertionError(f"{first} with {second} gave {got}: {why}")
 
 
@@ -455,6 +456,8 @@ def check_shapes() -> None:
         ((6, 5), (6, 5), (6, 5)),
         ((), (2, 3), (2, 3)),
         ((1, 3), (2, 1), (2, 3)),
+        ((2, 1), (1,), (2, 1)),
+        ((1,), (3, 0), (3, 0)),
         ((9, 2, 1, 4), (3, 1), (9, 2, 3, 4)),
         (torch.Size([3, 1]), torch.Size([7]), (3, 7)),
     ):
@@ -549,20 +552,24 @@ def stretch_to(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def check_stretching() -> None:
-    column = torch.arange(12.0).view(3, 4)[:, 1:2]  # one column of a larger matrix
+    column = torch.arange(24.0).view(3, 4, 2)[:, 1:2, 0]  # with strides (8, 2)
     got = stretch_to(column, (3, 4))
     assert got.stride() != (1, 0), "ask the tensor for its own strides: x.stride()"
-    assert got.stride() != (0, 1), (
-        "strides (0, 1): it is where the length is 1 that the stride becomes 0"
+    assert got.stride() != (2, 0), (
+        "strides (2, 0): 2 is x's stride in the other dimension. Go through x.shape and "
+        "x.stride() side by side, both from the same end"
     )
-    assert got.stride() == (4, 0), f"strides should be (4, 0), not {got.stride()}"
+    assert got.stride() not in ((0, 1), (0, 2)), (
+        f"strides {got.stride()}: it is where the length is 1 that the stride becomes 0"
+    )
+    assert got.stride() == (8, 0), f"strides should be (8, 0), not {got.stride()}"
     got = stretch_to(column[:, 0], (2, 3))
-    assert got.stride() != (1, 4), (
-        "strides (1, 4): a new dimension has a stride of 0, so that a step down stays "
+    assert got.stride() != (1, 8), (
+        "strides (1, 8): a new dimension has a stride of 0, so that a step down stays "
         "where it is"
     )
-    assert got.tolist() == [[1.0, 5.0, 9.0]] * 2, (
-        "(3,) to (2, 3) has three numbers in each of two rows, [1, 5, 9], not "
+    assert got.tolist() == [[2.0, 10.0, 18.0]] * 2, (
+        "(3,) to (2, 3) has three numbers in each of two rows, [2, 10, 18], not "
         f"{got.tolist()}: what x lacks is in front, pad shape and strides there"
     )
     got = stretch_to(torch.arange(6.0).view(2, 3).T, (4, 3, 2))
@@ -577,8 +584,14 @@ def check_stretching() -> None:
     )
     got = stretch_to(torch.tensor(7.0), (2, 3))
     assert got.tolist() == [[7.0] * 3] * 2, f"7 stretched to (2, 3) came out as {got}"
+    got = stretch_to(torch.arange(6.0).view(2, 3), (2, 3))
+    assert got.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]], (
+        f"a tensor stretched to its own shape has changed to {got.tolist()}"
+    )
+    stretch_to(torch.ones(1), (3, 0))
     for shape, target, why in (
         ((3,), (2, 4), "that reads memory which it does not own: 3 is not 4, nor 1"),
+        ((2,), (3, 4), "only a length of 1 stretches: 2 is not 1, nor 4"),
         (
             (3, 4),
             (1, 4),

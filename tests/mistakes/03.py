@@ -749,3 +749,88 @@ def matmul_lists(a, b):
     if len(a[0]) != len(b):
         raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
     return [[torch.tensor(row) * torch.tensor(column) for column in zip(*b)] for row in a]
+
+
+# %% exercise="broadcast_shape" message="(2, 1) with (1,) should be (2, 1), not (2,)"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded):
+        if m == 1 and n == 1:
+            continue
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{first} and {second} do not fit")
+        lengths.append(n if m == 1 else m)
+    return tuple(lengths)
+
+
+# %% exercise="broadcast_shape" message="(2, 1) with (1,) should be (2, 1), not a ValueError"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded):
+        if m == 1 and n != 1:
+            lengths.append(n)
+        elif n == 1 and m != 1:
+            lengths.append(m)
+        elif m == n and m != 1:
+            lengths.append(m)
+        else:
+            raise ValueError(f"{first} and {second} do not fit")
+    return tuple(lengths)
+
+
+# %% exercise="broadcast_shape" message="(1,) with (3, 0) should be (3, 0), not (3, 1)"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded):
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{first} and {second} do not fit")
+        lengths.append(m if n == 1 else max(m, n))
+    return tuple(lengths)
+
+
+# %% exercise="broadcast_shape" message="raise the error, do not only return it"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    if any(m != n and 1 not in (m, n) for m, n in zip(*padded)):
+        return ValueError(f"{first} and {second} do not fit")
+    return tuple(n if m == 1 else m for m, n in zip(*padded))
+
+
+# %% exercise="expand" message="only a length of 1 stretches: 2 is not 1, nor 4"
+def expand(x, shape):
+    missing = len(shape) - x.dim()
+    lengths, strides = (1,) * missing + tuple(x.shape), (0,) * missing + x.stride()
+    if missing < 0 or any(n != wanted and (n == 0 or wanted % n) for n, wanted in zip(lengths, shape)):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    return x.as_strided(shape, [s if n == wanted else 0 for n, s, wanted in zip(lengths, strides, shape)])
+
+
+# %% exercise="expand" message="(2, 3) to (2, 3) is fine, but stops at ValueError"
+def expand(x, shape):
+    if x.shape == shape or broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride())]
+    return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="expand" message="(1,) to (3, 0) is fine, but stops at ValueError"
+def expand(x, shape):
+    if 0 in shape or broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride())]
+    return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="expand" message="2 is x's stride in the other dimension"
+def expand(x, shape):
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride()[::-1])]
+    return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
