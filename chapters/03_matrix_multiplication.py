@@ -869,11 +869,12 @@ def numbers_of(source: torch.Generator, *shape: int) -> torch.Tensor:
 
 
 def check_align() -> None:
-    for shape, names, order, place, wanted in (
-        ((2, 3), "ki", "ijk", (2, 0, 1), (3, 1, 2)),
-        ((2, 3, 4), "bcd", "dabc", (3, 0, 1, 0), (4, 1, 2, 3)),
+    for x, names, order, wanted in (
+        (torch.arange(6.0).view(2, 3), "ki", "ijk", (3, 1, 2)),
+        (torch.arange(24.0).view(2, 3, 4), "bcd", "dabc", (4, 1, 2, 3)),
+        (torch.arange(50.0).view(5, 10)[1:4, 2:4].T, "ki", "ijk", (3, 1, 2)),
     ):
-        x = torch.arange(24.0)[: torch.zeros(shape).numel()].view(shape)
+        shape = tuple(x.shape)
         kept, call = x.clone(), f"align(x, {names!r}, {order!r})"
         try:
             got = align(x, names, order)
@@ -886,6 +887,13 @@ def check_align() -> None:
         assert isinstance(got, torch.Tensor), f"align gives back a tensor, not {got!r}"
         assert x.shape == shape and torch.equal(x, kept), "align has changed its x"
         given = f"{call} of shape {shape} should be {wanted}, not {tuple(got.shape)}"
+        longer = [[n for n in lengths if n > 1] for lengths in (got.shape, wanted)]
+        assert got.shape == wanted or longer[0] != longer[1], (
+            f"{given}: the length of 1 stands in the wrong place: None goes where "
+            "`order` has a letter that `names` lacks"
+            if got.dim() == len(wanted)
+            else f"{given}: one None for each letter that `names` lacks"
+        )
         assert got.shape == wanted or sorted(got.shape) != sorted(wanted), (
             f"{given}: permute wants, for each new dimension, the old place"
         )
@@ -894,10 +902,16 @@ def check_align() -> None:
             f"{call}: right shape, and the numbers stand in their old order. permute "
             "turns, view and reshape do not"
         )
-        at = tuple(place[order.index(name)] for name in names)
-        assert got[place] == x[at], (
-            f"{call}: right shape, wrong numbers: at {place} stands {got[place]:g}, "
-            f"and x has {x[at]:g} there, at {at}"
+        for place in places(*map(range, wanted)):
+            at = tuple(place[order.index(name)] for name in names)
+            assert got[place] == x[at], (
+                f"{call}: right shape, wrong numbers: at {place} stands "
+                f"{got[place]:g}, and x, whose strides are {x.stride()}, has "
+                f"{x[at]:g} there, at {at}"
+            )
+        assert got.data_ptr() == x.data_ptr(), (
+            f"{call}: right numbers, and they were copied: permute and an index with "
+            "None give a view"
         )
 
 
@@ -931,6 +945,9 @@ def check_einsum() -> None:
             "a length of 1 stretches, also where it is summed",
         ),
         ("zy,yx->zx", (2, 3), (3, 4), "the letters may be any"),
+        ("abc,cd->d", (2, 3, 4), (4, 5), "the first has two letters to sum alone"),
+        ("dc,abc->d", (5, 4), (2, 3, 4), "the second has two letters to sum alone"),
+        ("i,j->ij", (3,), (1,), "a length of 1 that the result names stays in it"),
     ):
         left, right = (
             numbers_of(source, *first_shape),
@@ -958,20 +975,34 @@ def check_einsum() -> None:
             f"{given}: right shape, wrong numbers ({why}). From a = {left.tolist()} "
             f"and b = {right.tolist()} came {got.tolist()}, not {wanted.tolist()}"
         )
-    few, many = (
-        lines_run(
-            einsum,
-            "ik,kj->ij",
-            numbers_of(source, 3 * times, 4 * times),
-            numbers_of(source, 4 * times, 5 * times),
-        )[1]
-        for times in (1, 6)
+    ran = []
+    for n, m, p in (3, 4, 5), (18, 24, 30):
+        left, right = numbers_of(source, n, m), numbers_of(source, m, p)
+        given = f"ik,kj->ij of {(n, m)} and {(m, p)}"
+        try:
+            got, lines = lines_run(einsum, "ik,kj->ij", left, right)
+        except Exception as error:
+            raise AssertionError(
+                f"{given} stops at {error!r}, and (2, 3) with (3, 4) did not"
+            ) from error
+        wanted = (left[:, :, None] * right).sum(1)
+        assert isinstance(got, torch.Tensor) and torch.equal(got, wanted), (
+            f"{given} came out wrong, and (2, 3) with (3, 4) did not"
+        )
+        ran.append(lines)
+    loop = "over all numbers" if ran[1] > 18 * 24 * 30 else "over lengths"
+    assert ran[1] < ran[0] + 12, (
+        f"{ran[0]} lines of Python ran for (3, 4) and (4, 5), {ran[1]} for six times "
+        f"those lengths: right, and slow, a loop {loop}. Let broadcasting do the loops"
     )
-    loop = "over all numbers" if many > 1_000 else "over one letter"
-    assert many < few + 12, (
-        f"{few} lines of Python ran for (3, 4) and (4, 5), {many} for six times those "
-        f"lengths: right, and slow, a loop {loop}. Let broadcasting do the loops"
-    )
+    given = "ik,kj->ij of (0, 3) and (3, 4)"
+    try:
+        got = einsum("ik,kj->ij", torch.zeros(0, 3), torch.zeros(3, 4))
+    except Exception as error:
+        raise AssertionError(
+            f"{given} stops at {error!r}, and a length of 0 is a length, too"
+        ) from error
+    assert got.shape == (0, 4), f"{given} gave {tuple(got.shape)}, not (0, 4)"
     for equation, why in (
         (
             "ijk,kj->i",
@@ -981,6 +1012,8 @@ def check_einsum() -> None:
         ("i,kj->ij", "the first tensor's letter, i, is fewer than its 2 dimensions"),
         ("ik,kj->ix", "x is a letter that only the result has"),
         ("ii,ij->j", "one tensor has the letter i twice"),
+        ("ij,jj->i", "the second tensor has the letter j twice"),
+        ("ik,k->i", "the second tensor's letter, k, is fewer than its 2 dimensions"),
         ("ik,kj->ii", "the result has the letter i twice"),
     ):
         try:

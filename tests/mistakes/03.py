@@ -611,7 +611,7 @@ def expand(x, shape):
     return x.expand(shape)
 
 
-# %% exercise="einsum" message="slow, a loop over one letter"
+# %% exercise="einsum" message="slow, a loop over lengths. Let"
 def align(x, names, order):
     x = x.permute([names.index(name) for name in order if name in names])
     return x[tuple(slice(None) if name in names else None for name in order)]
@@ -834,3 +834,180 @@ def expand(x, shape):
         raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
     own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride()[::-1])]
     return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="einsum" message="the second tensor has the letter j twice"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="the second tensor's letter, k, is fewer"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) < len(first) or len(set(second)) < len(second) or len(first) != a.dim() or len(second) > b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="the first has two letters to sum alone"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    for letter in first:
+        if letter not in second + output:
+            a = a.sum(first.index(letter))
+    first = "".join(letter for letter in first if letter in second + output)
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="the second has two letters to sum alone"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    for letter in second:
+        if letter not in first + output:
+            b = b.sum(second.index(letter))
+    second = "".join(letter for letter in second if letter in first + output)
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="a length of 1 that the result names stays in it"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return (product.sum(summed) if summed else product).squeeze()
+
+
+# %% exercise="einsum" message="a length of 0 is a length, too"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    return product.reshape(*product.shape[: len(output)], -1).sum(-1)
+
+
+# %% exercise="einsum" message="the length of 1 stands in the wrong place"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[(None,) * (len(order) - len(names))]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="right numbers, and they were copied"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names]).contiguous()
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="and x, whose strides are (1, 10), has"
+def align(x, names, order):
+    own, step = {}, 1
+    for name, length in zip(reversed(names), reversed(x.shape)):
+        own[name] = step, length
+        step *= length
+    strides = [own[name][0] if name in own else 0 for name in order]
+    lengths = [own[name][1] if name in own else 1 for name in order]
+    return x.as_strided(lengths, strides)
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="ik,kj->ij of (18, 24) and (24, 30) stops at"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(a) > 10:
+        a = a[:10]
+        b = b[:10]
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
