@@ -556,8 +556,8 @@ def check_stretching() -> None:
     got = stretch_to(column, (3, 4))
     assert got.stride() != (1, 0), "ask the tensor for its own strides: x.stride()"
     assert got.stride() != (2, 0), (
-        "strides (2, 0): 2 is x's stride in the other dimension. Go through x.shape and "
-        "x.stride() side by side, both from the same end"
+        "strides (2, 0): 2 is x's stride in the other dimension. Go through x.shape "
+        "and x.stride() side by side, both from the same end"
     )
     assert got.stride() not in ((0, 1), (0, 2)), (
         f"strides {got.stride()}: it is where the length is 1 that the stride becomes 0"
@@ -1074,7 +1074,7 @@ def check_letters() -> None:
             f"{asked} = {answer!r}: the tensors have {len(first_shape)} and "
             f"{len(second_shape)} dimensions, and you name {dims[0]} and {dims[1]}"
         )
-        assert (asked, second) != ("layer", "dh"), (
+        assert (asked, first, second) != ("layer", "nd", "dh"), (
             "layer: the weights have one row for each hidden unit: hd, not dh"
         )
         assert (asked, output) != ("batched", "ij"), (
@@ -1096,6 +1096,10 @@ def check_letters() -> None:
         assert shape == wanted_shape, (
             f"{asked} = {answer!r} gives {shape} from {first_shape} and {second_shape}"
             f", not {wanted_shape}"
+        )
+        assert asked != "layer" or (first, second) == ("nd", "hd"), (
+            f"layer = {answer!r} does it, in other letters than the prompt's: images n "
+            "by pixels d, hidden units h"
         )
 
 
@@ -1651,9 +1655,9 @@ def backward_of(times: int = 1, z_is_zero: bool = False) -> SimpleNamespace:
     N, D, H, K = (times * size for size in (4, 3, 5, 2))
     network = Network(numbers(H, D), numbers(H), numbers(K, H), numbers(K))
     x, targets = numbers(N, D), numbers(N, K)
+    if z_is_zero:  # that of one unit, for every image
+        network.hidden_weight[3] = network.hidden_bias[3] = 0.0
     z, hidden, outputs = forward(network, x)
-    if z_is_zero:
-        z[0, 3] = hidden[0, 3] = 0.0
     upstream, names = mse_grad(outputs, targets), list(vars(network))
     given = {"x": x, "z": z, "hidden": hidden, "output_grad": upstream} | vars(network)
     kept = {name: tensor.clone() for name, tensor in given.items()}
@@ -1683,6 +1687,9 @@ def backward_of(times: int = 1, z_is_zero: bool = False) -> SimpleNamespace:
     )
     for name, copy in kept.items():
         assert torch.equal(given[name], copy), f"{name} has changed: make new tensors"
+    assert got is not network, (
+        "that is the network itself: give back a new Network(…) of gradients"
+    )
     assert got is not None, "nothing came back: return the Network of gradients"
     assert isinstance(got, Network), (
         f"give back a Network(…) of four gradients, not {type(got).__name__}"
@@ -1711,6 +1718,8 @@ def check_backward() -> None:
     def not_but(name: str) -> str:
         rows = (four.wanted[name], getattr(four.got, name))
         wanted, mine = (((1000 * tensor).round() / 1000).tolist() for tensor in rows)
+        if wanted == mine:
+            return f"it is off by up to {(rows[0] - rows[1]).abs().max():.1e}"
         return f"it should be {wanted}, not {mine}"
 
     for name, gradient in four.wanted.items():
@@ -1740,6 +1749,11 @@ def check_backward() -> None:
             upstream.reshape(2, 4) @ hidden,
             "view keeps the old order of the numbers; .T turns the matrix",
         ),
+        (
+            (hidden.T @ upstream).reshape(2, 5),
+            "the product is the wrong way round, (5, 2), and reshape does not turn it. "
+            ".T does, or the other factor first",
+        ),
     ):
         assert not same(name, wrong), f"output_weight: {why}"
     assert same(name, four.wanted[name]), (
@@ -1750,6 +1764,10 @@ def check_backward() -> None:
     z_grad = at_hidden * (z > 0)
     assert not same("hidden_weight", z_grad.reshape(5, 4) @ x), (
         "hidden_weight: view keeps the old order of the numbers; .T turns the matrix"
+    )
+    assert not same("hidden_weight", (x.T @ z_grad).reshape(5, 3)), (
+        "hidden_weight: the product is the wrong way round, (3, 5), and reshape does "
+        "not turn it. .T does, or the other factor first"
     )
     for name, below in (
         ("hidden_bias", torch.ones_like(x[:, :1])),

@@ -1011,3 +1011,36 @@ def einsum(equation, a, b):
     product = align(a, first, order) * align(b, second, order)
     summed = tuple(range(len(output), len(order)))
     return product.sum(summed) if summed else product
+
+
+# %% exercise="in_letters" message="layer = 'nh,dh->nd' does it, in other letters"
+layer = "nh,dh->nd"
+batched = "bik,bkj->bij"
+squared_lengths = "nd,nd->n"
+
+
+# %% exercise="backward" message="that is the network itself"
+def backward(network, x, z, hidden, output_grad):
+    return network
+
+
+# %% exercise="backward" message="output_weight: the product is the wrong way round"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    output_weight = (hidden.T @ output_grad).reshape(network.output_weight.shape)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_weight, output_grad.sum(0))
+
+
+# %% exercise="backward" message="hidden_weight: the product is the wrong way round"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    hidden_weight = (x.T @ z_grad).reshape(network.hidden_weight.shape)
+    return Network(hidden_weight, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="it is off by up to 1.0e-04"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    hidden_bias = z_grad.sum(0)
+    hidden_bias[2] += 0.0001
+    return Network(z_grad.T @ x, hidden_bias, output_grad.T @ hidden, output_grad.sum(0))
