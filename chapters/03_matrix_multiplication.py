@@ -144,15 +144,18 @@ def product_of(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
     before = [list(row) for row in a], [list(row) for row in b]
     try:
         got = matmul_lists(a, b)
-    except ValueError:
-        raise AssertionError(
+    except ValueError as error:
+        refused = all(shape in str(error) for shape in shapes.split(" times "))
+        assert not refused, (
             f"{shapes} fits, and was refused: the inner lengths are len(a[0]) and "
             "len(b)"
-        ) from None
+        )
+        raise AssertionError(f"{shapes} fits, and stops at {error!r}") from error
     except IndexError:
         raise AssertionError(
-            f"{shapes}: an index ran past the end. i counts the rows of a, j the "
-            "columns of b, and k the inner length"
+            f"{shapes}: an index ran past the end: i counts the rows of a, j the "
+            "columns of b, and k the inner length, and c must have len(a) rows of "
+            "len(b[0]) zeros before you add"
         ) from None
     except Exception as error:
         raise AssertionError(f"{shapes}: your code stops at {error!r}") from error
@@ -162,7 +165,11 @@ def product_of(a: list[list[float]], b: list[list[float]]) -> list[list[float]]:
         isinstance(row, (list, tuple)) for row in got
     )
     assert is_rows, f"give back a list of rows, not {got!r}"
-    return [list(row) for row in got]
+    for i, row in enumerate(got):
+        for j, x in enumerate(row):
+            is_number = isinstance(x, (int, float)) or getattr(x, "ndim", 1) == 0
+            assert is_number, f"row {i}, column {j} is {x!r}, not a number"
+    return [[float(x) for x in row] for row in got]
 
 
 def check_products() -> None:
@@ -197,8 +204,8 @@ def check_products() -> None:
         ),
         (
             [[21.0, 18.0], [28.0, 24.0]],
-            "of the two products only the last is left: begin k at 0, and add each "
-            "with +=",
+            "of the two products only the last is left: begin k at 0, add each with "
+            "+=, and set the sum to 0 before k begins, not within",
         ),
         (
             [[-31.0, -14.0], [-23.0, -26.0]],
@@ -219,7 +226,10 @@ def check_products() -> None:
     assert got != [[-2.0, -11.0, 11.0, 4.0], [31.0, 27.0, 1.0, 22.0]], (
         "one product too few: k runs over the inner length, from 0 to len(b) - 1"
     )
-    assert got != [wanted[0], [0.0] * 4], "return when the last row is done, not before"
+    assert got != [wanted[0], [0.0] * 4], (
+        "the last row is empty: i runs to len(a) - 1, and the return stands after all "
+        "loops"
+    )
     assert got != [[*row[:3], 0.0] for row in wanted], (
         "the last column is empty: j counts the columns of b, len(b[0])"
     )
@@ -230,10 +240,10 @@ def check_products() -> None:
     assert got == [[15.0, 21.0, 12.0], [10.0, 14.0, 8.0]], (
         f"[[3], [2]] times [[5, 7, 4]] has two rows of three numbers, not {got}"
     )
-    for left, right in (wide, p), (p, wide[:1]), (p, other):
+    for left, right in (wide, p), (p, wide[:1]), (p, other), ([[3.0], [2.0]], p):
         given = [f"({len(rows)}, {len(rows[0])})" for rows in (left, right)]
         try:
-            matmul_lists(left, right)
+            got = matmul_lists(left, right)
         except ValueError as error:
             said = all(shape in str(error) for shape in given)
             assert said, (
@@ -248,6 +258,7 @@ def check_products() -> None:
         except Exception as error:
             raise AssertionError(f"raise a ValueError, not {error!r}") from None
         else:
+            assert not isinstance(got, Exception), "raise the error, do not return it"
             raise AssertionError(
                 f"{' times '.join(given)} went through: the inner lengths differ"
             )
@@ -405,6 +416,7 @@ def refuses(first: tuple[int, ...], second: tuple[int, ...], why: str) -> None:
     except Exception as error:
         raise AssertionError(f"raise a ValueError, not {error!r}") from None
     else:
+        assert not isinstance(got, Exception), "raise the error, do not only return it"
         raise AssertionError(f"{first} with {second} gave {got}: {why}")
 
 
@@ -444,6 +456,8 @@ def check_shapes() -> None:
         ((6, 5), (6, 5), (6, 5)),
         ((), (2, 3), (2, 3)),
         ((1, 3), (2, 1), (2, 3)),
+        ((2, 1), (1,), (2, 1)),
+        ((1,), (3, 0), (3, 0)),
         ((9, 2, 1, 4), (3, 1), (9, 2, 3, 4)),
         (torch.Size([3, 1]), torch.Size([7]), (3, 7)),
     ):
@@ -538,20 +552,24 @@ def stretch_to(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def check_stretching() -> None:
-    column = torch.arange(12.0).view(3, 4)[:, 1:2]  # one column of a larger matrix
+    column = torch.arange(24.0).view(3, 4, 2)[:, 1:2, 0]  # with strides (8, 2)
     got = stretch_to(column, (3, 4))
     assert got.stride() != (1, 0), "ask the tensor for its own strides: x.stride()"
-    assert got.stride() != (0, 1), (
-        "strides (0, 1): it is where the length is 1 that the stride becomes 0"
+    assert got.stride() != (2, 0), (
+        "strides (2, 0): 2 is x's stride in the other dimension. Go through x.shape "
+        "and x.stride() side by side, both from the same end"
     )
-    assert got.stride() == (4, 0), f"strides should be (4, 0), not {got.stride()}"
+    assert got.stride() not in ((0, 1), (0, 2)), (
+        f"strides {got.stride()}: it is where the length is 1 that the stride becomes 0"
+    )
+    assert got.stride() == (8, 0), f"strides should be (8, 0), not {got.stride()}"
     got = stretch_to(column[:, 0], (2, 3))
-    assert got.stride() != (1, 4), (
-        "strides (1, 4): a new dimension has a stride of 0, so that a step down stays "
+    assert got.stride() != (1, 8), (
+        "strides (1, 8): a new dimension has a stride of 0, so that a step down stays "
         "where it is"
     )
-    assert got.tolist() == [[1.0, 5.0, 9.0]] * 2, (
-        "(3,) to (2, 3) has three numbers in each of two rows, [1, 5, 9], not "
+    assert got.tolist() == [[2.0, 10.0, 18.0]] * 2, (
+        "(3,) to (2, 3) has three numbers in each of two rows, [2, 10, 18], not "
         f"{got.tolist()}: what x lacks is in front, pad shape and strides there"
     )
     got = stretch_to(torch.arange(6.0).view(2, 3).T, (4, 3, 2))
@@ -566,8 +584,14 @@ def check_stretching() -> None:
     )
     got = stretch_to(torch.tensor(7.0), (2, 3))
     assert got.tolist() == [[7.0] * 3] * 2, f"7 stretched to (2, 3) came out as {got}"
+    got = stretch_to(torch.arange(6.0).view(2, 3), (2, 3))
+    assert got.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]], (
+        f"a tensor stretched to its own shape has changed to {got.tolist()}"
+    )
+    stretch_to(torch.ones(1), (3, 0))
     for shape, target, why in (
         ((3,), (2, 4), "that reads memory which it does not own: 3 is not 4, nor 1"),
+        ((2,), (3, 4), "only a length of 1 stretches: 2 is not 1, nor 4"),
         (
             (3, 4),
             (1, 4),
@@ -845,11 +869,12 @@ def numbers_of(source: torch.Generator, *shape: int) -> torch.Tensor:
 
 
 def check_align() -> None:
-    for shape, names, order, place, wanted in (
-        ((2, 3), "ki", "ijk", (2, 0, 1), (3, 1, 2)),
-        ((2, 3, 4), "bcd", "dabc", (3, 0, 1, 0), (4, 1, 2, 3)),
+    for x, names, order, wanted in (
+        (torch.arange(6.0).view(2, 3), "ki", "ijk", (3, 1, 2)),
+        (torch.arange(24.0).view(2, 3, 4), "bcd", "dabc", (4, 1, 2, 3)),
+        (torch.arange(50.0).view(5, 10)[1:4, 2:4].T, "ki", "ijk", (3, 1, 2)),
     ):
-        x = torch.arange(24.0)[: torch.zeros(shape).numel()].view(shape)
+        shape = tuple(x.shape)
         kept, call = x.clone(), f"align(x, {names!r}, {order!r})"
         try:
             got = align(x, names, order)
@@ -862,6 +887,13 @@ def check_align() -> None:
         assert isinstance(got, torch.Tensor), f"align gives back a tensor, not {got!r}"
         assert x.shape == shape and torch.equal(x, kept), "align has changed its x"
         given = f"{call} of shape {shape} should be {wanted}, not {tuple(got.shape)}"
+        longer = [[n for n in lengths if n > 1] for lengths in (got.shape, wanted)]
+        assert got.shape == wanted or longer[0] != longer[1], (
+            f"{given}: the length of 1 stands in the wrong place: None goes where "
+            "`order` has a letter that `names` lacks"
+            if got.dim() == len(wanted)
+            else f"{given}: one None for each letter that `names` lacks"
+        )
         assert got.shape == wanted or sorted(got.shape) != sorted(wanted), (
             f"{given}: permute wants, for each new dimension, the old place"
         )
@@ -870,10 +902,16 @@ def check_align() -> None:
             f"{call}: right shape, and the numbers stand in their old order. permute "
             "turns, view and reshape do not"
         )
-        at = tuple(place[order.index(name)] for name in names)
-        assert got[place] == x[at], (
-            f"{call}: right shape, wrong numbers: at {place} stands {got[place]:g}, "
-            f"and x has {x[at]:g} there, at {at}"
+        for place in places(*map(range, wanted)):
+            at = tuple(place[order.index(name)] for name in names)
+            assert got[place] == x[at], (
+                f"{call}: right shape, wrong numbers: at {place} stands "
+                f"{got[place]:g}, and x, whose strides are {x.stride()}, has "
+                f"{x[at]:g} there, at {at}"
+            )
+        assert got.data_ptr() == x.data_ptr(), (
+            f"{call}: right numbers, and they were copied: permute and an index with "
+            "None give a view"
         )
 
 
@@ -907,6 +945,9 @@ def check_einsum() -> None:
             "a length of 1 stretches, also where it is summed",
         ),
         ("zy,yx->zx", (2, 3), (3, 4), "the letters may be any"),
+        ("abc,cd->d", (2, 3, 4), (4, 5), "the first has two letters to sum alone"),
+        ("dc,abc->d", (5, 4), (2, 3, 4), "the second has two letters to sum alone"),
+        ("i,j->ij", (3,), (1,), "a length of 1 that the result names stays in it"),
     ):
         left, right = (
             numbers_of(source, *first_shape),
@@ -934,20 +975,34 @@ def check_einsum() -> None:
             f"{given}: right shape, wrong numbers ({why}). From a = {left.tolist()} "
             f"and b = {right.tolist()} came {got.tolist()}, not {wanted.tolist()}"
         )
-    few, many = (
-        lines_run(
-            einsum,
-            "ik,kj->ij",
-            numbers_of(source, 3 * times, 4 * times),
-            numbers_of(source, 4 * times, 5 * times),
-        )[1]
-        for times in (1, 6)
+    ran = []
+    for n, m, p in (3, 4, 5), (18, 24, 30):
+        left, right = numbers_of(source, n, m), numbers_of(source, m, p)
+        given = f"ik,kj->ij of {(n, m)} and {(m, p)}"
+        try:
+            got, lines = lines_run(einsum, "ik,kj->ij", left, right)
+        except Exception as error:
+            raise AssertionError(
+                f"{given} stops at {error!r}, and (2, 3) with (3, 4) did not"
+            ) from error
+        wanted = (left[:, :, None] * right).sum(1)
+        assert isinstance(got, torch.Tensor) and torch.equal(got, wanted), (
+            f"{given} came out wrong, and (2, 3) with (3, 4) did not"
+        )
+        ran.append(lines)
+    loop = "over all numbers" if ran[1] > 18 * 24 * 30 else "over lengths"
+    assert ran[1] < ran[0] + 12, (
+        f"{ran[0]} lines of Python ran for (3, 4) and (4, 5), {ran[1]} for six times "
+        f"those lengths: right, and slow, a loop {loop}. Let broadcasting do the loops"
     )
-    loop = "over all numbers" if many > 1_000 else "over one letter"
-    assert many < few + 12, (
-        f"{few} lines of Python ran for (3, 4) and (4, 5), {many} for six times those "
-        f"lengths: right, and slow, a loop {loop}. Let broadcasting do the loops"
-    )
+    given = "ik,kj->ij of (0, 3) and (3, 4)"
+    try:
+        got = einsum("ik,kj->ij", torch.zeros(0, 3), torch.zeros(3, 4))
+    except Exception as error:
+        raise AssertionError(
+            f"{given} stops at {error!r}, and a length of 0 is a length, too"
+        ) from error
+    assert got.shape == (0, 4), f"{given} gave {tuple(got.shape)}, not (0, 4)"
     for equation, why in (
         (
             "ijk,kj->i",
@@ -957,6 +1012,8 @@ def check_einsum() -> None:
         ("i,kj->ij", "the first tensor's letter, i, is fewer than its 2 dimensions"),
         ("ik,kj->ix", "x is a letter that only the result has"),
         ("ii,ij->j", "one tensor has the letter i twice"),
+        ("ij,jj->i", "the second tensor has the letter j twice"),
+        ("ik,k->i", "the second tensor's letter, k, is fewer than its 2 dimensions"),
         ("ik,kj->ii", "the result has the letter i twice"),
     ):
         try:
@@ -1017,7 +1074,7 @@ def check_letters() -> None:
             f"{asked} = {answer!r}: the tensors have {len(first_shape)} and "
             f"{len(second_shape)} dimensions, and you name {dims[0]} and {dims[1]}"
         )
-        assert (asked, second) != ("layer", "dh"), (
+        assert (asked, first, second) != ("layer", "nd", "dh"), (
             "layer: the weights have one row for each hidden unit: hd, not dh"
         )
         assert (asked, output) != ("batched", "ij"), (
@@ -1039,6 +1096,10 @@ def check_letters() -> None:
         assert shape == wanted_shape, (
             f"{asked} = {answer!r} gives {shape} from {first_shape} and {second_shape}"
             f", not {wanted_shape}"
+        )
+        assert asked != "layer" or (first, second) == ("nd", "hd"), (
+            f"layer = {answer!r} does it, in other letters than the prompt's: images n "
+            "by pixels d, hidden units h"
         )
 
 
@@ -1594,9 +1655,9 @@ def backward_of(times: int = 1, z_is_zero: bool = False) -> SimpleNamespace:
     N, D, H, K = (times * size for size in (4, 3, 5, 2))
     network = Network(numbers(H, D), numbers(H), numbers(K, H), numbers(K))
     x, targets = numbers(N, D), numbers(N, K)
+    if z_is_zero:  # that of one unit, for every image
+        network.hidden_weight[3] = network.hidden_bias[3] = 0.0
     z, hidden, outputs = forward(network, x)
-    if z_is_zero:
-        z[0, 3] = hidden[0, 3] = 0.0
     upstream, names = mse_grad(outputs, targets), list(vars(network))
     given = {"x": x, "z": z, "hidden": hidden, "output_grad": upstream} | vars(network)
     kept = {name: tensor.clone() for name, tensor in given.items()}
@@ -1626,6 +1687,9 @@ def backward_of(times: int = 1, z_is_zero: bool = False) -> SimpleNamespace:
     )
     for name, copy in kept.items():
         assert torch.equal(given[name], copy), f"{name} has changed: make new tensors"
+    assert got is not network, (
+        "that is the network itself: give back a new Network(…) of gradients"
+    )
     assert got is not None, "nothing came back: return the Network of gradients"
     assert isinstance(got, Network), (
         f"give back a Network(…) of four gradients, not {type(got).__name__}"
@@ -1654,6 +1718,8 @@ def check_backward() -> None:
     def not_but(name: str) -> str:
         rows = (four.wanted[name], getattr(four.got, name))
         wanted, mine = (((1000 * tensor).round() / 1000).tolist() for tensor in rows)
+        if wanted == mine:
+            return f"it is off by up to {(rows[0] - rows[1]).abs().max():.1e}"
         return f"it should be {wanted}, not {mine}"
 
     for name, gradient in four.wanted.items():
@@ -1683,6 +1749,11 @@ def check_backward() -> None:
             upstream.reshape(2, 4) @ hidden,
             "view keeps the old order of the numbers; .T turns the matrix",
         ),
+        (
+            (hidden.T @ upstream).reshape(2, 5),
+            "the product is the wrong way round, (5, 2), and reshape does not turn it. "
+            ".T does, or the other factor first",
+        ),
     ):
         assert not same(name, wrong), f"output_weight: {why}"
     assert same(name, four.wanted[name]), (
@@ -1693,6 +1764,10 @@ def check_backward() -> None:
     z_grad = at_hidden * (z > 0)
     assert not same("hidden_weight", z_grad.reshape(5, 4) @ x), (
         "hidden_weight: view keeps the old order of the numbers; .T turns the matrix"
+    )
+    assert not same("hidden_weight", (x.T @ z_grad).reshape(5, 3)), (
+        "hidden_weight: the product is the wrong way round, (3, 5), and reshape does "
+        "not turn it. .T does, or the other factor first"
     )
     for name, below in (
         ("hidden_bias", torch.ones_like(x[:, :1])),

@@ -21,7 +21,7 @@ def matmul_lists(a, b):
     return [[sum(x * y for x, y in zip(row, other)) for other in b] for row in a]
 
 
-# %% exercise="matmul_lists" message="went through: the inner lengths differ"
+# %% exercise="matmul_lists" message="(2, 3) times (2, 2) went through"
 def matmul_lists(a, b):
     columns = list(zip(*b))
     return [[sum(x * y for x, y in zip(row, column)) for column in columns] for row in a]
@@ -535,7 +535,7 @@ def backward(network, x, z, hidden, output_grad):
     return Network(z_grad.T @ x, z_grad[0], output_grad.T @ hidden, output_grad[0])
 
 
-# %% exercise="matmul_lists" message="return when the last row is done"
+# %% exercise="matmul_lists" message="the return stands after all loops"
 def matmul_lists(a, b):
     if len(a[0]) != len(b):
         raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
@@ -611,7 +611,7 @@ def expand(x, shape):
     return x.expand(shape)
 
 
-# %% exercise="einsum" message="slow, a loop over one letter"
+# %% exercise="einsum" message="slow, a loop over lengths. Let"
 def align(x, names, order):
     x = x.permute([names.index(name) for name in order if name in names])
     return x[tuple(slice(None) if name in names else None for name in order)]
@@ -707,3 +707,340 @@ def backward(network, x, z, hidden, output_grad):
 def backward(network, x, z, hidden, output_grad):
     z_grad = (output_grad @ network.output_weight) * relu_grad(z)
     print(Network(z_grad.T @ x, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0)))
+
+
+# %% exercise="matmul_lists" message="(2, 1) times (2, 2) went through"
+def matmul_lists(a, b):
+    if len(a[0]) not in (1, len(b)):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    wide = [row * len(b) if len(row) == 1 else row for row in a]
+    return [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in wide]
+
+
+# %% exercise="matmul_lists" message="c must have len(a) rows of len(b[0]) zeros"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    c = []
+    for i in range(len(a)):
+        for j in range(len(b[0])):
+            for k in range(len(b)):
+                c[i][j] += a[i][k] * b[k][j]
+    return c
+
+
+# %% exercise="matmul_lists" message="(2, 3) times (3, 4) fits, and stops at ValueError"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    upper, lower = b
+    return [[row[0] * x + row[1] * y for x, y in zip(upper, lower)] for row in a]
+
+
+# %% exercise="matmul_lists" message="raise the error, do not return it"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        return ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    return [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in a]
+
+
+# %% exercise="matmul_lists" message="row 0, column 0 is tensor([10., 21.]), not a number"
+def matmul_lists(a, b):
+    if len(a[0]) != len(b):
+        raise ValueError(f"({len(a)}, {len(a[0])}) times ({len(b)}, {len(b[0])})")
+    return [[torch.tensor(row) * torch.tensor(column) for column in zip(*b)] for row in a]
+
+
+# %% exercise="broadcast_shape" message="(2, 1) with (1,) should be (2, 1), not (2,)"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded):
+        if m == 1 and n == 1:
+            continue
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{first} and {second} do not fit")
+        lengths.append(n if m == 1 else m)
+    return tuple(lengths)
+
+
+# %% exercise="broadcast_shape" message="(2, 1) with (1,) should be (2, 1), not a ValueError"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded):
+        if m == 1 and n != 1:
+            lengths.append(n)
+        elif n == 1 and m != 1:
+            lengths.append(m)
+        elif m == n and m != 1:
+            lengths.append(m)
+        else:
+            raise ValueError(f"{first} and {second} do not fit")
+    return tuple(lengths)
+
+
+# %% exercise="broadcast_shape" message="(1,) with (3, 0) should be (3, 0), not (3, 1)"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    lengths = []
+    for m, n in zip(*padded):
+        if m != n and 1 not in (m, n):
+            raise ValueError(f"{first} and {second} do not fit")
+        lengths.append(m if n == 1 else max(m, n))
+    return tuple(lengths)
+
+
+# %% exercise="broadcast_shape" message="raise the error, do not only return it"
+def broadcast_shape(first, second):
+    dims = max(len(first), len(second))
+    padded = [(1,) * (dims - len(shape)) + tuple(shape) for shape in (first, second)]
+    if any(m != n and 1 not in (m, n) for m, n in zip(*padded)):
+        return ValueError(f"{first} and {second} do not fit")
+    return tuple(n if m == 1 else m for m, n in zip(*padded))
+
+
+# %% exercise="expand" message="only a length of 1 stretches: 2 is not 1, nor 4"
+def expand(x, shape):
+    missing = len(shape) - x.dim()
+    lengths, strides = (1,) * missing + tuple(x.shape), (0,) * missing + x.stride()
+    if missing < 0 or any(n != wanted and (n == 0 or wanted % n) for n, wanted in zip(lengths, shape)):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    return x.as_strided(shape, [s if n == wanted else 0 for n, s, wanted in zip(lengths, strides, shape)])
+
+
+# %% exercise="expand" message="(2, 3) to (2, 3) is fine, but stops at ValueError"
+def expand(x, shape):
+    if x.shape == shape or broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride())]
+    return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="expand" message="(1,) to (3, 0) is fine, but stops at ValueError"
+def expand(x, shape):
+    if 0 in shape or broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride())]
+    return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="expand" message="2 is x's stride in the other dimension"
+def expand(x, shape):
+    if broadcast_shape(x.shape, shape) != tuple(shape):
+        raise ValueError(f"{tuple(x.shape)} does not stretch to {tuple(shape)}")
+    own = [0 if n == 1 else stride for n, stride in zip(x.shape, x.stride()[::-1])]
+    return x.as_strided(shape, [0] * (len(shape) - x.dim()) + own)
+
+
+# %% exercise="einsum" message="the second tensor has the letter j twice"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="the second tensor's letter, k, is fewer"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) < len(first) or len(set(second)) < len(second) or len(first) != a.dim() or len(second) > b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="the first has two letters to sum alone"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    for letter in first:
+        if letter not in second + output:
+            a = a.sum(first.index(letter))
+    first = "".join(letter for letter in first if letter in second + output)
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="the second has two letters to sum alone"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    for letter in second:
+        if letter not in first + output:
+            b = b.sum(second.index(letter))
+    second = "".join(letter for letter in second if letter in first + output)
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="a length of 1 that the result names stays in it"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return (product.sum(summed) if summed else product).squeeze()
+
+
+# %% exercise="einsum" message="a length of 0 is a length, too"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(set(first)) != a.dim() or len(set(second)) != b.dim() or len(first) != a.dim() or len(second) != b.dim() or (set(output) - set(first + second)) or len(set(output)) < len(output):
+        raise ValueError(f"{equation} does not fit")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    return product.reshape(*product.shape[: len(output)], -1).sum(-1)
+
+
+# %% exercise="einsum" message="the length of 1 stands in the wrong place"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[(None,) * (len(order) - len(names))]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="right numbers, and they were copied"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names]).contiguous()
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="and x, whose strides are (1, 10), has"
+def align(x, names, order):
+    own, step = {}, 1
+    for name, length in zip(reversed(names), reversed(x.shape)):
+        own[name] = step, length
+        step *= length
+    strides = [own[name][0] if name in own else 0 for name in order]
+    lengths = [own[name][1] if name in own else 1 for name in order]
+    return x.as_strided(lengths, strides)
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="einsum" message="ik,kj->ij of (18, 24) and (24, 30) stops at"
+def align(x, names, order):
+    x = x.permute([names.index(name) for name in order if name in names])
+    return x[tuple(slice(None) if name in names else None for name in order)]
+
+
+def einsum(equation, a, b):
+    inputs, output = equation.split("->")
+    first, second = inputs.split(",")
+    if len(a) > 10:
+        a = a[:10]
+        b = b[:10]
+    order = output + "".join(sorted(set(first + second) - set(output)))
+    product = align(a, first, order) * align(b, second, order)
+    summed = tuple(range(len(output), len(order)))
+    return product.sum(summed) if summed else product
+
+
+# %% exercise="in_letters" message="layer = 'nh,dh->nd' does it, in other letters"
+layer = "nh,dh->nd"
+batched = "bik,bkj->bij"
+squared_lengths = "nd,nd->n"
+
+
+# %% exercise="backward" message="that is the network itself"
+def backward(network, x, z, hidden, output_grad):
+    return network
+
+
+# %% exercise="backward" message="output_weight: the product is the wrong way round"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    output_weight = (hidden.T @ output_grad).reshape(network.output_weight.shape)
+    return Network(z_grad.T @ x, z_grad.sum(0), output_weight, output_grad.sum(0))
+
+
+# %% exercise="backward" message="hidden_weight: the product is the wrong way round"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    hidden_weight = (x.T @ z_grad).reshape(network.hidden_weight.shape)
+    return Network(hidden_weight, z_grad.sum(0), output_grad.T @ hidden, output_grad.sum(0))
+
+
+# %% exercise="backward" message="it is off by up to 1.0e-04"
+def backward(network, x, z, hidden, output_grad):
+    z_grad = (output_grad @ network.output_weight) * relu_grad(z)
+    hidden_bias = z_grad.sum(0)
+    hidden_bias[2] += 0.0001
+    return Network(z_grad.T @ x, hidden_bias, output_grad.T @ hidden, output_grad.sum(0))
