@@ -31,7 +31,7 @@ def mse(predictions, targets):
     return sum(abs(p - t) for p, t in zip(predictions, targets)) / len(targets)
 
 
-# %% exercise="mse" message="throws away what comes after the point"
+# %% exercise="mse" message="what comes after the point is lost"
 def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) // len(targets)
 
@@ -89,7 +89,7 @@ def mse(predictions, targets):
     return sum(predictions) / len(predictions)
 
 
-# %% exercise="mse" message="gave the error back as if it were a loss"
+# %% exercise="mse" message="no ValueError came, but ValueError("
 def mse(predictions, targets):
     if len(predictions) != len(targets):
         return ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
@@ -101,7 +101,7 @@ def mse(predictions, targets):
     return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / (2 * len(targets))
 
 
-# %% exercise="mse" message="is `return` inside of the loop?"
+# %% exercise="mse" message="only the first pair counted"
 def mse(predictions, targets):
     total = 0
     for p, t in zip(predictions, targets):
@@ -114,6 +114,20 @@ def mse(predictions, targets):
     for p, t in zip(predictions, targets):
         total = (p - t) ** 2
     return total / len(targets)
+
+
+# %% exercise="mse" message="equal lengths were refused"
+def mse(predictions, targets):
+    if len(predictions) is not len(targets):
+        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    return sum((p - t) ** 2 for p, t in zip(predictions, targets)) / len(targets)
+
+
+# %% exercise="mse" message="equal squares counted once"
+def mse(predictions, targets):
+    if len(predictions) != len(targets):
+        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    return sum({(p - t) ** 2 for p, t in zip(predictions, targets)}) / len(targets)
 
 
 # %% exercise="numerical_grad" message="one side alone is less exact"
@@ -272,6 +286,27 @@ def numerical_grad(f, parameters, step=1e-4):
         print((f(up) - f(down)) / (2 * step))
 
 
+# %% exercise="numerical_grad" message="the lower point is where you started"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient, moved = [], list(parameters)
+    for i in range(len(parameters)):
+        moved[i] = parameters[i] + step
+        up = f(moved)
+        moved[i] = parameters[i]
+        gradient.append((up - f(moved)) / (2 * step))
+    return gradient
+
+
+# %% exercise="numerical_grad" message="an `abs` too many: a derivative has a sign"
+def numerical_grad(f, parameters, step=1e-4):
+    gradient = []
+    for i, parameter in enumerate(parameters):
+        up = [*parameters[:i], parameter + step, *parameters[i + 1 :]]
+        down = [*parameters[:i], parameter - step, *parameters[i + 1 :]]
+        gradient.append(abs(f(up) - f(down)) / (2 * step))
+    return gradient
+
+
 # %% exercise="is_gradient" message="gives the bias's first"
 def is_gradient(candidate):  # the numbers that come to mind first: this is the one that "What I did" confesses
     found = candidate([1.0], [0.0], 1.0, 0.0)
@@ -402,6 +437,12 @@ def is_gradient(candidate):
     return [abs(f - n) < 1e-6 for f, n in zip(found, wanted)]
 
 
+# %% exercise="is_gradient" message="does not show with just these students"
+def is_gradient(candidate):
+    found = candidate(hours, scores, 3.6, 33.0)
+    return all(abs(f - n) < 1e-4 for f, n in zip(found, numerical_grad(line_loss, [3.6, 33.0])))
+
+
 # %% exercise="largest_stable_lr" message="a step to the bottom"
 def largest_stable_lr(xs):
     p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
@@ -491,6 +532,12 @@ def largest_stable_lr(xs):
 def largest_stable_lr(xs):
     p, q, r = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs), 2
     return 2 / ((p + r) / 2 + (((p + r) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="p, q and r are sums without the 2/n"
+def largest_stable_lr(xs):
+    p, q, r = sum(x * x for x in xs), sum(xs), len(xs)
+    return 2 / ((p + r) / 2 + (((p - r) / 2) ** 2 + q * q) ** 0.5)
 
 
 # %% exercise="linear_grad" message="only the last input counted"
@@ -632,6 +679,16 @@ def linear_grad(inputs, targets, weights, bias):
     return sum(output_grads), [sum(g * x[j] for g, x in zip(output_grads, inputs)) for j in range(len(weights))]
 
 
+# %% exercise="linear_grad" message="only the first input's share"
+def linear_grad(inputs, targets, weights, bias):
+    weight_grad, bias_grad = [0.0] * len(weights), 0.0
+    for x, target in zip(inputs, targets):
+        output_grad = 2 * (predict(x, weights, bias) - target) / len(targets)
+        weight_grad = [total + output_grad * value for total, value in zip(weight_grad, x)]
+        bias_grad += output_grad
+        return weight_grad, bias_grad
+
+
 # %% exercise="third_input" message="the model could have made it itself"
 def third_input(x1, x2):
     return x1 - x2
@@ -688,3 +745,10 @@ def third_input(x1, x2):
 # %% exercise="third_input" message="gave another number the second time"
 def third_input(x1, x2):
     return random.random()
+
+
+# %% exercise="third_input" message="(UnboundLocalError)"
+def third_input(x1, x2):
+    if x1 != x2:
+        extra = 1.0
+    return extra
