@@ -112,8 +112,7 @@ def relu_grad(z: float) -> float:
 # I had `max(0, z)` first, and my lists of activations read `[0, 1.5, 0]`: integers where nothing passes, floats where something does. For the kink I tried 1 and ½ as well, and trained sixty networks of four hidden units on XOR with each: 48 of the sixty learnt it with either of the two, 45 with 0. Too close to choose by; so I chose what PyTorch's `relu` does, to be able to compare with it later.
 
 # %% tags=["check"]
-for function in (relu, relu_grad):
-    called = function.__name__
+for called, function in (("relu", relu), ("relu_grad", relu_grad)):
     for z in (-2, 0, 3, -1.5, 0.0, 0.25, 7.5):
         try:
             got = function(z)
@@ -121,7 +120,14 @@ for function in (relu, relu_grad):
             raise AssertionError(
                 f"{called}({z}) divides by 0: compare z with 0 instead"
             ) from None
-        assert got is not None, f"{called} gives back nothing: return, do not print"
+        except TypeError as error:
+            raise AssertionError(
+                f"{called}({z}): {error}. z is one number, not a list of them"
+            ) from None
+        assert got is not None, (
+            f"{called}({z}) gives back nothing: every z needs a `return`, and to print "
+            "is not to return"
+        )
         assert type(got) is float, (
             f"{called}({z}) is {got!r}, of type {type(got).__name__}: "
             "give back a float, always"
@@ -134,6 +140,10 @@ assert relu(-2.0) != 2.0, "relu(-2.0) is 2.0: what is negative becomes 0, not po
 assert relu(3.0) != 1.0, "relu(3.0) is 1.0: the number itself passes, not a 1"
 for z, wanted in ((3.0, 3.0), (-2.0, 0.0), (0.0, 0.0), (0.25, 0.25), (-0.25, 0.0)):
     assert relu(z) == wanted, f"relu({z}) should be {wanted}, not {relu(z)}"
+for z, wanted in ((1e-3, 1e-3), (-1e-3, 0.0)):
+    assert relu(z) == wanted, (
+        f"near 0 too: relu({z}) should be {wanted}, not {relu(z)}; z is compared with 0"
+    )
 assert relu(1000.0) == 1000.0, f"relu(1000.0) is {relu(1000.0)}: it has no ceiling"
 assert relu_grad(7.5) != 7.5, (
     "relu_grad(7.5) is 7.5: the derivative is 1 there, not the value itself"
@@ -144,6 +154,11 @@ assert (relu_grad(-1.5), relu_grad(7.5)) != (1.0, 0.0), (
 for z, wanted in ((-1.5, 0.0), (7.5, 1.0), (-0.25, 0.0), (0.25, 1.0)):
     assert relu_grad(z) == wanted, (
         f"relu_grad({z}) should be {wanted}, not {relu_grad(z)}"
+    )
+for z, wanted in ((-1e-3, 0.0), (1e-3, 1.0)):
+    assert relu_grad(z) == wanted, (
+        f"near the kink too: relu_grad({z}) should be {wanted}, not {relu_grad(z)}; "
+        "z is compared with 0"
     )
 assert relu_grad(0.0) != 1.0, (
     "relu_grad(0.0) is 1.0, should be 0.0: the kink counts as left, "
@@ -275,7 +290,7 @@ trial = Network(  # three inputs, five hidden units, two outputs
     [[1.5, -0.8, 0.6, -1.2, 0.7], [-0.7, 2.0, 1.1, 0.4, -0.9]],
     [0.35, -0.9],
 )
-trial_x, before = [0.8137, -0.5291, 1.4073], repr(trial)
+trial_x, before = [0.81372946, -0.52914853, 1.40731769], repr(trial)
 try:
     got = forward(trial, trial_x)
 except (ValueError, TypeError) as error:
@@ -308,7 +323,7 @@ assert got is not None, "forward gives back nothing: return z, hidden, outputs"
 assert isinstance(got, tuple | list) and len(got) == 3, (
     f"give back three lists, z, hidden and outputs, not {got!r}"
 )
-assert repr(trial) == before and trial_x == [0.8137, -0.5291, 1.4073], (
+assert repr(trial) == before and trial_x == [0.81372946, -0.52914853, 1.40731769], (
     "the network or x has changed: forward only reads them"
 )
 for part, what in zip(got, ("z", "hidden", "outputs"), strict=True):
@@ -447,7 +462,17 @@ def bump(left: float, middle: float, right: float) -> Network:
 
 # %% tags=["check"]
 left, middle, right = -1.5, 0.5, 1.25  # 2 wide on the left, 0.75 on the right
-made = bump(left, middle, right)
+try:
+    made = bump(left, middle, right)
+except TypeError as error:
+    raise AssertionError(
+        f"TypeError, {error}: a Network has four parts, the output bias too, [0.0]"
+    ) from None
+except ZeroDivisionError:
+    raise AssertionError(
+        f"bump({left}, {middle}, {right}) divides by 0: the widths of the sides are "
+        "middle - left and right - middle"
+    ) from None
 assert made is not None, "bump gives back nothing: return a Network"
 assert isinstance(made, Network), f"give back a Network, not a {type(made).__name__}"
 assert all(hasattr(part, "__len__") for part in vars(made).values()), (
@@ -460,10 +485,25 @@ for matrix, what in (
     assert all(hasattr(row, "__len__") for row in matrix), (
         f"{what} is a matrix, a list of rows such as [[1.0, 2.0]], not {matrix}"
     )
+    rows = list(matrix)
+    assert len({id(row) for row in rows}) == len(rows), (
+        f"{what} has one list in it several times: a change of one row, by training, "
+        "would change the others as well. Write each row out"
+    )
 for row, what in ((made.hidden_bias, "hidden_bias"), (made.output_bias, "output_bias")):
     assert not any(hasattr(value, "__len__") for value in row), (
         f"{what} is a flat list of numbers, not {row}"
     )
+for row in (
+    *made.hidden_weight,
+    made.hidden_bias,
+    *made.output_weight,
+    made.output_bias,
+):
+    for value in row:
+        assert hasattr(value, "__float__"), (
+            f"{value!r} is no number: weights and biases are numbers"
+        )
 assert all(len(row) == 1 for row in made.hidden_weight), (
     "one input: each row of hidden_weight has one number, such as [1.0]"
 )
@@ -483,22 +523,27 @@ def height(x: float) -> float:
 
 for x in (-9.0, -1.75, -1.5):
     assert abs(height(x)) < 1e-9, (
-        f"left of {left} it should be 0, but at {x} it is {height(x):.3f}: "
+        f"left of {left} it should be 0, but at {x} it is {height(x):.9g}: "
         "no ramp may begin before `left`, and the output adds nothing of its own. "
         "relu(w * x + b) has its kink at -b / w"
     )
-assert abs(height(-1.4)) > 1e-9, (
+flat = abs(height(-1.4)) < 1e-9
+assert not (flat and 0 in list(made.output_weight[0])), (
+    "right of `left` it should rise, but at -1.4 it is still 0, and an output weight "
+    "is 0 as well: `/` keeps the fraction, `//` drops it"
+)
+assert not flat, (
     "right of `left` it should rise, but at -1.4 it is still 0. "
     "The kink of relu(x + b) is at -b, that of relu(w * x + b) elsewhere"
 )
 assert abs(height(-0.5) - 0.5) < 1e-9, (
-    f"half-way up, at -0.5, it should be 0.5, not {height(-0.5):.3f}: "
+    f"half-way up, at -0.5, it should be 0.5, not {height(-0.5):.9g}: "
     "it rises to 1 over the width of the left side"
 )
-assert abs(height(0.5) - 1) < 1e-9, f"at `middle` it should be 1, not {height(0.5):.3f}"
+assert abs(height(0.5) - 1) < 1e-9, f"at `middle` it should be 1, not {height(0.5):.9g}"
 half_way_down = height(0.875)
 assert half_way_down < 1, (
-    f"right of `middle` it does not fall: at 0.875 it is {half_way_down:.3f}"
+    f"right of `middle` it does not fall: at 0.875 it is {half_way_down:.9g}"
 )
 assert abs(half_way_down - 0.6875) > 1e-9, (
     "right of `middle` it falls too slowly: the first ramp goes on rising there, and "
@@ -508,18 +553,18 @@ assert abs(half_way_down - 0.8125) > 1e-9, (
     "right of `middle` it falls as steeply as it rose: the sides may differ in width"
 )
 assert abs(half_way_down - 0.5) < 1e-9, (
-    f"half-way down, at 0.875, it should be 0.5, not {half_way_down:.3f}"
+    f"half-way down, at 0.875, it should be 0.5, not {half_way_down:.9g}"
 )
-assert abs(height(1.25)) < 1e-9, f"at `right` it should be 0, not {height(1.25):.3f}"
+assert abs(height(1.25)) < 1e-9, f"at `right` it should be 0, not {height(1.25):.9g}"
 for x in (1.5, 2.0, 9.0):
     assert abs(height(x)) < 1e-9, (
-        f"right of {right} it should stay 0, but at {x} it is {height(x):.3f}: "
+        f"right of {right} it should stay 0, but at {x} it is {height(x):.9g}: "
         "one more change of direction is needed, or another size of it"
     )
 made, left, middle, right = bump(2.0, 2.25, 4.0), 2.0, 2.25, 4.0
 for x, wanted in ((0.0, 0.0), (2.125, 0.5), (2.25, 1.0), (3.125, 0.5), (7.0, 0.0)):
     assert abs(height(x) - wanted) < 1e-9, (
-        f"bump(2.0, 2.25, 4.0) should be {wanted} at {x}, not {height(x):.3f}: "
+        f"bump(2.0, 2.25, 4.0) should be {wanted} at {x}, not {height(x):.9g}: "
         "use left, middle and right, whatever they are"
     )
 
@@ -957,6 +1002,7 @@ assert not (
     "output_weight, output_bias, in this order"
 )
 matrix, what = [list(row) for row in got.output_weight], "output_weight"
+assert matrix, f"{what} is empty: it has one row for each output"
 assert not near(matrix, outer(trial_grad, trial_z)), (
     f"{what}: its lines start at h, not at z"
 )
@@ -1005,6 +1051,7 @@ assert near(row, delta), (
     f"not {rounded(row)}"
 )
 row, what = list(got.output_bias), "output_bias"
+assert len(row) == 3, f"{what} has {len(row)} numbers for 3 outputs"
 for wrong, why in wrong_grads:
     assert not near(row, wrong), f"{what}: {why}"
 assert near(row, trial_grad), (
@@ -1944,6 +1991,9 @@ assert second != 120, (
     "relu'(z_j) takes one product for each unit"
 )
 assert second != 140, "backward alone, please: the forward pass is the other number"
+assert second != 89, (
+    "backward, 9 too many: no formula has one product for each input and no more"
+)
 assert second not in (83, 85), (
     f"backward, {second - 80} too many: output_grad is given, a bias's gradient takes "
     "no product, and relu'(z_j) comes once for each unit"
@@ -1954,7 +2004,9 @@ assert second not in (30, 35, 45, 50), (
 assert second != 60, "backward is not the same count: go through its six formulas"
 assert second == 80, f"backward for 9, 5 and 3 should be 80 products, not {second!r}"
 got = tuple(multiplications(11, 5, 2))
-assert got == (65, 80), f"for 11, 5 and 2 it should be (65, 80), not {got}"
+assert got == (65, 80), (
+    f"for 11, 5 and 2 it should be (65, 80), not {got}: count with the sizes handed in"
+)
 
 
 # %% [markdown]

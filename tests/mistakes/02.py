@@ -55,7 +55,7 @@ def relu_grad(z):
     return 1.0 if z > 0 else 0.0
 
 
-# %% exercise="relu" message="return, do not print"
+# %% exercise="relu" message="every z needs a `return`"
 def relu(z):
     print(float(max(0, z)))
 
@@ -219,13 +219,13 @@ def forward(network, x):
 # %% exercise="bump" message="the first ramp goes on rising there"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -fall, fall]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -fall, fall]], [0.0])
 
 
 # %% exercise="bump" message="the sides may differ in width"
 def bump(left, middle, right):
     rise = 1 / (middle - left)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -2 * rise, rise]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -2 * rise, rise]], [0.0])
 
 
 # %% exercise="bump" message="one more change of direction is needed"
@@ -236,13 +236,13 @@ def bump(left, middle, right):
 
 # %% exercise="bump" message="it rises to 1 over the width of the left side"
 def bump(left, middle, right):
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[1.0, -2.0, 1.0]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[1.0, -2.0, 1.0]], [0.0])
 
 
 # %% exercise="bump" message="The kink of relu(x + b) is at -b"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [left, middle, right], [[rise, -rise - fall, fall]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [left, middle, right], [[rise, -rise - fall, fall]], [0.0])
 
 
 # %% exercise="bump" message="one input: each row of hidden_weight has one number"
@@ -254,19 +254,19 @@ def bump(left, middle, right):
 # %% exercise="bump" message="one output: output_weight is one row"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise], [-rise - fall], [fall]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise], [-rise - fall], [fall]], [0.0])
 
 
 # %% exercise="bump" message="bump gives back nothing"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    network = Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+    network = Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
 
 
 # %% exercise="bump" message="it does not fall: at 0.875"
 def bump(left, middle, right):
     rise = 1 / (middle - left)
-    return Network([[1.0]] * 2, [-left, -middle], [[rise, -rise]], [0.0])
+    return Network([[1.0], [1.0]], [-left, -middle], [[rise, -rise]], [0.0])
 
 
 # %% exercise="bump" message="relu(w * x + b) has its kink at -b / w"
@@ -850,3 +850,39 @@ def sigmoid(z):
 
 def sigmoid_grad(z):
     return sigmoid(z) * sigmoid(-z)
+
+
+# %% exercise="bump" message="has one list in it several times"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+
+
+# %% exercise="bump" message="`//` drops it"
+def bump(left, middle, right):
+    rise, fall = 1 // (middle - left), 1 // (right - middle)
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+
+
+# %% exercise="bump" message="a Network has four parts, the output bias too"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -rise - fall, fall]])
+
+
+# %% exercise="relu" message="near the kink too"
+def relu(z):
+    return float(max(0, z))
+
+
+def relu_grad(z):
+    return 1.0 if z > 0.01 else 0.0
+
+
+# %% exercise="relu" message="z is one number, not a list"
+def relu(z):
+    return [max(0.0, value) for value in z]
+
+
+def relu_grad(z):
+    return [1.0 if value > 0 else 0.0 for value in z]
