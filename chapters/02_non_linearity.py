@@ -9,6 +9,7 @@
 import math
 import random
 import time
+import warnings
 from itertools import pairwise
 from statistics import mean, median
 
@@ -111,8 +112,7 @@ def relu_grad(z: float) -> float:
 # I had `max(0, z)` first, and my lists of activations read `[0, 1.5, 0]`: integers where nothing passes, floats where something does. For the kink I tried 1 and ½ as well, and trained sixty networks of four hidden units on XOR with each: 48 of the sixty learnt it with either of the two, 45 with 0. Too close to choose by; so I chose what PyTorch's `relu` does, to be able to compare with it later.
 
 # %% tags=["check"]
-for function in (relu, relu_grad):
-    called = function.__name__
+for called, function in (("relu", relu), ("relu_grad", relu_grad)):
     for z in (-2, 0, 3, -1.5, 0.0, 0.25, 7.5):
         try:
             got = function(z)
@@ -120,7 +120,14 @@ for function in (relu, relu_grad):
             raise AssertionError(
                 f"{called}({z}) divides by 0: compare z with 0 instead"
             ) from None
-        assert got is not None, f"{called} gives back nothing: return, do not print"
+        except TypeError as error:
+            raise AssertionError(
+                f"{called}({z}): {error}. z is one number, not a list of them"
+            ) from None
+        assert got is not None, (
+            f"{called}({z}) gives back nothing: every z needs a `return`, and to print "
+            "is not to return"
+        )
         assert type(got) is float, (
             f"{called}({z}) is {got!r}, of type {type(got).__name__}: "
             "give back a float, always"
@@ -133,6 +140,10 @@ assert relu(-2.0) != 2.0, "relu(-2.0) is 2.0: what is negative becomes 0, not po
 assert relu(3.0) != 1.0, "relu(3.0) is 1.0: the number itself passes, not a 1"
 for z, wanted in ((3.0, 3.0), (-2.0, 0.0), (0.0, 0.0), (0.25, 0.25), (-0.25, 0.0)):
     assert relu(z) == wanted, f"relu({z}) should be {wanted}, not {relu(z)}"
+for z, wanted in ((1e-3, 1e-3), (-1e-3, 0.0)):
+    assert relu(z) == wanted, (
+        f"near 0 too: relu({z}) should be {wanted}, not {relu(z)}; z is compared with 0"
+    )
 assert relu(1000.0) == 1000.0, f"relu(1000.0) is {relu(1000.0)}: it has no ceiling"
 assert relu_grad(7.5) != 7.5, (
     "relu_grad(7.5) is 7.5: the derivative is 1 there, not the value itself"
@@ -143,6 +154,11 @@ assert (relu_grad(-1.5), relu_grad(7.5)) != (1.0, 0.0), (
 for z, wanted in ((-1.5, 0.0), (7.5, 1.0), (-0.25, 0.0), (0.25, 1.0)):
     assert relu_grad(z) == wanted, (
         f"relu_grad({z}) should be {wanted}, not {relu_grad(z)}"
+    )
+for z, wanted in ((-1e-3, 0.0), (1e-3, 1.0)):
+    assert relu_grad(z) == wanted, (
+        f"near the kink too: relu_grad({z}) should be {wanted}, not {relu_grad(z)}; "
+        "z is compared with 0"
     )
 assert relu_grad(0.0) != 1.0, (
     "relu_grad(0.0) is 1.0, should be 0.0: the kink counts as left, "
@@ -262,21 +278,35 @@ def forward(
 # I had put a ReLU after the outputs as well, for symmetry's sake. Half of the water levels that you will meet below are negative. I trained ten such networks of sixteen units on them, with this chapter's `backward`, which knows nothing of that ReLU: all ten came to rest at 0.448, the loss of answering 0 to everything. With the derivative of the extra ReLU put in it was nine of ten.
 
 # %% tags=["check"]
-trial = Network(  # three inputs, four hidden units, two outputs
-    [[1.0, -2.0, 0.5], [0.3, 0.7, -1.1], [-0.4, 0.2, 0.9], [2.0, 1.5, -0.6]],
-    [0.25, -0.5, 0.75, -1.25],
-    [[1.5, -0.8, 0.6, -1.2], [-0.7, 2.0, 1.1, 0.4]],
+trial = Network(  # three inputs, five hidden units, two outputs
+    [
+        [1.0, -2.0, 0.5],
+        [0.3, 0.7, -1.1],
+        [-0.4, 0.2, 0.9],
+        [2.0, 1.5, -0.6],
+        [-1.3, 0.6, 0.4],
+    ],
+    [0.25, -0.5, 0.75, -1.25, 0.15],
+    [[1.5, -0.8, 0.6, -1.2, 0.7], [-0.7, 2.0, 1.1, 0.4, -0.9]],
     [0.35, -0.9],
 )
-trial_x, before = [0.8, -0.5, 1.4], repr(trial)
+trial_x, before = [0.81372946, -0.52914853, 1.40731769], repr(trial)
 try:
     got = forward(trial, trial_x)
 except (ValueError, TypeError) as error:
     lengths = {
-        "3 inputs for 4 weights": "x has 3 numbers, and only the rows of hidden_weight "
-        "fit it: are the outputs made from hidden, and is no matrix turned?",
-        "2 inputs for 4 weights": "some hidden units got lost on the way to the "
+        "3 inputs for 5 weights": "x has 3 numbers, and only a row of hidden_weight "
+        "fits it: are the outputs made from hidden, does predict get one row at a "
+        "time, and has z a number for each unit?",
+        "2 inputs for 5 weights": "some hidden units got lost on the way to the "
         "outputs: hidden_bias belongs to hidden_weight, output_bias to output_weight",
+        "4 inputs for 5 weights": "one hidden unit got lost on the way to the outputs",
+        "0 inputs": "a map or a generator can be read once: make a list of it",
+        "1 inputs": "is `return`, or the making of a list, inside of the loop?",
+        "3 inputs for 2 weights": "z is made with hidden_weight, row by row",
+        "5 inputs for 3 weights": "the outputs are made with output_weight",
+        "5 inputs for 2 weights": "the outputs: predict gets one row at a time",
+        "object of type": "predict takes lists: a map or a generator is none yet",
     }
     remedy = next(
         (said for start, said in lengths.items() if str(error).startswith(start)),
@@ -284,18 +314,27 @@ except (ValueError, TypeError) as error:
         "one number, and zip(rows, biases) gives each row with its bias",
     )
     raise AssertionError(f"{type(error).__name__}, {error}. {remedy}") from None
+except IndexError as error:
+    raise AssertionError(
+        f"{error}: in hidden_weight[j][d] and output_weight[k][j] the row comes first, "
+        "and there are 3 inputs, 5 hidden units and 2 outputs here"
+    ) from None
 assert got is not None, "forward gives back nothing: return z, hidden, outputs"
 assert isinstance(got, tuple | list) and len(got) == 3, (
     f"give back three lists, z, hidden and outputs, not {got!r}"
 )
-assert repr(trial) == before and trial_x == [0.8, -0.5, 1.4], (
+assert repr(trial) == before and trial_x == [0.81372946, -0.52914853, 1.40731769], (
     "the network or x has changed: forward only reads them"
 )
 for part, what in zip(got, ("z", "hidden", "outputs"), strict=True):
     assert hasattr(part, "__len__"), (
         f"`{what}` is {part!r}, which is no list: make one of it, for it is read twice"
     )
-assert [len(part) for part in got] != [2, 4, 4], (
+    for value in part:
+        assert hasattr(value, "__float__"), (
+            f"`{what}` holds {value!r}, which is no number"
+        )
+assert [len(part) for part in got] != [2, 5, 5], (
     "the outputs come last: return z, hidden, outputs"
 )
 z, hidden, outputs = (list(part) for part in got)
@@ -315,13 +354,15 @@ def plus(first: list[float], second: list[float]) -> list[float]:
     return [a + b for a, b in zip(first, second, strict=True)]
 
 
-def shown(numbers: list[float]) -> list[float]:
-    return [round(number, 6) for number in numbers]
+def should_be(wanted: list[float], found: list[float]) -> str:
+    if max(abs(f - w) for f, w in zip(found, wanted, strict=True)) < 0.06:
+        return f"should be {wanted}, not {found}: do not round"
+    return f"should be {[round(w, 6) for w in wanted]}, not {found}"
 
 
-for part, count, what in ((z, 4, "z"), (hidden, 4, "hidden"), (outputs, 2, "outputs")):
+for part, count, what in ((z, 5, "z"), (hidden, 5, "hidden"), (outputs, 2, "outputs")):
     assert len(part) == count, (
-        f"`{what}` has {len(part)} numbers: for 3 inputs, 4 hidden units and 2 outputs "
+        f"`{what}` has {len(part)} numbers: for 3 inputs, 5 hidden units and 2 outputs "
         f"it should have {count}"
     )
 z_sums = weighted(trial_x, trial.hidden_weight)
@@ -333,12 +374,10 @@ assert not (near(hidden, z_wanted) and near(z, [relu(v) for v in z_wanted])), (
 assert not near(z, [relu(v) for v in z_wanted]), (
     "`z` has been through relu: it holds the pre-activations, negative ones too"
 )
-assert near(z, z_wanted), f"z should be {shown(z_wanted)}, not {shown(z)}"
+assert near(z, z_wanted), f"z {should_be(z_wanted, z)}"
 hidden_wanted = [max(0.0, v) for v in z_wanted]
 assert not near(hidden, z_wanted), "nothing bends: `hidden` is relu of each number in z"
-assert near(hidden, hidden_wanted), (
-    f"hidden should be {shown(hidden_wanted)}, not {shown(hidden)}"
-)
+assert near(hidden, hidden_wanted), f"hidden {should_be(hidden_wanted, hidden)}"
 sums = weighted(hidden_wanted, trial.output_weight)
 outputs_wanted = plus(sums, trial.output_bias)
 assert not near(outputs, [max(0.0, v) for v in outputs_wanted]), (
@@ -348,7 +387,7 @@ assert not near(outputs, sums), "the output biases are missing from the outputs"
 unbent = plus(weighted(z_wanted, trial.output_weight), trial.output_bias)
 assert not near(outputs, unbent), "the outputs read `hidden`, not z"
 assert near(outputs, outputs_wanted), (
-    f"the outputs should be {shown(outputs_wanted)}, not {shown(outputs)}"
+    f"the outputs: this {should_be(outputs_wanted, outputs)}"
 )
 
 # %%
@@ -423,7 +462,17 @@ def bump(left: float, middle: float, right: float) -> Network:
 
 # %% tags=["check"]
 left, middle, right = -1.5, 0.5, 1.25  # 2 wide on the left, 0.75 on the right
-made = bump(left, middle, right)
+try:
+    made = bump(left, middle, right)
+except TypeError as error:
+    raise AssertionError(
+        f"TypeError, {error}: a Network has four parts, the output bias too, [0.0]"
+    ) from None
+except ZeroDivisionError:
+    raise AssertionError(
+        f"bump({left}, {middle}, {right}) divides by 0: the widths of the sides are "
+        "middle - left and right - middle"
+    ) from None
 assert made is not None, "bump gives back nothing: return a Network"
 assert isinstance(made, Network), f"give back a Network, not a {type(made).__name__}"
 assert all(hasattr(part, "__len__") for part in vars(made).values()), (
@@ -436,10 +485,25 @@ for matrix, what in (
     assert all(hasattr(row, "__len__") for row in matrix), (
         f"{what} is a matrix, a list of rows such as [[1.0, 2.0]], not {matrix}"
     )
+    rows = list(matrix)
+    assert len({id(row) for row in rows}) == len(rows), (
+        f"{what} has one list in it several times: a change of one row, by training, "
+        "would change the others as well. Write each row out"
+    )
 for row, what in ((made.hidden_bias, "hidden_bias"), (made.output_bias, "output_bias")):
     assert not any(hasattr(value, "__len__") for value in row), (
         f"{what} is a flat list of numbers, not {row}"
     )
+for row in (
+    *made.hidden_weight,
+    made.hidden_bias,
+    *made.output_weight,
+    made.output_bias,
+):
+    for value in row:
+        assert hasattr(value, "__float__"), (
+            f"{value!r} is no number: weights and biases are numbers"
+        )
 assert all(len(row) == 1 for row in made.hidden_weight), (
     "one input: each row of hidden_weight has one number, such as [1.0]"
 )
@@ -459,22 +523,27 @@ def height(x: float) -> float:
 
 for x in (-9.0, -1.75, -1.5):
     assert abs(height(x)) < 1e-9, (
-        f"left of {left} it should be 0, but at {x} it is {height(x):.3f}: "
+        f"left of {left} it should be 0, but at {x} it is {height(x):.9g}: "
         "no ramp may begin before `left`, and the output adds nothing of its own. "
         "relu(w * x + b) has its kink at -b / w"
     )
-assert abs(height(-1.4)) > 1e-9, (
+flat = abs(height(-1.4)) < 1e-9
+assert not (flat and 0 in list(made.output_weight[0])), (
+    "right of `left` it should rise, but at -1.4 it is still 0, and an output weight "
+    "is 0 as well: `/` keeps the fraction, `//` drops it"
+)
+assert not flat, (
     "right of `left` it should rise, but at -1.4 it is still 0. "
     "The kink of relu(x + b) is at -b, that of relu(w * x + b) elsewhere"
 )
 assert abs(height(-0.5) - 0.5) < 1e-9, (
-    f"half-way up, at -0.5, it should be 0.5, not {height(-0.5):.3f}: "
+    f"half-way up, at -0.5, it should be 0.5, not {height(-0.5):.9g}: "
     "it rises to 1 over the width of the left side"
 )
-assert abs(height(0.5) - 1) < 1e-9, f"at `middle` it should be 1, not {height(0.5):.3f}"
+assert abs(height(0.5) - 1) < 1e-9, f"at `middle` it should be 1, not {height(0.5):.9g}"
 half_way_down = height(0.875)
 assert half_way_down < 1, (
-    f"right of `middle` it does not fall: at 0.875 it is {half_way_down:.3f}"
+    f"right of `middle` it does not fall: at 0.875 it is {half_way_down:.9g}"
 )
 assert abs(half_way_down - 0.6875) > 1e-9, (
     "right of `middle` it falls too slowly: the first ramp goes on rising there, and "
@@ -484,18 +553,18 @@ assert abs(half_way_down - 0.8125) > 1e-9, (
     "right of `middle` it falls as steeply as it rose: the sides may differ in width"
 )
 assert abs(half_way_down - 0.5) < 1e-9, (
-    f"half-way down, at 0.875, it should be 0.5, not {half_way_down:.3f}"
+    f"half-way down, at 0.875, it should be 0.5, not {half_way_down:.9g}"
 )
-assert abs(height(1.25)) < 1e-9, f"at `right` it should be 0, not {height(1.25):.3f}"
+assert abs(height(1.25)) < 1e-9, f"at `right` it should be 0, not {height(1.25):.9g}"
 for x in (1.5, 2.0, 9.0):
     assert abs(height(x)) < 1e-9, (
-        f"right of {right} it should stay 0, but at {x} it is {height(x):.3f}: "
+        f"right of {right} it should stay 0, but at {x} it is {height(x):.9g}: "
         "one more change of direction is needed, or another size of it"
     )
 made, left, middle, right = bump(2.0, 2.25, 4.0), 2.0, 2.25, 4.0
 for x, wanted in ((0.0, 0.0), (2.125, 0.5), (2.25, 1.0), (3.125, 0.5), (7.0, 0.0)):
     assert abs(height(x) - wanted) < 1e-9, (
-        f"bump(2.0, 2.25, 4.0) should be {wanted} at {x}, not {height(x):.3f}: "
+        f"bump(2.0, 2.25, 4.0) should be {wanted} at {x}, not {height(x):.9g}: "
         "use left, middle and right, whatever they are"
     )
 
@@ -721,8 +790,8 @@ for row, grads in zip(
     print("parameters", row, " gradients", [round(grad, 6) for grad in grads])
 
 # %% tags=["claim"]
-assert toy_outputs == [8.0, -2.0] and toy_output_grad == [-1.0, 2.0]
-assert (toy_z, toy_hidden) == ([-1.0, 4.0], [0.0, 4.0])
+assert list(toy_outputs) == [8.0, -2.0] and list(toy_output_grad) == [-1.0, 2.0]
+assert (list(toy_z), list(toy_hidden)) == ([-1.0, 4.0], [0.0, 4.0])
 drawn = [[0, 0], [-3, -6], [0, -3], [0, -4], [0, 8], [-1, 2]]
 for told, found in zip(drawn, numerical_grad(toy_loss, toy.parameters()), strict=True):
     assert all(abs(t - f) < 1e-6 for t, f in zip(told, found, strict=True))
@@ -789,23 +858,36 @@ def backward(
 # %% tags=["check"]
 trial = Network(  # two inputs, four hidden units, three outputs
     [[1.0, -2.0], [0.3, 0.7], [0.5, 1.5], [2.0, 1.5]],
-    [0.25, -1.5, 0.0, -0.85],
+    [0.25, -1.5, 0.375, -0.85],
     [[1.5, -0.8, 0.6, -1.2], [-0.7, 2.0, 1.1, 0.4], [0.9, -0.3, -1.6, 0.75]],
     [0.35, -0.9, 0.15],
 )
-trial_x, trial_grad = [1.5, -0.5], [-0.6, 1.7, 0.45]
-trial_z = [2.75, -1.4, 0.0, 1.4]  # the second unit is inactive, the third at the kink
-trial_hidden = [2.75, 0.0, 0.0, 1.4]
+trial_x, trial_grad = [1.5, -0.75], [-0.6, 1.7, 0.45]
+trial_z = [3.25, -1.575, 0.0, 1.025]  # the second is inactive, the third at the kink
+trial_hidden = [3.25, 0.0, 0.0, 1.025]
 before = repr((trial, trial_x, trial_z, trial_hidden, trial_grad))
 try:
     got = backward(trial, trial_x, trial_z, trial_hidden, trial_grad)
 except ValueError as error:
     remedy = "which sizes go together? D is 2 here, H is 4 and K is 3"
     if str(error).startswith(("3 inputs for 4 weights", "4 inputs for 3 weights")):
-        remedy = "a row of V has H numbers: it is column j that belongs to unit j"
+        remedy = (
+            "a row of V has H numbers: it is column j that belongs to unit j, "
+            "and is it V, output_weight?"
+        )
     raise AssertionError(f"{error}; {remedy}") from None
 except ZeroDivisionError:
     raise AssertionError("it divides by 0: none of the formulas divides") from None
+except TypeError as error:
+    raise AssertionError(
+        f"TypeError, {error}: predict takes a bias too, 0.0 here; relu_grad takes one "
+        "number; a Network has four parts"
+    ) from None
+except IndexError as error:
+    raise AssertionError(
+        f"{error}: in W[j][d] and V[k][j] the row comes first, and D is 2 here, H is 4 "
+        "and K is 3"
+    ) from None
 assert got is not None, "backward gives back nothing: return a Network"
 assert isinstance(got, Network), f"give back a Network, not a {type(got).__name__}"
 assert repr((trial, trial_x, trial_z, trial_hidden, trial_grad)) == before, (
@@ -852,7 +934,8 @@ wrong_deltas = [
     ),
     (
         [max(0.0, g) for g in h_grad],
-        "relu_grad is asked about z, not about the gradient: that may be negative",
+        "the gradient itself may be negative: relu'(z_j) multiplies it, nothing bends "
+        "it",
     ),
     (masked([trial_grad[0] * column[0] for column in V]), "only output 1 of 3 counted"),
     (
@@ -892,11 +975,34 @@ for matrix, what in (
     assert all(hasattr(row, "__len__") for row in matrix), (
         f"{what} is a matrix: a list of rows, each of them a list"
     )
-    assert len(matrix) == 1 or len({id(row) for row in matrix}) > 1, (
+    matrix = list(matrix)
+    assert len(matrix) < 2 or len({id(row) for row in matrix}) > 1, (
         f"{what}: all its rows are one and the same list, so what is written into one "
         "stands in all: make a new list for each row"
     )
+for row, what in ((got.hidden_bias, "hidden_bias"), (got.output_bias, "output_bias")):
+    assert not any(hasattr(value, "__len__") for value in row), (
+        f"{what} is a flat list of numbers, not {row}"
+    )
+for rows, what in (
+    (got.output_weight, "output_weight"),
+    (got.hidden_weight, "hidden_weight"),
+    ([got.hidden_bias], "hidden_bias"),
+    ([got.output_bias], "output_bias"),
+):
+    for value in (value for row in rows for value in row):
+        assert hasattr(value, "__float__"), (
+            f"{what} holds {value!r}, which is no number"
+        )
+assert not (
+    near(got.hidden_weight, outer(trial_grad, trial_hidden))
+    and near(got.output_weight, outer(delta, trial_x))
+), (
+    "the matrices are in each other's place: Network takes hidden_weight, hidden_bias, "
+    "output_weight, output_bias, in this order"
+)
 matrix, what = [list(row) for row in got.output_weight], "output_weight"
+assert matrix, f"{what} is empty: it has one row for each output"
 assert not near(matrix, outer(trial_grad, trial_z)), (
     f"{what}: its lines start at h, not at z"
 )
@@ -920,7 +1026,10 @@ assert len(matrix) != 3, (
 assert not near(matrix, outer(trial_x, delta)), (
     f"{what} is turned: one row for each hidden unit, one number in it for each input"
 )
-assert len(matrix) == 4, f"{what} has {len(matrix)} rows for 4 hidden units"
+assert len(matrix) == 4, (
+    f"{what} has {len(matrix)} rows for 4 hidden units: a row for each column of V, "
+    "and is it V, output_weight?"
+)
 assert not near(matrix, outer(delta, trial_hidden)), (
     f"{what}: its lines start at x, not at h"
 )
@@ -931,12 +1040,9 @@ assert near(matrix, outer(delta, trial_x)), (
     f"{what}: error signal j times x[d] is {rounded(outer(delta, trial_x))}, "
     f"not {rounded(matrix)}"
 )
-for row, what in ((got.hidden_bias, "hidden_bias"), (got.output_bias, "output_bias")):
-    assert not any(hasattr(value, "__len__") for value in row), (
-        f"{what} is a flat list of numbers, not {row}"
-    )
 row, what = list(got.hidden_bias), "hidden_bias"
 assert not near(row, trial_grad), f"{what} holds the gradients of the outputs"
+assert len(row) == 4, f"{what} has {len(row)} numbers for 4 hidden units"
 assert any(row), f"{what}: all are 0, as if no bias mattered; its input is 1, not 0"
 for wrong, why in wrong_deltas:
     assert not near(row, wrong), f"{what}: {why}"
@@ -945,6 +1051,7 @@ assert near(row, delta), (
     f"not {rounded(row)}"
 )
 row, what = list(got.output_bias), "output_bias"
+assert len(row) == 3, f"{what} has {len(row)} numbers for 3 outputs"
 for wrong, why in wrong_grads:
     assert not near(row, wrong), f"{what}: {why}"
 assert near(row, trial_grad), (
@@ -1405,8 +1512,8 @@ def sigmoid_grad(z: float) -> float:
 # My first remedy against the overflow was to clip `z` to ±30. It works, until somebody takes a logarithm: that of $\sigma(-50)$ came out as $-30$ instead of $-50$. My first derivative was the formula as printed. It gave 8.5e-17 at $-37$ and exactly 0.0 at 37.
 
 # %% tags=["check"]
-for function in (sigmoid, sigmoid_grad):
-    for z in (-1000.0, 1000.0):
+for called, function in (("sigmoid", sigmoid), ("sigmoid_grad", sigmoid_grad)):
+    for z in (-1000.0, 1000.0, 0.0, -2.0, 2.0):
         remedy = "build it from sigmoid, which does not"
         if function is sigmoid:
             remedy = (
@@ -1415,18 +1522,24 @@ for function in (sigmoid, sigmoid_grad):
                 else "for a negative z multiply numerator and denominator by e^z"
             )
         try:
-            got = function(z)
-        except OverflowError:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", RuntimeWarning)  # numpy's overflows
+                got = function(z)
+        except (OverflowError, RuntimeWarning):
             raise AssertionError(
-                f"{function.__name__}({z}): something in it overflows; {remedy}"
+                f"{called}({z}): something in it overflows; {remedy}"
             ) from None
         except ZeroDivisionError:
             raise AssertionError(
-                f"{function.__name__}({z}) divides by 0: there is a form whose "
+                f"{called}({z}) divides by 0: there is a form whose "
                 "denominator is never below 1"
             ) from None
+        except RecursionError:
+            raise AssertionError(
+                f"{called}({z}): it calls itself for ever; one side needs a formula"
+            ) from None
         assert isinstance(got, float | int), (
-            f"{function.__name__}({z}) gives back {got!r}: return a number"
+            f"{called}({z}) gives back {got!r}: return a number"
         )
 
 
@@ -1439,15 +1552,22 @@ assert off(sigmoid(2.0), 0.11920292202211755) > 1e-6, (
     "sigmoid(2.0) is 0.1192: it falls where it should rise, check the sign"
 )
 assert off(sigmoid(2.0), 0.8807970779778823) < 1e-9, (
-    f"sigmoid(2.0) should be 0.880797, not {sigmoid(2.0)}"
+    f"sigmoid(2.0) should be 0.8807970779778823, not {sigmoid(2.0)}"
+    + ", do not round" * (off(sigmoid(2.0), 0.8807970779778823) < 1e-3)
 )
 assert off(sigmoid(-2.0), 0.11920292202211755) < 1e-9, (
-    f"sigmoid(-2.0) should be 0.119203, not {sigmoid(-2.0)}"
+    f"sigmoid(-2.0) should be 0.11920292202211755, not {sigmoid(-2.0)}"
 )
+for z in (6.0, 12.0, -6.0, -12.0):
+    wanted = 1 / (1 + math.exp(-z))
+    assert off(sigmoid(z), wanted) < 1e-9, (
+        f"sigmoid({z}) should be {wanted}, not {sigmoid(z)}: the formula holds "
+        "everywhere, do not cut it off or round"
+    )
 for z in (-50.0, -700.0):
     assert off(sigmoid(z), math.exp(z)) < 1e-9, (
         f"sigmoid({z}) should be {math.exp(z):.3g}, not {sigmoid(z):.3g}: "
-        "something clips or rounds it"
+        "something clips or rounds it, as 1 - sigmoid(-z) does"
     )
 assert sigmoid(1000.0) == 1.0 and sigmoid(-1000.0) == 0.0, (
     f"far out it is 0 and 1, not {sigmoid(-1000.0)} and {sigmoid(1000.0)}"
@@ -1460,12 +1580,19 @@ assert off(got, 0.8807970779778823) > 1e-6, (
     "sigmoid_grad(2.0) is sigmoid(2.0): the other factor is missing"
 )
 assert off(got, 0.10499358540350662) < 1e-9, (
-    f"the derivative at 2.0 should be 0.104994, not {got}"
+    f"the derivative at 2.0 should be 0.10499358540350662, not {got}"
+    + ", do not round" * (off(got, 0.10499358540350662) < 1e-3)
 )
 for z in (-2.0, 0.0, 0.5):
     wanted = math.exp(-z) / (1 + math.exp(-z)) ** 2
     assert off(sigmoid_grad(z), wanted) < 1e-9, (
-        f"the derivative at {z} should be {wanted:.6f}, not {sigmoid_grad(z)}"
+        f"the derivative at {z} should be {wanted}, not {sigmoid_grad(z)}"
+    )
+for z in (6.0, 12.0, -6.0, -12.0):
+    wanted = math.exp(-z) / (1 + math.exp(-z)) ** 2
+    assert off(sigmoid_grad(z), wanted) < 1e-9, (
+        f"far from 0 too: the derivative at {z} should be {wanted}, "
+        f"not {sigmoid_grad(z)}"
     )
 for z in (37.0, 300.0):
     sides, wanted = (sigmoid_grad(-z), sigmoid_grad(z)), math.exp(-z)
@@ -1482,6 +1609,10 @@ for z in (37.0, 300.0):
         assert off(got, wanted) < 1e-9, (
             f"the derivative at {side} should be {wanted:.12g}, not {got:.12g}"
         )
+for z in (-1000.0, 1000.0):
+    assert sigmoid_grad(z) == 0.0, (
+        f"the derivative at {z} is too small for a float: 0.0, not {sigmoid_grad(z)}"
+    )
 
 # %% [markdown]
 # Three more that you will meet. The hyperbolic tangent, **tanh**, is a sigmoid stretched upwards, to run from $-1$ to $1$, and squeezed to half its width. **Leaky ReLU** lets a small part of the negative numbers through, here a tenth, so that its derivative is nowhere 0. **GELU** weighs $z$ by the probability that a standard normal random number lies below it, and looks like a smooth ReLU; many language models use it (Dan Hendrycks and Kevin Gimpel, 2016). The derivatives on the right are finite differences.
@@ -1832,40 +1963,50 @@ def multiplications(
 # I counted $V$ once on the way back and was 300 short, of 24,000. When I wrote down the count I had only the sum over $k$ in mind, and had forgotten that $V$ wants a gradient too.
 
 # %% tags=["check"]
-got = multiplications(7, 4, 3)
+got = multiplications(9, 5, 3)
 assert got is not None, "multiplications gives back nothing: return two numbers"
-assert isinstance(got, tuple | list) and len(got) == 2, (
+assert hasattr(got, "__len__") and not isinstance(got, str) and len(got) == 2, (
     f"give back two numbers, forward and backward, not {got!r}"
 )
 first, second = got
-assert (first, second) != (56, 40), "the other way round: forward first, then backward"
-assert first != 47, "a bias is added, not multiplied by: forward is without biases"
-assert first != 44, "relu compares, it does not multiply: 4 too many on the way forward"
-assert first not in (28, 12), f"forward is {first}: that is one of the two layers"
-assert first == 40, f"forward for 7, 4 and 3 should be 40 products, not {first}"
-assert second != 52, "backward: relu'(z_j) is multiplied in, once for each hidden unit"
-assert second != 44, (
+assert (first, second) != (80, 60), "the other way round: forward first, then backward"
+assert first != 68, "a bias is added, not multiplied by: forward is without biases"
+assert first != 65, "relu compares, it does not multiply: 5 too many on the way forward"
+assert first not in (45, 15), f"forward is {first}: that is one of the two layers"
+assert first not in (112, 120), f"forward is {first}: additions are not counted"
+assert first != 135, "forward is 135: the products of two layers add up"
+assert first == 60, f"forward for 9, 5 and 3 should be 60 products, not {first!r}"
+assert second != 75, "backward: relu'(z_j) is multiplied in, once for each hidden unit"
+assert second != 65, (
     "backward: V comes twice, in the sum over k and in its own gradient"
 )
-assert second != 84, "backward: nobody needs the gradient of the inputs x"
-assert second != 63, "backward: the gradients of the biases take no product"
-assert second != 68, (
-    "backward, 12 too many: V a third time, or relu'(z_j) more than once for each unit?"
+assert second not in (125, 134), "backward: nobody needs the gradient of the inputs x"
+assert second != 88, "backward: the gradients of the biases take no product"
+assert second not in (90, 95), (
+    f"backward, {second - 80} too many: V a third time, or relu'(z_j) more than once "
+    "for each unit?"
 )
-assert second != 80, (
-    "backward is not twice the forward pass: that has a gradient of x in it, which "
-    "nobody needs, and no relu'(z_j)"
+assert second != 120, (
+    "backward is not twice the forward pass: nobody needs the gradient of x, and "
+    "relu'(z_j) takes one product for each unit"
 )
-assert second != 96, "backward alone, please: the forward pass is the other number"
-assert second not in (59, 60), (
-    f"backward, {second - 56} too many: output_grad is given, a bias's gradient takes "
+assert second != 140, "backward alone, please: the forward pass is the other number"
+assert second != 89, (
+    "backward, 9 too many: no formula has one product for each input and no more"
+)
+assert second not in (83, 85), (
+    f"backward, {second - 80} too many: output_grad is given, a bias's gradient takes "
     "no product, and relu'(z_j) comes once for each unit"
 )
-assert second != 28, "backward is 28: count all six formulas, for both layers"
-assert second != 40, "backward is not the same count: go through its six formulas"
-assert second == 56, f"backward for 7, 4 and 3 should be 56 products, not {second}"
-got = tuple(multiplications(5, 3, 2))
-assert got == (21, 30), f"for 5, 3 and 2 it should be (21, 30), not {got}"
+assert second not in (30, 35, 45, 50), (
+    f"backward is {second}: count all six formulas, for both layers"
+)
+assert second != 60, "backward is not the same count: go through its six formulas"
+assert second == 80, f"backward for 9, 5 and 3 should be 80 products, not {second!r}"
+got = tuple(multiplications(11, 5, 2))
+assert got == (65, 80), (
+    f"for 11, 5 and 2 it should be (65, 80), not {got}: count with the sizes handed in"
+)
 
 
 # %% [markdown]
@@ -1910,7 +2051,10 @@ in_first_layer = 2 * 784 * 30 / sum(predicted)
 print(f"in the first layer: {in_first_layer:.0%}")
 
 # %% tags=["claim"]
-assert tuple(counted) == tuple(predicted)
+assert tuple(counted) == tuple(predicted), (
+    "yours takes other products than the formulas do: an `if` in place of relu'(z_j), "
+    "a relu that multiplies, numpy"
+)
 assert in_first_layer > 0.95 and predicted[1] < 2 * predicted[0]
 
 # %% [markdown]

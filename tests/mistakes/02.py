@@ -55,7 +55,7 @@ def relu_grad(z):
     return 1.0 if z > 0 else 0.0
 
 
-# %% exercise="relu" message="return, do not print"
+# %% exercise="relu" message="every z needs a `return`"
 def relu(z):
     print(float(max(0, z)))
 
@@ -120,7 +120,7 @@ def forward(network, x):
     return z, hidden, outputs
 
 
-# %% exercise="forward" message="nothing bends"
+# %% exercise="forward" message="nothing bends: `hidden` is relu of each"
 def forward(network, x):
     z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
     outputs = [predict(z, w, b) for w, b in zip(network.output_weight, network.output_bias)]
@@ -219,13 +219,13 @@ def forward(network, x):
 # %% exercise="bump" message="the first ramp goes on rising there"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -fall, fall]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -fall, fall]], [0.0])
 
 
 # %% exercise="bump" message="the sides may differ in width"
 def bump(left, middle, right):
     rise = 1 / (middle - left)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -2 * rise, rise]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -2 * rise, rise]], [0.0])
 
 
 # %% exercise="bump" message="one more change of direction is needed"
@@ -236,13 +236,13 @@ def bump(left, middle, right):
 
 # %% exercise="bump" message="it rises to 1 over the width of the left side"
 def bump(left, middle, right):
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[1.0, -2.0, 1.0]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[1.0, -2.0, 1.0]], [0.0])
 
 
 # %% exercise="bump" message="The kink of relu(x + b) is at -b"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [left, middle, right], [[rise, -rise - fall, fall]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [left, middle, right], [[rise, -rise - fall, fall]], [0.0])
 
 
 # %% exercise="bump" message="one input: each row of hidden_weight has one number"
@@ -254,19 +254,19 @@ def bump(left, middle, right):
 # %% exercise="bump" message="one output: output_weight is one row"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise], [-rise - fall], [fall]], [0.0])
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise], [-rise - fall], [fall]], [0.0])
 
 
 # %% exercise="bump" message="bump gives back nothing"
 def bump(left, middle, right):
     rise, fall = 1 / (middle - left), 1 / (right - middle)
-    network = Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+    network = Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
 
 
 # %% exercise="bump" message="it does not fall: at 0.875"
 def bump(left, middle, right):
     rise = 1 / (middle - left)
-    return Network([[1.0]] * 2, [-left, -middle], [[rise, -rise]], [0.0])
+    return Network([[1.0], [1.0]], [-left, -middle], [[rise, -rise]], [0.0])
 
 
 # %% exercise="bump" message="relu(w * x + b) has its kink at -b / w"
@@ -503,7 +503,7 @@ def backward(network, x, z, hidden, output_grad):
     )
 
 
-# %% exercise="backward" message="relu_grad is asked about z, not about the gradient"
+# %% exercise="backward" message="relu'(z_j) multiplies it, nothing bends"
 def backward(network, x, z, hidden, output_grad):
     hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
     z_grad = [g * relu_grad(g) for g, v in zip(hidden_grad, z)]
@@ -651,7 +651,7 @@ def sigmoid_grad(z):
     return sigmoid(z) * (1 - sigmoid(z))
 
 
-# %% exercise="sigmoid" message="sigmoid(-2.0) should be 0.119203"
+# %% exercise="sigmoid" message="sigmoid(-2.0) should be 0.11920292202211755"
 import math
 
 
@@ -780,3 +780,109 @@ def multiplications(in_features, hidden_features, out_features):
 def multiplications(in_features, hidden_features, out_features):
     first, second = hidden_features * in_features, out_features * hidden_features
     return first + second, 2 * second + hidden_features
+
+
+# %% exercise="multiplications" message="backward for 9, 5 and 3 should be 80 products"
+def multiplications(in_features, hidden_features, out_features):
+    first, second = hidden_features * in_features, out_features * hidden_features
+    return first + second, 2 * first + second
+
+
+# %% exercise="forward" message="do not round"
+def forward(network, x):
+    z = [round(predict(x, w, b), 3) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return z, hidden, [predict(hidden, w, b) for w, b in zip(network.output_weight, network.output_bias)]
+
+
+# %% exercise="forward" message="the outputs are made with output_weight"
+def forward(network, x):
+    z = [predict(x, w, b) for w, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return z, hidden, [predict(hidden, w, b) for w, b in zip(network.hidden_weight, network.output_bias)]
+
+
+# %% exercise="backward" message="Network takes hidden_weight, hidden_bias, output_weight"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column, 0.0) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in hidden] for g in output_grad],
+        z_grad,
+        [[g * value for value in x] for g in z_grad],
+        output_grad,
+    )
+
+
+# %% exercise="backward" message="relu_grad takes one number; a Network has four"
+def backward(network, x, z, hidden, output_grad):
+    hidden_grad = [predict(output_grad, column) for column in zip(*network.output_weight)]
+    z_grad = [g * relu_grad(v) for g, v in zip(hidden_grad, z)]
+    return Network(
+        [[g * value for value in x] for g in z_grad],
+        z_grad,
+        [[g * value for value in hidden] for g in output_grad],
+        output_grad,
+    )
+
+
+# %% exercise="sigmoid" message="the formula holds everywhere"
+import math
+
+
+def sigmoid(z):
+    if z > 5:
+        return 1.0
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (math.exp(z) + 1)
+
+
+def sigmoid_grad(z):
+    return sigmoid(z) * sigmoid(-z)
+
+
+# %% exercise="sigmoid" message="it calls itself for ever"
+import math
+
+
+def sigmoid(z):
+    return 1 / (1 + math.exp(-z)) if z > 0 else 1 - sigmoid(-z)
+
+
+def sigmoid_grad(z):
+    return sigmoid(z) * sigmoid(-z)
+
+
+# %% exercise="bump" message="has one list in it several times"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+
+
+# %% exercise="bump" message="`//` drops it"
+def bump(left, middle, right):
+    rise, fall = 1 // (middle - left), 1 // (right - middle)
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
+
+
+# %% exercise="bump" message="a Network has four parts, the output bias too"
+def bump(left, middle, right):
+    rise, fall = 1 / (middle - left), 1 / (right - middle)
+    return Network([[1.0], [1.0], [1.0]], [-left, -middle, -right], [[rise, -rise - fall, fall]])
+
+
+# %% exercise="relu" message="near the kink too"
+def relu(z):
+    return float(max(0, z))
+
+
+def relu_grad(z):
+    return 1.0 if z > 0.01 else 0.0
+
+
+# %% exercise="relu" message="z is one number, not a list"
+def relu(z):
+    return [max(0.0, value) for value in z]
+
+
+def relu_grad(z):
+    return [1.0 if value > 0 else 0.0 for value in z]
