@@ -37,7 +37,7 @@ def edit(chapter: Chapter, before: Checkpoint, previous: str | None) -> Draft:
         check_words(draft)
     for cell in chapter.cells:
         if cell.export:
-            _Cell(draft, cell, cell.export).apply()
+            _Cell(draft, cell, cell.export).export()
     draft.modules = {file: module for file, module in draft.modules.items() if module.definitions}
     return draft
 
@@ -59,7 +59,7 @@ class _Cell:
     def module(self, module: Module) -> None:
         self.draft.modules[self.file] = module
 
-    def apply(self) -> None:
+    def export(self) -> None:
         if self.file == "__init__.py":
             return self.mistake(self.cell.line, "the tool makes __init__.py: name another module")
         for target in self.cell.drop:

@@ -40,10 +40,10 @@ def pages(book: Book, chapters: Mapping[int, Chapter]) -> dict[str, str]:
     """The page of each chapter's diff, and the page that lists them, by file name."""
     rows, found = [], {}
     for number, chapter in chapters.items():
-        edits = changes(book, number - 1, number)
-        counts = [f"[`{c.name}`]({number:02d}.md#{c.name}) {_counts(c)}" for c in edits]
+        modules = changes(book, number - 1, number)
+        counts = [f"[`{c.name}`]({number:02d}.md#{c.name}) {_counts(c)}" for c in modules]
         rows.append(f"| [Chapter {number}]({number:02d}.md) | {', '.join(counts) or 'nothing'} |")
-        found[f"{number:02d}.md"] = _page(chapter, edits)
+        found[f"{number:02d}.md"] = _page(chapter, modules)
     found["index.md"] = "\n".join([INDEX, "| chapter | modules |", "|:--|:--|", *rows, ""])
     return found
 
@@ -62,15 +62,15 @@ def excerpt(book: Book, number: int) -> str:
     return _figure(best[1], number, [Run(False, best[2])], "", anchor=False) if best else ""
 
 
-def _page(chapter: Chapter, edits: Sequence[Change]) -> str:
+def _page(chapter: Chapter, modules: Sequence[Change]) -> str:
     number, link = chapter.number, f"[Chapter {chapter.number}](../chapters/{chapter.stem}.ipynb)"
-    if not edits:
+    if not modules:
         return f"{FRONT}# Diff of chapter {number}\n\n{link} leaves every module as it was.\n"
     start = f"the checkpoint `src/ch{number - 1:02d}`" if number > 1 else "an empty folder"
-    files = "".join(f'<li><a href="#{c.name}"><code>{c.name}</code>{_counts(c)}</a></li>' for c in edits)
+    files = "".join(f'<li><a href="#{c.name}"><code>{c.name}</code>{_counts(c)}</a></li>' for c in modules)
     explained = sections(chapter)
     figures = "\n".join(
-        _figure(change, number, _runs(change), _explained(chapter, explained.get(change.name, []))) for change in edits
+        _figure(change, number, _runs(change), _explained(chapter, explained.get(change.name, []))) for change in modules
     )
     return (
         f"{FRONT}# Diff of chapter {number}\n\n"
@@ -79,7 +79,7 @@ def _page(chapter: Chapter, edits: Sequence[Change]) -> str:
         "Lines with a plus came in, lines with a minus went out. The same in a terminal:\n\n"
         f"```console\n$ make diff FROM={number - 1} TO={number}\n```\n\n"
         f'<div class="diff-page">\n<nav class="file-list" aria-label="Files">'
-        f'<p class="kicker">{len(edits)} {"file" if len(edits) == 1 else "files"}</p><ul>{files}</ul></nav>\n'
+        f'<p class="kicker">{len(modules)} {"file" if len(modules) == 1 else "files"}</p><ul>{files}</ul></nav>\n'
         f'<div class="file-diffs">\n{figures}\n</div>\n</div>\n'
     )
 
