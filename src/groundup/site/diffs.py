@@ -70,7 +70,8 @@ def _page(chapter: Chapter, modules: Sequence[Change]) -> str:
     files = "".join(f'<li><a href="#{c.name}"><code>{c.name}</code>{_counts(c)}</a></li>' for c in modules)
     explained = sections(chapter)
     figures = "\n".join(
-        _figure(change, number, _runs(change), _explained(chapter, explained.get(change.name, []))) for change in modules
+        _figure(module, number, _runs(module), _explained(chapter, explained.get(module.name, ())))
+        for module in modules
     )
     return (
         f"{FRONT}# Diff of chapter {number}\n\n"
