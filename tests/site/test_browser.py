@@ -86,6 +86,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(
             "no Chromium here: install it (Debian and Ubuntu: sudo apt-get install chromium) to run these tests"
         )
+    built_site()  # now: to run chapters takes an event loop, and Playwright's would be in its way
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
