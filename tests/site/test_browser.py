@@ -31,7 +31,7 @@ PHONE, TABLET, WIDE, WIDEST = ({"width": width, "height": 900} for width in (390
 SMALL = "chapters/01_linear_model/"  # the one chapter of the small book
 CHAPTERS = [f"chapters/{path.stem}/" for path in BOOK.chapters().values()]
 PAGES = ["", *CHAPTERS, "diffs/01/", "ledger/", "notation/", "glossary/", "setup/", "how-to-read/"]
-ALL_RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}"
+ALL_RULES = "runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -378,7 +378,7 @@ def test_no_barriers(visit: Visit, path: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_the_dark_scheme_has_contrast(visit: Visit, path: str) -> None:
     """All that the scheme changes is colour."""
-    assert_no_barriers(visit.go(path), "{runOnly: {type: 'rule', values: ['color-contrast']}}")
+    assert_no_barriers(visit.go(path), "runOnly: ['color-contrast']")
 
 
 @pytest.mark.parametrize("small", [{"color_scheme": scheme} for scheme in ("light", "dark")], indirect=True)
@@ -393,7 +393,7 @@ def assert_no_barriers(page: Page, rules: str = ALL_RULES) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     page.add_script_tag(path=AXE)
     # the visible half of a formula is hidden from readers' aids, which get the MathML beside it
-    found = page.evaluate(f"axe.run({{exclude: ['.katex-html']}}, {rules})")
+    found = page.evaluate(f"axe.run({{exclude: ['.katex-html']}}, {{resultTypes: ['violations'], {rules}}})")
     serious = [
         f"{barrier['id']}: {node['target']} {node['failureSummary']}"
         for barrier in found["violations"]
