@@ -1,0 +1,38 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+
+import torch
+
+from .activations import relu
+from .autograd import Tensor
+from .linear import linear
+
+
+class Linear:
+    """A fully connected layer: biased weighted sums of its inputs.
+
+    Shapes: weight (K, D), bias (K,).
+    """
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        self.weight = Tensor(weight, requires_grad=True)
+        self.bias = Tensor(weight.new_zeros(weight.shape[0]), requires_grad=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Weighted sums of `x`. Shapes: (N, D) -> (N, K)."""
+        return linear(x, self.weight, self.bias)
+
+    def parameters(self) -> list[Tensor]:
+        """The weight and the bias."""
+        return [self.weight, self.bias]
+
+
+class ReLU:
+    """The activation `relu` as a layer."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """`z` where it is positive, else 0. Shapes: any."""
+        return relu(z)
+
+    def parameters(self) -> list[Tensor]:
+        """None."""
+        return []
