@@ -137,7 +137,7 @@ def unbroadcast(grad, shape):
     return total.reshape(shape) if dims else total
 
 
-# %% exercise="unbroadcast" message="stops at RuntimeError"
+# %% exercise="unbroadcast" message="stops at a reshape: 12 numbers are no 3"
 def unbroadcast(grad, shape):
     return grad.reshape(shape)
 
@@ -147,7 +147,7 @@ def unbroadcast(grad, shape):
     return grad
 
 
-# %% exercise="unbroadcast" message="came out as (4,)"
+# %% exercise="unbroadcast" message="what was stretched from 1, and over nothing else"
 def unbroadcast(grad, shape):
     behind = grad.dim() - len(shape)
     if behind:
@@ -156,7 +156,7 @@ def unbroadcast(grad, shape):
     return grad.sum(dims, keepdim=True) if dims else grad
 
 
-# %% exercise="unbroadcast" message="came out as (1,), not (4, 1)"
+# %% exercise="unbroadcast" message="a length of 1 has got lost"
 def unbroadcast(grad, shape):
     added = grad.dim() - len(shape)
     dims = (*range(added), *[d for d, n in enumerate(shape, added) if n == 1])
@@ -342,7 +342,7 @@ def amax(self, dim, keepdim=False):
     return Tensor(self.data.amax(dim, keepdim=keepdim))
 
 
-# %% exercise="amax" message="the way back of amax(1, keepdim=False)"
+# %% exercise="amax" message="`spread` stretches it, as it did the result"
 @extend(Tensor)
 def amax(self, dim, keepdim=False):
     x, out = self.data, self.data.amax(dim, keepdim=keepdim)
