@@ -693,8 +693,8 @@ def check_unbroadcast() -> None:
             f"{given} came out as {tuple(got.shape)}: a length of 1 has got lost"
         )
         assert got.shape == shape, (
-            f"{given} came out as {tuple(got.shape)}: sum over what is in front and over "
-            "what was stretched from 1, and over nothing else"
+            f"{given} came out as {tuple(got.shape)}: sum over what is in front and "
+            "over what was stretched from 1, and over nothing else"
         )
         mean = wanted.numel() / max(grad.numel(), 1)
         assert torch.equal(got, wanted) or not torch.allclose(got, wanted * mean), (
@@ -1531,11 +1531,22 @@ class Linear:
     """
 
     def __init__(self, weight: torch.Tensor) -> None:
+        if weight.dim() != 2:
+            raise ValueError(f"a weight {tuple(weight.shape)}: give (K, D)")
         self.weight = Tensor(weight, requires_grad=True)
         self.bias = Tensor(weight.new_zeros(weight.shape[0]), requires_grad=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weighted sums of `x`. Shapes: (N, D) -> (N, K)."""
+        """Weighted sums of `x`. Shapes: (N, D) -> (N, K).
+
+        Raises: ValueError when `x` has another shape or dtype than the weight takes.
+        """
+        weight = self.weight.data
+        if x.shape[1:] != weight.shape[1:] or x.data.dtype != weight.dtype:
+            raise ValueError(
+                f"inputs {tuple(x.shape)} of {x.data.dtype}: give (N, "
+                f"{weight.shape[1]}) of {weight.dtype}"
+            )
         return linear(x, self.weight, self.bias)
 
     def parameters(self) -> list[Tensor]:
@@ -1570,6 +1581,9 @@ class Network:
     def __init__(
         self, sizes: list[int], generator: torch.Generator | None = None
     ) -> None:
+        """Kaiming weights before a ReLU, Xavier weights at the end, biases of 0."""
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []
         for in_features, out_features in pairwise(sizes):
             last = len(self.layers) == 2 * (len(sizes) - 2)
@@ -1579,7 +1593,7 @@ class Network:
         del self.layers[-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The outputs for a batch of inputs."""
+        """The outputs for a batch of inputs. Shapes: (N, D) -> (N, K)."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -1618,6 +1632,10 @@ def sgd_epoch(
 
     Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its step.
     """
+    if len(inputs) == 0 or len(inputs) != len(targets):
+        raise ValueError(f"{len(inputs)} inputs and {len(targets)} targets: give pairs")
+    if not (batch_size >= 1 and 0 <= lr < math.inf):
+        raise ValueError(f"lr {lr}, batch_size {batch_size}: give lr ≥ 0, size ≥ 1")
     order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
     total = 0.0
     for batch in order.split(batch_size):
