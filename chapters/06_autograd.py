@@ -896,7 +896,7 @@ W, b = Tensor(rand(5, 3), requires_grad=True), Tensor(rand(5), requires_grad=Tru
 Z = X @ W.T + b
 L = Z.relu().sum()
 
-# %% tags=["figure"] alt="The tape of one layer and a loss: X of shape N by D, times the transpose of W, H by D, plus b, of length H, through relu and summed. Below each leaf what its gradient is."
+# %% tags=["figure"] alt="The tape of one layer and a loss: X of shape N by D, times the transpose of W, H by D, plus b, of length H, through relu and summed. Below each leaf what its gradient is." caption="Δ is the gradient by the weighted sums, ΣΔ the sum of its rows"
 plot.graph(
     L,
     {"X": X, "W": W, "b": b, "L": L},
