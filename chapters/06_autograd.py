@@ -1845,15 +1845,17 @@ def one_step_of(kind, parameters: list, x, wanted: torch.Tensor) -> None:
     (((hidden @ V.T + c) - wanted) ** 2).mean().backward()
 
 
-def in_turns(repeats: int, *functions, clock=time.process_time) -> list[float]:
-    """Of each function the median of its times, in milliseconds."""
+def in_turns(
+    repeats: int, *functions, clock=time.process_time, best: bool = False
+) -> list[float]:
+    """Of each function the median of its times, or the best, in milliseconds."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(repeats):
         for function, taken in zip(functions, times, strict=True):
             start = clock()
             function()
             taken.append(1000 * (clock() - start))
-    return [sorted(taken)[repeats // 2] for taken in times]
+    return [sorted(taken)[0 if best else repeats // 2] for taken in times]
 
 
 def both_engines(hidden_features: int, batch_size: int) -> tuple[list, list]:
@@ -2015,14 +2017,13 @@ mine, real = in_turns(
     partial(one_step_of, *ours),
     partial(one_step_of, *theirs),
     clock=time.perf_counter,
+    best=True,
 )
 torch.set_num_threads(1)
-print(
-    f"two threads: ours {mine:.2f} ms, PyTorch {real:.2f} ms, ratio {mine / real:.2f}"
-)
+print(f"two threads, best of 40: ours {mine:.2f} ms, PyTorch {real:.2f} ms")
 
 # %% tags=["claim"]
-assert 0.2 < mine / real < 5
+assert 0.25 < mine / real < 4
 record("tape, times as long as PyTorch, two threads", mine / real)
 
 # %% [markdown]
