@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""Layers: each knows its way forward, and with what it kept from there its way back."""
+"""Layers: each knows its way forward, and from what it kept there its way back."""
 
 import torch
 
@@ -51,7 +51,7 @@ class Linear:
         return [self.weight, self.bias]
 
     def grads(self) -> list[torch.Tensor]:
-        """The gradients that the last `backward` found, in the order of `parameters`."""
+        """The gradients of the last `backward`, in the order of `parameters`."""
         return [self.weight_grad, self.bias_grad]
 
 
