@@ -238,6 +238,9 @@ def walked(walk: Callable, v: SimpleNamespace, **known: object) -> SimpleNamespa
             f"In the small network everything fits; here the sizes are {sizes}, "
             f"outputs {tuple(kept['outputs'].shape)}"
         ) from None
+    except TypeError as error:
+        hint = ": write g.squares, not g['squares']" if "item" in str(error) else ""
+        raise AssertionError(f"{called} stops at {error!r}{hint}") from error
     except Exception as error:
         raise AssertionError(f"{called} stops at {error!r}") from error
     for name, value in kept.items():
@@ -279,6 +282,10 @@ def given(g: SimpleNamespace, name: str, like: torch.Tensor) -> torch.Tensor:
     assert got.shape == like.shape, (
         f"g.{name} has shape {tuple(got.shape)}, and {name} has {tuple(like.shape)}: a "
         "gradient has the shape of what it belongs to"
+    )
+    assert got.dtype == like.dtype, (
+        f"g.{name} is {got.dtype}, and {name} {like.dtype}: make new tensors like those "
+        "in v"
     )
     return got
 
@@ -845,6 +852,10 @@ def checked_network(sizes: list[int], seed: int) -> Network:
     except Exception as error:
         raise AssertionError(f"Network({kept}) stops at {error!r}") from error
     assert sizes == kept, "the list of sizes has changed: it belongs to the caller"
+    for method in ("forward", "backward", "parameters", "grads"):
+        assert callable(getattr(network, method, None)), (
+            f"the method {method} is missing"
+        )
     layers = getattr(network, "layers", None)
     assert isinstance(layers, list), f"layers should be a list, not {layers!r}"
     kinds = [type(layer).__name__ for layer in layers]
@@ -1825,6 +1836,8 @@ def centred_layer(scale: torch.Tensor) -> object:
         layer = Centred(len(scale))
     except Exception as error:
         raise AssertionError(f"Centred({len(scale)}) stops at {error!r}") from error
+    for method in ("forward", "backward", "parameters", "grads"):
+        assert callable(getattr(layer, method, None)), f"the method {method} is missing"
     own = getattr(layer, "scale", None)
     assert isinstance(own, torch.Tensor), f"scale should be a tensor, not {own!r}"
     assert own.shape == scale.shape and (own == 1).all(), (

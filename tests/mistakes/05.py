@@ -221,6 +221,17 @@ class Network:
             x = layer.forward(x)
         return x
 
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
 
 # %% exercise="network" message="a weight has a row for each output, (out, in)"
 class Network:
@@ -229,6 +240,22 @@ class Network:
         for d, k in pairwise(sizes):
             self.layers += [Linear(kaiming_normal_(torch.empty(d, k), generator=generator)), ReLU()]
         self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
 
 
 # %% exercise="network" message="one layer object stands in two places"
@@ -239,6 +266,22 @@ class Network:
             self.layers += [Linear(kaiming_normal_(torch.empty(k, d), generator=generator)), bend]
         self.layers.pop()
 
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
 
 # %% exercise="network" message="the last weights are Kaiming's: no ReLU follows"
 class Network:
@@ -247,6 +290,22 @@ class Network:
         for d, k in pairwise(sizes):
             self.layers += [Linear(kaiming_normal_(torch.empty(k, d), generator=generator)), ReLU()]
         self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
 
 
 # %% exercise="network" message="the same generator gave other weights"
@@ -258,6 +317,22 @@ class Network:
             self.layers += [Linear(init(torch.empty(k, d))), ReLU()]
         self.layers.pop()
 
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
 
 # %% exercise="network" message="Network([]) went through: two sizes at least"
 class Network:
@@ -267,6 +342,22 @@ class Network:
             init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
             self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
         self.layers = self.layers[:-1]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
 
 
 # %% exercise="network" message="backward from the last to the first"
@@ -634,6 +725,12 @@ class Centred:
     def backward(self, output_grad):
         return output_grad
 
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale]
+
 
 # %% exercise="centred" message="a sum over the batch, no mean"
 class Centred:
@@ -676,3 +773,33 @@ class Centred:
 
     def grads(self):
         return [self.scale_grad]
+
+
+# %% exercise="network" message="the method grads is missing"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+
+# %% exercise="loss_grads" message="g.squares is torch.float32"
+def loss_grads(v, g):
+    g.squares = torch.full(v.squares.shape, 1 / v.squares.numel())
+    g.errors = g.squares * 2 * v.errors
+    g.outputs = g.errors
