@@ -284,8 +284,8 @@ def given(g: SimpleNamespace, name: str, like: torch.Tensor) -> torch.Tensor:
         "gradient has the shape of what it belongs to"
     )
     assert got.dtype == like.dtype, (
-        f"g.{name} is {got.dtype}, and {name} {like.dtype}: make new tensors like those "
-        "in v"
+        f"g.{name} is {got.dtype}, and {name} {like.dtype}: make new tensors like "
+        "those in v"
     )
     return got
 
