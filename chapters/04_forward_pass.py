@@ -122,7 +122,6 @@ def layer_stds(
 # I wrote `x.std()` at first, and for the weights above it reported `inf` in layer 42, while the largest activation there was no more than $6 \cdot 10^{35}$. What had overflowed was not the network but my instrument: to find the mean it adds up 20,000 activations.
 
 # %% tags=["check"]
-import copy
 
 
 def stds_of(x, weights, activation) -> list[float]:
@@ -130,12 +129,18 @@ def stds_of(x, weights, activation) -> list[float]:
     given = f"{tuple(x.shape)} and weights {[tuple(w.shape) for w in weights]}"
     try:
         got = layer_stds(x, weights, activation)
-    except Exception as error:
+    except RuntimeError as error:
+        assert "dtype" not in str(error), (
+            f"{given}: a float32 met a float64: only the copy that is measured should "
+            "be .double()"
+        )
         raise AssertionError(
-            f"{given}: your code stops at {error!r}. Each product is "
-            "(N, D) with (D, H), so the weights, (H, D), must be transposed, and "
-            "what goes into a layer is what came out of the one before"
-        ) from error
+            f"{given}: two shapes did not fit. Each product is (N, D) with (D, H), so "
+            "the weights, (H, D), must be transposed, and what goes into a layer is "
+            "what came out of the one before"
+        ) from None
+    except Exception as error:
+        raise AssertionError(f"{given}: your code stops at {error!r}") from error
     changed = not torch.equal(x, kept[0]) or len(weights) != len(kept[1])
     assert not changed, "x or the list of weights has changed: make new tensors"
     assert all(map(torch.equal, weights, kept[1])), "the weights have changed"
@@ -178,7 +183,7 @@ def check_instrument() -> None:
     h = x
     for weight in weights:
         h = h @ weight.T
-        wanted["alone"].append(h.std())
+        wanted["alone"].append((h.abs() + 0.25 * h).std())
     seen = []
 
     def activation(z: torch.Tensor) -> torch.Tensor:
@@ -209,12 +214,13 @@ def check_instrument() -> None:
         assert not same(name), why
     shown = [[round(float(v), 3) for v in row] for row in (wanted["right"], got)]
     assert same("right"), (
-        f"the stds after three layers should be {shown[0]}, not {shown[1]}: multiply by "
-        "the weights, apply the activation, measure, and go on with that"
+        f"the stds after three layers should be {shown[0]}, not {shown[1]}: multiply "
+        "by the weights, apply the activation, measure, and go on with that"
     )
     assert len(seen) == len(weights), (
-        f"{len(seen)} calls of the activation function for {len(weights)} layers: right "
-        "numbers, and each layer is computed anew from the inputs. Keep what came out"
+        f"{len(seen)} calls of the activation function for {len(weights)} layers: "
+        "right numbers, and each layer is computed anew from the inputs. Keep what "
+        "came out"
     )
     seen.clear()
     stds_of(x.float(), [weight.float() for weight in weights], activation)
@@ -223,7 +229,7 @@ def check_instrument() -> None:
         "is measured should be .double()"
     )
     large = torch.tensor([[3e36, 1e36, 2e36]] * 40)
-    got = stds_of(large, [torch.eye(3), 2 * torch.eye(3)], copy.copy)
+    got = stds_of(large, [torch.eye(3), 2 * torch.eye(3)], lambda z: z.clone())
     assert all(map(math.isfinite, got)), (
         "activations of 6e36 are finite, and your std is not: the sum of many of them "
         "overflows float32. Reduce in float64, x.double().std()"
@@ -407,12 +413,9 @@ for seed in range(5):
 # %%
 z = torch.randn(1_000_000, generator=rng)
 h = relu(z)
-print(
-    f"before: mean {z.mean():6.3f}, variance {z.var():.3f}, mean square {(z**2).mean():.3f}"
-)
-print(
-    f"after:  mean {h.mean():6.3f}, variance {h.var():.3f}, mean square {(h**2).mean():.3f}"
-)
+for name, x in (("before", z), ("after", h)):
+    print(f"{name:6} mean {x.mean():6.3f}, variance {x.var():.3f}", end=", ")
+    print(f"mean square {(x**2).mean():.3f}")
 
 # %% tags=["claim"]
 assert abs((h**2).mean() - 0.5) < 0.01 and abs(h.var() - 0.341) < 0.01
@@ -534,6 +537,9 @@ def check_gain() -> None:
             (1 / size, "that is made of mean sizes, |h|: it is squares that add up"),
         ):  # fmt: skip
             assert near(wanted) or not near(wrong), f"{where}: {why}"
+        assert near(wanted) or not near(2**0.5) or name == "relu", (
+            f"gain_of({name}, rng) came out as for ReLU: use what is given"
+        )
         assert near(wanted), (
             f"{where}, and it should be near {wanted:.3f}: with it the mean square of "
             f"the activations, {second:.3f}, becomes 1 again"
@@ -741,6 +747,7 @@ def check_kaiming() -> None:
     ):  # fmt: skip
         assert abs(size / wrong - 1) > 0.03, f"a = 0, shape {(rows, columns)}: {why}"
     right = math.sqrt(2 / columns)
+    assert size > 0, "all numbers are equal: normal_ takes the mean first, then the std"
     assert abs(size / right - 1) < 0.03, (
         f"a = 0, shape {(rows, columns)}: the std should be {right:.4f}, not {size:.4f}"
     )
@@ -756,8 +763,8 @@ def check_kaiming() -> None:
         right = math.sqrt(2 / (fraction * columns))
         for wrong, why in (
             (math.sqrt(2 / columns), "a has no effect"),
-            (math.sqrt(2 / abs((1 + a) * columns)), "that is (1 + a) / 2. It is squares "
-             "that are halved and kept, so what is left of the negative side is a²"),
+            (math.sqrt(2 / abs((1 + a) * columns)), "that is (1 + a) / 2. It is "
+             "squares that are summed, and of the negative side's a² is left"),
             (math.sqrt(2 / (columns * a * a)), "that counts the negative side alone: "
              "the positive one is kept whole"),
             (math.sqrt(2 * fraction / columns), "the wrong way round: the more the "
@@ -798,12 +805,12 @@ def check_kaiming() -> None:
     torch.manual_seed(0)
     alone = kaiming_normal_(torch.full((rows, columns), torch.nan))
     assert not alone.isnan().any(), "without a generator nothing was drawn"
-    drawn = torch.Generator().manual_seed(7)
-    assert torch.equal(twice[0], math.sqrt(2 / columns) * torch.randn(
-        rows, columns, generator=drawn
-    )) or torch.allclose(twice[0], blank().normal_(
-        0, math.sqrt(2 / columns), generator=torch.Generator().manual_seed(7)
-    )), "right std; but draw once, normal_ with 0 and the std, to get PyTorch's numbers"  # fmt: skip
+    source, once = torch.Generator().manual_seed(7), blank()
+    once.normal_(0, math.sqrt(2 / columns), generator=source)
+    assert torch.allclose(twice[0], once), (
+        "right std, and other numbers than normal_(0, std, generator=generator) draws: "
+        "draw once, so that a seed gives what it gives in PyTorch"
+    )
 
 
 check_kaiming()
@@ -901,7 +908,7 @@ unlock(
 def initialised(
     init: Callable[[torch.Tensor], object], seed: int
 ) -> list[torch.Tensor]:
-    """Fifty layers' weights, filled by `init`, which draws from PyTorch's own source."""
+    """Weights for fifty layers, filled by `init` from PyTorch's own generator."""
     torch.manual_seed(seed)
     weights = [torch.empty(100, 784), *(torch.empty(100, 100) for _ in range(49))]
     for weight in weights:
@@ -940,17 +947,19 @@ for name, x, y in (
 for limit in (3.4e38, 1.4e-45):
     ax.axhline(limit, ls=":", color=plot.COLOURS[5])
 ax.set(yscale="log", xlabel="layer", ylabel="std of the activations")
+ax.set_yticks([1e-40, 1e-20, 1, 1e20, 1e40])
 
 # %% [markdown]
 # The two dotted lines are the ends of `float32`. Xavier's variance, made for no ReLU at all, loses the half in each layer: $\sqrt{1/2}^{\,50} = 3 \cdot 10^{-8}$. That is no zero yet, and with three layers nobody would notice.
 #
 # > [!BUG] Break it: which way round are the weights?
-# > Somebody keeps weights as (inputs, outputs), to write `x @ weight` and save a `.T`. For each layer they call PyTorch's `kaiming_normal_(weight)`, as one does. (The note in its documentation that warns of this was added because people did.)
+# > Somebody keeps weights as (inputs, outputs), to write `x @ weight` and save a `.T`. For each layer they call PyTorch's `kaiming_normal_(weight)`, as one does. (PyTorch's documentation of it carries a note of warning.)
 
 # %% [markdown] tags=["predict"]
 # Which fan does PyTorch take for the fan-in? And by what factor is the rms of the output off, for three networks of 50 ReLU layers: 784 inputs and then 100 units throughout; 784 inputs and then 100 and 25 units in turn; 100 inputs and 100 units throughout?
 
 # %%
+offs = []
 for sizes in ([784] + [100] * 50, [784] + [100, 25] * 25, [100] * 51):
     theirs = ours = torch.randn(200, sizes[0], generator=rng)
     for fan_in, fan_out in pairwise(sizes):
@@ -958,6 +967,7 @@ for sizes in ([784] + [100] * 50, [784] + [100, 25] * 25, [100] * 51):
         theirs = relu(theirs @ weight)
         ours = relu(ours @ (weight * math.sqrt(fan_out / fan_in)))
     off = ((theirs**2).mean() / (ours**2).mean()).sqrt().item()
+    offs.append(off)
     print(sizes[:3], f"… off by a factor of {off:.2f}")
 
 # %% [markdown] tags=["answer"]
@@ -965,7 +975,10 @@ for sizes in ([784] + [100] * 50, [784] + [100, 25] * 25, [100] * 51):
 # > PyTorch reads rows as outputs, whoever made the tensor: it divides by 100 where 784 inputs meet, and by 25 where 100 do. Square layers don't mind. The others are off by $\sqrt{\text{fan-in}/\text{fan-out}}$ each, and of all these factors only the first and the last fan are left: $\sqrt{784/100} = 2.8$, $\sqrt{784/25} = 5.6$, and 1. A bug that most tests would not see, and no error message. The remedy in the note: `kaiming_normal_(weight.T)`.
 
 # %% tags=["claim"]
-assert abs(off - 1) < 1e-4
+assert all(
+    abs(got / wanted - 1) < 1e-3
+    for got, wanted in zip(offs, (2.8, 5.6, 1), strict=True)
+)
 
 
 def hidden_by(fan: str, seed: int) -> float:
@@ -1142,8 +1155,8 @@ figure, ax = plt.subplots(figsize=(5.6, 2.8))
 for runs, colour in zip(similar.values(), plot.COLOURS, strict=False):
     for run in runs:
         ax.plot(run, color=colour, lw=1)
-ax.text(22, 0.83, "with ReLU", color=plot.COLOURS[0])
-ax.text(22, 0.47, "without", color=plot.COLOURS[1])
+ax.text(22, 0.7, "with ReLU", color=plot.COLOURS[0])
+ax.text(22, 0.57, "without", color=plot.COLOURS[1])
 ax.set(xlabel="layer", ylabel="cosine similarity", ylim=(-0.1, 1.05))
 
 # %% [markdown] tags=["answer"]
@@ -1241,7 +1254,7 @@ def normalize_both(
 
 
 # %% [markdown] tags=["solution"]
-# I gave each set its own mean and std, and the error rate didn't change by a single image that I could see: the two are nearly the same here. Then I tried it on the post: the ten images of the validation set that have the most ink, as a set of their own. Their mean pixel, which is more than a std brighter... was 0, like everybody's.
+# I gave each set its own mean and std, and it was all but invisible: of the 1,000 predictions of each network at the end of this chapter no more than two or three came out differently, for the two sets are alike. It shows when they are not. For the hundred palest validation images, taken as a set of their own, the five networks together made 32 mistakes with the training images' numbers, and 41 with the hundred's own.
 
 
 # %% tags=["check"]
@@ -1287,6 +1300,7 @@ def check_normalized() -> None:
             (raw - mean / std, "brackets: (x - mean) / std"),
             ((raw - mean) * std, "multiplied by the std instead of divided by it"),
             ((raw - mean) / std**2, "divided by the variance instead of the std"),
+            ((mean - raw) / std, "the sign is the wrong way round: x - mean"),
             ((raw + mean) / std, "the mean was added: it has to be taken off"),
             ((raw - raw.mean(0)) / raw.std(0), "one mean and std for each column. Two "
              "numbers for all pixels: some pixels never change, and have a std of 0"),
@@ -1381,15 +1395,18 @@ def most_active(network: Network, x: torch.Tensor) -> torch.Tensor:
     return forward(network, x)[2].argmax(1)
 
 
-def held_back(x: torch.Tensor, lr: float, gain: float, epochs: int = 10) -> list[float]:
-    """Error rates on the images held back, of five networks."""
-    rates = []
+def held_back(
+    x: torch.Tensor, lr: float, gain: float, epochs: int = 10
+) -> tuple[list[float], list[torch.Tensor]]:
+    """Error rates on the images held back, of five networks, and what they answer."""
+    guesses = []
     for seed in range(5):
         network = train(x[fitted], one_hot[fitted], lr, gain, epochs, seed)
-        rates.append(error_rate(most_active(network, x[held]), labels[held]))
+        guesses.append(most_active(network, x[held]))
+    rates = [error_rate(guess, labels[held]) for guess in guesses]
     shown = " ".join(f"{rate:6.1%}" for rate in rates)
     print(f"lr {lr}, gain {gain}: {shown}, median {median(rates):.1%}", flush=True)
-    return rates
+    return rates, guesses
 
 
 # %% [markdown] tags=["predict"]
@@ -1397,10 +1414,10 @@ def held_back(x: torch.Tensor, lr: float, gain: float, epochs: int = 10) -> list
 
 # %%
 print("pixels as they are")
-as_they_are = held_back(images, 0.5, 1.0)
+as_they_are, _ = held_back(images, 0.5, 1.0)
 print("normalised")
-same_lr = held_back(normal_images, 0.5, 1.0)
-smaller_lr = held_back(normal_images, 0.1, 1.0)
+same_lr, _ = held_back(normal_images, 0.5, 1.0)
+smaller_lr, _ = held_back(normal_images, 0.1, 1.0)
 
 # %% [markdown] tags=["answer"]
 # Worse. With chapter 3's learning rate the training explodes or comes to nothing: the inputs' second moment is nine times as large, the hidden weights' gradients grow with the inputs, and the step that was just bearable no longer is. (Chapter 1: the largest curvature sets the limit.) With a smaller learning rate it trains, and is still behind, in each of five runs. I had not expected that, and tried other learning rates before I believed it.
@@ -1411,7 +1428,7 @@ assert 7 < second_moments < 12
 assert min(same_lr) > 0.2 and min(smaller_lr) > max(as_they_are)
 
 # %% [markdown]
-# What we derived keeps things at size 1 all the way to the *outputs*: our network begins by answering at random with numbers around 1, where nine of ten targets are 0. All of that noise has to be unlearnt. And weights which are large from the start are hardly moved by training. Measure both, for a gain of 1 and for 0.3:
+# What we derived keeps things at size 1 all the way to the *outputs*: our network begins by answering at random with numbers around 1, where nine of ten targets are 0. And if weights are large from the start, training may hardly move them. Measure both, for a gain of 1 and for 0.3:
 
 # %%
 moved = {}
@@ -1432,9 +1449,9 @@ print(f"loss of a network that always answers 0: {(one_hot**2).mean():.2f}")
 
 # %%
 print("normalised")
-quiet = held_back(normal_images, 0.2, 0.3)
+quiet, ten_guesses = held_back(normal_images, 0.2, 0.3)
 print("pixels as they are")
-quiet_as_they_are = held_back(images, 1.0, 0.3)
+quiet_as_they_are, _ = held_back(images, 1.0, 0.3)
 
 # %% tags=["claim"]
 assert moved[1.0][0] > 0.8 and moved[0.3][0] < 0.2
@@ -1475,6 +1492,7 @@ def as_digits(outputs: torch.Tensor) -> torch.Tensor:
 def check_digits() -> None:
     outputs = torch.tensor([[6.9], [0.2], [-1.7], [11.2], [3.49], [8.51], [9.4], [2.6]])
     kept = outputs.clone()
+    given = ", ".join(f"{value:g}" for value in outputs[:, 0].tolist())
     try:
         got = as_digits(outputs)
     except Exception as error:
@@ -1510,7 +1528,7 @@ def check_digits() -> None:
     ):  # fmt: skip
         assert values != wrong, why
     wanted = [7, 0, 0, 9, 3, 9, 9, 3]
-    assert values == wanted, f"{kept[:, 0].tolist()} should be {wanted}, not {values}"
+    assert values == wanted, f"{given} should be {wanted}, not {values}"
     assert got.dtype == torch.int64, f"right digits, as {got.dtype}: .long() for labels"
     assert as_digits(torch.zeros(0, 1)).shape == (0,), "no outputs: shape (0,)"
     assert as_digits(torch.tensor([[4.2]])).shape == (1,), (
@@ -1525,7 +1543,7 @@ column = (labels[:, None] + 0.2).round()  # all of them right
 assert 0.85 < error_rate(column, labels) < 0.95
 
 # %% [markdown]
-# The same network and recipe as the quiet one above, ten epochs, five seeds, and one output instead of ten. The learning rate has to be chosen anew, for errors are now as large as 9; the first seed may choose:
+# The same network and recipe as the quiet one above, ten epochs, five seeds, and one output instead of ten. The learning rate has to be chosen anew, for errors are now as large as 9; the first seed may choose (some ten seconds for this cell and the next two):
 
 # %%
 values = labels[:, None].float()  # (N, 1)
@@ -1537,12 +1555,11 @@ def by_value(targets: torch.Tensor, lr: float, seed: int) -> torch.Tensor:
     return as_digits(forward(network, normal_images[held])[2].nan_to_num())
 
 
-tried = {
-    lr: error_rate(by_value(values, lr, seed=0), labels[held])
-    for lr in (0.005, 0.01, 0.02, 0.05)
-}
+tried = {}
+for lr in (0.005, 0.01, 0.02, 0.05):
+    tried[lr] = error_rate(by_value(values, lr, seed=0), labels[held])
+    print(f"lr {lr}: {tried[lr]:.1%}", flush=True)
 value_lr = min(tried, key=tried.get)
-print({lr: f"{rate:.1%}" for lr, rate in tried.items()}, "so", value_lr)
 guesses = [by_value(values, value_lr, seed) for seed in range(5)]
 value_rates = [error_rate(guess, labels[held]) for guess in guesses]
 print("one output:  ", " ".join(f"{rate:6.1%}" for rate in value_rates))
@@ -1572,13 +1589,6 @@ for seed in range(5):
     shuffled_right.append(places[labels[held]])
 shuffled = by_distance([torch.cat(shuffled_guesses)], torch.cat(shuffled_right))
 shuffled_rate = error_rate(torch.cat(shuffled_guesses), torch.cat(shuffled_right))
-ten_guesses = [
-    most_active(
-        train(normal_images[fitted], one_hot[fitted], 0.2, 0.3, 10, seed),
-        normal_images[held],
-    )
-    for seed in range(5)
-]
 ten_outputs = by_distance(ten_guesses, labels[held])
 for name, shares in (
     ("one output", in_order), ("one output, shuffled", shuffled),
@@ -1624,9 +1634,10 @@ for lr in (0.1, 0.2, 0.4):
 best_lr = min(candidates, key=candidates.get)
 
 # %%
-error_rates = []
+networks, error_rates = [], []
 for seed in range(5):
     network = train(normal_images, one_hot, best_lr, 0.3, 30, seed)
+    networks.append(network)
     error_rates.append(error_rate(most_active(network, normal_valid), valid_labels))
     print(f"seed {seed}: {error_rates[-1]:.1%} wrong", flush=True)
 best, _, ten_digits, _, worst = sorted(error_rates)
@@ -1634,6 +1645,16 @@ print(f"median {ten_digits:.1%}, from {best:.1%} to {worst:.1%}")
 
 # %% tags=["claim"]
 assert ten_digits < 0.064
+palest = valid_images.mean(1).argsort()[: len(valid_images) // 10]
+own_all = normalize(valid_images, *mean_std(valid_images))
+own_palest = normalize(valid_images[palest], *mean_std(valid_images[palest]))
+wrong = [0, 0]
+for network in networks:
+    changed = most_active(network, own_all) != most_active(network, normal_valid)
+    assert changed.double().mean() <= 0.005
+    for kind, pixels in enumerate((normal_valid[palest], own_palest)):
+        wrong[kind] += int((most_active(network, pixels) != valid_labels[palest]).sum())
+assert wrong[1] > wrong[0], wrong
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
