@@ -458,6 +458,14 @@ def test_layer_stds_hold_out_until_the_activations_overflow(checkpoint: Checkpoi
 @pytest.mark.since(4, until=4)
 def test_a_quiet_network_is_a_loud_one_made_smaller(checkpoint: Checkpoint) -> None:
     init_network = checkpoint.module("network").init_network
-    loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), gain) for gain in (1.0, 0.25))
-    for one, other in zip(fields(loud), fields(quiet), strict=True):
-        torch.testing.assert_close(0.25 * one, other)
+    scales = ((1.0, 1.0), (0.25, 0.5))
+    loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), scale) for scale in scales)
+    for one, other, factor in zip(fields(loud), fields(quiet), (0.25, 0.25, 0.5, 0.5), strict=True):
+        torch.testing.assert_close(factor * one, other)
+
+
+@pytest.mark.since(4, until=4)
+def test_a_network_begins_with_the_two_variances_that_were_derived(checkpoint: Checkpoint) -> None:
+    network = checkpoint.module("network").init_network(400, 300, 200, torch.Generator().manual_seed(1))
+    assert network.hidden_weight.var().item() == pytest.approx(2 / 400, rel=0.03)
+    assert network.output_weight.var().item() == pytest.approx(1 / 300, rel=0.03)
