@@ -1508,7 +1508,7 @@ def mse(predictions: Tensor, targets: torch.Tensor) -> Tensor:
     return (errors(predictions, targets) ** 2).mean()
 
 
-# %% export="layers.py" drop="Linear.backward Linear.grads ReLU.backward ReLU.grads"
+# %% export="layers.py" drop="Linear.backward Linear.grads ReLU.__init__ ReLU.backward ReLU.grads"
 class Linear:
     """A fully connected layer: biased weighted sums of its inputs.
 

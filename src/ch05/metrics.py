@@ -19,16 +19,19 @@ def layer_stds(
     weights: list[torch.Tensor],
     activation: Callable[[torch.Tensor], torch.Tensor],
 ) -> list[float]:
-    """Standard deviation of the activations after each layer. Shapes: x (N, D)."""
+    """Standard deviation of the activations after each layer, computed in float64.
+
+    Shapes: x (N, D), each weight (H, D), where D is the H of the layer before.
+    """
     stds = []
     for weight in weights:
         x = activation(x @ weight.T)
-        stds.append(x.std().item())
+        stds.append(x.double().std().item())
     return stds
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> list[int]:
-    """How many units of each hidden layer give 0 for every input. Shapes: inputs (N, D)."""
+    """How many units of each hidden layer give 0 for all inputs. Shapes: (N, D)."""
     counts = []
     for layer in network.layers:
         inputs = layer.forward(inputs)

@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""A network with one hidden layer of ReLU units, for batches of inputs."""
+"""A network of any depth: linear layers with a ReLU between any two."""
 
 from itertools import pairwise
 
@@ -18,6 +18,9 @@ class Network:
     def __init__(
         self, sizes: list[int], generator: torch.Generator | None = None
     ) -> None:
+        """Kaiming weights before a ReLU, Xavier weights at the end, biases of 0."""
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []
         for in_features, out_features in pairwise(sizes):
             last = len(self.layers) == 2 * (len(sizes) - 2)
@@ -27,13 +30,16 @@ class Network:
         del self.layers[-1]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The outputs for a batch of inputs."""
+        """The outputs for a batch of inputs. Shapes: (N, D) -> (N, K)."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
     def backward(self, output_grad: torch.Tensor) -> torch.Tensor:
-        """The gradient for the inputs; those for the parameters are kept in the layers."""
+        """The gradient for the inputs; those for the parameters are kept in the layers.
+
+        Shapes: (N, K) -> (N, D).
+        """
         for layer in reversed(self.layers):
             output_grad = layer.backward(output_grad)
         return output_grad
