@@ -401,7 +401,7 @@ def test_an_unknown_fan_is_refused(checkpoint: Checkpoint) -> None:
         checkpoint.module("init").kaiming_normal_(torch.empty(2, 3), mode="fan_avg")
 
 
-@pytest.mark.since(4)
+@pytest.mark.since(4, until=5)
 @pytest.mark.parametrize("slope", [0.01, 0.0, -0.5, 2.0])
 def test_leaky_relu_is_pytorchs_with_its_derivative(checkpoint: Checkpoint, slope: float) -> None:
     z = torch.tensor(POINTS, dtype=torch.float64, requires_grad=True)
@@ -492,7 +492,7 @@ def layers_reference(leaves: list[torch.Tensor], x: torch.Tensor) -> torch.Tenso
     return x
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 @given(n=st.integers(0, 4), d=st.integers(0, 4), k=st.integers(0, 4), turned=st.booleans(), seed=seeds)
 def test_a_linear_layer_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: int, turned: bool, seed: int) -> None:
     x, weight, cotangent = rand(n, d, seed=seed), rand(k, d, seed=seed + 1), rand(n, k, seed=seed + 2)
@@ -511,7 +511,7 @@ def test_a_linear_layer_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: i
     assert layer.parameters()[1] is layer.bias
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 @given(shape=shapes, seed=seeds)
 def test_a_relu_layer_is_pytorchs(checkpoint: Checkpoint, shape: tuple[int, ...], seed: int) -> None:
     z, cotangent = rand(*shape, seed=seed), rand(*shape, seed=seed + 1)
@@ -526,7 +526,7 @@ def test_a_relu_layer_is_pytorchs(checkpoint: Checkpoint, shape: tuple[int, ...]
     assert layer.parameters() == layer.grads() == []
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 @given(widths=st.lists(sizes, min_size=2, max_size=5), n=st.integers(0, 4), seed=seeds)
 def test_a_network_of_any_depth_is_pytorchs(checkpoint: Checkpoint, widths: list[int], n: int, seed: int) -> None:
     network = random_layers(checkpoint, widths, seed)
@@ -542,7 +542,7 @@ def test_a_network_of_any_depth_is_pytorchs(checkpoint: Checkpoint, widths: list
             close(got, leaf.grad)
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 def test_a_networks_gradients_pass_its_own_check(checkpoint: Checkpoint) -> None:
     network, x, cotangent = random_layers(checkpoint, [3, 5, 6, 2], 0), rand(4, 3, seed=1), rand(4, 2, seed=2)
     network.forward(x)
@@ -571,7 +571,7 @@ def test_gradient_check_refuses_what_it_cannot_judge(checkpoint: Checkpoint) -> 
     assert check(lambda: (empty**2).sum(), [empty], [2 * empty]) == 0
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 def test_a_new_network_is_xaviers_at_the_end_and_kaimings_before(checkpoint: Checkpoint) -> None:
     network = checkpoint.module("network").Network([300, 200, 400, 50], torch.Generator().manual_seed(0))
     first, first_bias, second, _, last, last_bias = network.parameters()
@@ -590,7 +590,7 @@ def test_a_network_wants_two_sizes(checkpoint: Checkpoint, widths: list[int]) ->
         checkpoint.module("network").Network(widths)
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 def test_layers_refuse_other_shapes_and_types_and_say_which(checkpoint: Checkpoint) -> None:
     layers = checkpoint.module("layers")
     with pytest.raises(ValueError, match=r"\(3,\)"):
@@ -611,7 +611,7 @@ def test_layers_refuse_other_shapes_and_types_and_say_which(checkpoint: Checkpoi
         layers.Linear(rand(2, 3)).backward(rand(4, 2))  # before any forward
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 @given(batch_size=st.integers(1, 7), seed=seeds)
 def test_an_epoch_of_sgd_through_layers_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
     network, x, targets = (
@@ -633,7 +633,7 @@ def test_an_epoch_of_sgd_through_layers_is_pytorchs(checkpoint: Checkpoint, batc
         close(parameter, leaf.detach())
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 @pytest.mark.parametrize(
     ("inputs", "targets", "lr", "batch_size", "said"),
     [
@@ -655,7 +655,7 @@ def test_an_epoch_refuses_what_it_cannot_train_on(
         )
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=5)
 def test_dead_units_are_counted_for_each_hidden_layer(checkpoint: Checkpoint) -> None:
     network = random_layers(checkpoint, [1, 4, 3, 2], 0)
     first, _, second, _, _ = network.layers

@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""A network with one hidden layer of ReLU units, for batches of inputs."""
+"""A network of any depth: linear layers with a ReLU between any two."""
 
 from itertools import pairwise
 
