@@ -75,9 +75,9 @@ class ReLU:
         return output_grad * relu_grad(self.z)
 
     def parameters(self) -> list[torch.Tensor]:
-        """None."""
+        """No parameters: an empty list."""
         return []
 
     def grads(self) -> list[torch.Tensor]:
-        """None."""
+        """No gradients: an empty list."""
         return []
