@@ -588,14 +588,15 @@ if engine:
     engines = {"micrograd": engine.Value, "ours": Value}
     first_grad, tracked, left_over = {}, {}, {}
     seconds = {(name, on): [] for name in engines for on in (True, False)}
-    for collecting in (True, True, True, False, False):
+    for collecting in (True, True, False, False):
         for name, kind in engines.items():
             gc.collect()
             if not collecting:
                 gc.disable()
             before = len(gc.get_objects())
             taken, first_grad[name], loss = one_step(kind, *moons)
-            tracked[name] = len(gc.get_objects()) - before
+            if collecting:
+                tracked[name] = len(gc.get_objects()) - before
             gc.enable()
             seconds[name, collecting].append(taken)
             if kind is Value:
@@ -620,7 +621,7 @@ if engine:
     assert times_as_fast > 2 and without < 0.7 * times_as_fast
     assert least["micrograd", False] < 0.6 * least["micrograd", True]
     assert least["ours", False] < least["ours", True]
-    assert 6 < tracked["micrograd"] / nodes < 8 and 1.5 < tracked["ours"] / nodes < 2.5
+    assert 6 < tracked["micrograd"] / nodes < 8 and 1.5 < tracked["ours"] / nodes < 3
     assert 2 * 64 * (784 * 50 + 50 * 10) / nodes_per_second > 2  # seconds
     assert left_over["micrograd"] > 10 * left_over["ours"]
     assert len(nn.MLP(2, [16, 16, 1]).parameters()) == 337
@@ -954,7 +955,9 @@ def __getitem__(self, index: Any) -> Tensor:
     x = self.data
 
     def vjp(G: torch.Tensor) -> torch.Tensor:
-        places = torch.arange(x.numel(), device=x.device).reshape(x.shape)[index].reshape(-1)
+        places = (
+            torch.arange(x.numel(), device=x.device).reshape(x.shape)[index].reshape(-1)
+        )
         zeros = x.new_zeros(x.numel())
         return zeros.index_add(0, places, G.reshape(-1)).reshape(x.shape)
 
@@ -1208,8 +1211,8 @@ def check_disagreement() -> None:
         }
         why = [why for value, why in hints.items() if abs(got - value) < 1e-4]
         assert abs(got - wanted) < 1e-4, (
-            f"{name} in {'two places' if len(marks) > 1 else 'one place'}, and right in "
-            f"all others, got {got:.3g}, not {wanted}: "
+            f"{name} in {'two places' if len(marks) > 1 else 'one place'}, and right "
+            f"in all others, got {got:.3g}, not {wanted}: "
             f"{why[0] if why else 'the absolute difference, as it is'}"
         )
     name = "a gradient that is off by 1 in one place, of the second input"
@@ -1348,14 +1351,22 @@ def check_amax() -> None:
                 (-full * at, "the sign is the wrong way round"),
                 (full * at / at.sum(), "divided by the largest of the other rows, too"),
                 (full * at / x.shape[dim], "divided by how many numbers a row has"),
-                (full * x.exp() / x.exp().sum(dim, keepdim=True), "all got a part of it, as from a softmax"),
+                (
+                    full * x.exp() / x.exp().sum(dim, keepdim=True),
+                    "all got a part of it, as from a softmax",
+                ),
             ):
                 assert not torch.allclose(grad, wrong_one), f"{given}: {why}"
             assert torch.allclose(grad, full * at), (
                 f"{given} of {rows}, upstream {upstream}: the gradient should be "
                 f"{(full * at).tolist()}, not {grad.tolist()}"
             )
-    tied = [[4.0, 1.0, 4.0, 0.0], [2.0] * 4, [0.5, 3.0, 3 - 1e-9, 1.0], [6.0, 6.0, 5, 5]]
+    tied = [
+        [4.0, 1.0, 4.0, 0.0],
+        [2.0] * 4,
+        [0.5, 3.0, 3 - 1e-9, 1.0],
+        [6.0, 6.0, 5, 5],
+    ]
     upstream = [6.0, 8.0, -2.0, 3.0]
     shared = [[3.0, 0.0, 3.0, 0.0], [2.0] * 4, [0.0, -2.0, 0.0, 0.0], [1.5, 1.5, 0, 0]]
     grad, weights = largest_of(tied, 1, False, upstream)
@@ -1368,7 +1379,9 @@ def check_amax() -> None:
     assert alone != [1, 1, 1, 1], (
         "of several equally large only one got a gradient: they share it evenly"
     )
-    assert grad[2, 2] == 0, "3 - 1e-9 is not the largest of its row: only what equals it"
+    assert grad[2, 2] == 0, (
+        "3 - 1e-9 is not the largest of its row: only what equals it"
+    )
     assert got == upstream, (
         f"the shares of a row add up to its upstream gradient, {upstream}; yours to "
         f"{got}: divide by how many are largest in this row"
@@ -1732,7 +1745,7 @@ class Network:
         generator: torch.Generator | None = None,
         scale: float = 1.0,
     ) -> None:
-        """Weights Kaiming's before a ReLU, Xavier's last, times `scale`; biases of 0."""
+        """Kaiming's weights before a ReLU, Xavier's last, times `scale`; biases 0."""
         if len(sizes) < 2:
             raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []
@@ -1958,8 +1971,12 @@ def check_leak() -> None:
     except AssertionError:
         raise
     except Exception as error:
-        why = "" if "float" not in str(error) and "item" not in str(error) else (
-            ": a Tensor of ours is neither a float nor has it item(): .data.item()"
+        why = (
+            ""
+            if "float" not in str(error) and "item" not in str(error)
+            else (
+                ": a Tensor of ours is neither a float nor has it item(): .data.item()"
+            )
         )
         raise AssertionError(f"your code stops at {error!r}{why}") from None
     finally:
@@ -2142,7 +2159,7 @@ record("PyTorch, nodes per second", 100 / real * 1000)
 # %% [markdown] tags=["aside"]
 # #### Aside: two threads
 #
-# A second core can do half of an operation. PyTorch divides elementwise work only from some tens of thousands of numbers on, since handing half of it over costs some microseconds. Here is one multiplication, a hundred times with one thread and with two: the best time, and the mean. First as the machine is; then while other programs keep every core busy, as a second training run does; then the same once more, but with a thread that has finished its half *asleep* until the other has, too (`OMP_WAIT_POLICY`), instead of asking again and again (ten seconds or so).
+# A second core can do half of an operation. PyTorch divides elementwise work only from some tens of thousands of numbers on, since handing half of it over costs some microseconds. Here is one multiplication, sixty times with one thread and with two: the best time, and the mean. Other programs keep every core busy meanwhile, as a second training run does. And all that twice: with threads that, having finished their half, ask again and again whether the other has, too, as PyTorch's do by default; and with threads that *sleep* until then (`OMP_WAIT_POLICY`; ten seconds or so).
 
 # %% tags=["aside", "timing"]
 import os
@@ -2151,24 +2168,20 @@ import sys
 
 program = """
 import time, torch
-for count in (4096, 2**20):
+for size in (4096, 2**20):
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        numbers, times = torch.ones(count), []
-        for _ in range(100):
+        numbers, times = torch.ones(size), []
+        for _ in range(60):
             start = time.perf_counter()
             numbers * 2.0
             times.append(1000 * (time.perf_counter() - start))
-        print(min(times[1:]), sum(times[1:]) / 99)
+        print(min(times[1:]), sum(times[1:]) / 59)
 """
-keys = [(count, threads) for count in (4096, 2**20) for threads in (1, 2)]
+keys = [(size, threads) for size in (4096, 2**20) for threads in (1, 2)]
 endless, found = [sys.executable, "-c", "while True: pass"], {}
-for name, busy_programs, policy in (
-    ("as it is", 0, "ACTIVE"),
-    ("cores busy", os.cpu_count() or 1, "ACTIVE"),
-    ("cores busy, waiting asleep", os.cpu_count() or 1, "PASSIVE"),
-):
-    busy = [subprocess.Popen(endless) for _ in range(busy_programs)]
+for name, policy in (("who waits, asks", "ACTIVE"), ("who waits, sleeps", "PASSIVE")):
+    busy = [subprocess.Popen(endless) for _ in range(os.cpu_count() or 1)]
     try:
         told = subprocess.run(
             [sys.executable, "-c", program],
@@ -2181,26 +2194,27 @@ for name, busy_programs, policy in (
         for process in busy:
             process.kill()
             process.wait()
-    for (count, threads), line in zip(keys, told.splitlines(), strict=True):
+    for (size, threads), line in zip(keys, told.splitlines(), strict=True):
         best, mean = map(float, line.split())
-        found[name, count, threads] = best, mean
+        found[name, size, threads] = best, mean
         print(
-            f"{name:27} {count:9,} numbers, {threads} threads: "
+            f"{name:17} {size:9,} numbers, {threads} threads: "
             f"best {best:6.3f} ms, mean {mean:6.3f}",
             flush=True,
         )
 
 # %% tags=["aside", "claim"]
 awake, asleep = (
-    found[name, 2**20, 2][1] for name in ("cores busy", "cores busy, waiting asleep")
+    found[name, 2**20, 2][1] for name in ("who waits, asks", "who waits, sleeps")
 )
 assert awake > 2 * asleep
-assert 1 / 3 < found["as it is", 4096, 2][0] / found["as it is", 4096, 1][0] < 3
+small = [found["who waits, asks", 4096, threads][0] for threads in (1, 2)]
+assert 1 / 3 < small[1] / small[0] < 3
 record("a million numbers, two threads, all cores busy, mean ms", awake)
 record("the same, where who waits sleeps, mean ms", asleep)
 
 # %% [markdown] tags=["aside"]
-# The small tensor takes no notice: it is not divided. For a million numbers the best of two threads may be near half the time of one; the mean is another story. A thread that has finished its half keeps asking whether the other has, and keeps its core meanwhile, while the other waits for the operating system to give it one, and turns are dealt out in *milliseconds*. Let it sleep, and its core goes to whoever has work: the long waits are nearly gone. It is not the tape's doing, nor PyTorch's alone. Hence `set_num_threads(1)` at the head of these chapters, which are often run side by side; alone on a machine, and with larger networks, give PyTorch all it has.
+# The small tensor takes no notice: it is not divided. For a million numbers the best of two threads may be near half the time of one; the mean is another story. A thread that has finished its half and keeps asking keeps its core meanwhile, while the other waits for the operating system to give it one, and turns are dealt out in *milliseconds*. Let it sleep, and its core goes to whoever has work: most of the waiting is gone. It is not the tape's doing, nor PyTorch's alone. Hence `set_num_threads(1)` at the head of these chapters, which are often run side by side; alone on a machine, and with larger networks, give PyTorch all it has.
 
 # %% [markdown]
 # ## A network that nobody would want to derive
@@ -2306,11 +2320,17 @@ for seed in range(5):
     trained(by_tape, images, targets, 0.5, 15, seed)
     guesses["chapter 5's"].append(answers(by_tape, valid_images))
     both = [error_rate(guess[seed], valid_labels) for guess in guesses.values()]
-    print(f"seed {seed}: maxout {both[0]:.1%} wrong, chapter 5's {both[1]:.1%}", flush=True)
+    print(
+        f"seed {seed}: maxout {both[0]:.1%} wrong, chapter 5's {both[1]:.1%}",
+        flush=True,
+    )
 ends = {}
 for name, found in guesses.items():
     ends[name] = sorted(error_rate(guess, valid_labels) for guess in found)
-    print(f"{name}: median {ends[name][2]:.1%}, {ends[name][0]:.1%} to {ends[name][4]:.1%}")
+    print(
+        f"{name}: median {ends[name][2]:.1%}, from {ends[name][0]:.1%} to "
+        f"{ends[name][4]:.1%}"
+    )
 alone = [0, 0]
 for pair in zip(*guesses.values(), strict=True):
     right = [guess == valid_labels for guess in pair]
@@ -2319,12 +2339,17 @@ for pair in zip(*guesses.values(), strict=True):
 print(f"right alone, of all five pairs: maxout {alone[0]}, chapter 5's {alone[1]}")
 
 # %% tags=["claim"]
+assert abs(ends["maxout"][2] - ends["chapter 5's"][2]) < 0.008
+if len(images) < 5000:
+    assert ends["maxout"][0] < ends["chapter 5's"][4]  # the two lists overlap
+    assert ends["chapter 5's"][0] < ends["maxout"][4]
+    assert 0.5 < alone[0] / alone[1] < 2
 record("error_rate", ends["maxout"][2])
 record("error rates of five seeds", ends["maxout"])
 record("error rate of chapter 5's network", ends["chapter 5's"][2])
 
 # %% [markdown]
-# TO WRITE. Which loss to descend on is still chapter 1's choice, and chapter 7's question.
+# That is no difference. Now one network is right alone on a few images more, now the other, and the seed matters more than the kind of unit: maxout has learnt its own activation functions, and does as well with them as chapter 5's network with ReLU. So this chapter's last number is chapter 5's, and I would not change my library for it. What has changed is its price. Maxout is ten lines, its network another dozen, all of them forward, and nobody has written a `backward` for it. Which loss to descend on is still chapter 1's choice, and chapter 7's question.
 #
 # ## Recap
 #
