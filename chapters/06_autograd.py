@@ -700,11 +700,11 @@ def unbroadcast_to(grad: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
             )
         if tuple(grad.shape) == shape:
             why = (
-                f"{given} stops at {error!r}: nothing is to be added up here, and to "
-                "`sum` an empty tuple of dimensions means all of them: skip it then"
+                f"{given} stops at {error!r}: nothing is to be added up here, so skip "
+                "the sum: mind that to it an empty tuple of dimensions means all of them"
             )
         elif "out of range" in str(error):
-            why += ": after a sum the dimensions behind it have moved one forward"
+            why += ": after each sum the dimensions behind it move one forward"
         raise AssertionError(why) from None
     except Exception as error:
         raise AssertionError(f"{given} stops at {error!r}") from error
@@ -1113,6 +1113,7 @@ def why_it_stopped(error: Exception) -> str:
             "gradient: make one of the result",
         ),
         ("NoneType", "a leaf that nothing came back to has grad None: take 0 there"),
+        ("does not require grad", "this loss is not made of the leaves"),
         ("required positional", "it takes the tensors one by one: operation(*leaves)"),
         ("a Tensor to a torch", "numerical_grad wants PyTorch's tensors: take .data"),
         ("must be Tensor, not", "numerical_grad wants PyTorch's tensors: take .data"),
@@ -1180,7 +1181,7 @@ def check_disagreement() -> None:
         )
     found = {name: judged(name, operation, a, b) for name, operation in wrong.items()}
     assert any(abs(got) > 1e-6 for got in found.values()), (
-        "all six got 0: nothing is compared"
+        "all six got 0: is anything compared, and does the largest difference count?"
     )
     slipped = {name for name, got in found.items() if abs(got) < 1e-4}
     assert not slipped or not slipped <= {"forgets_upstream", "wrong_transpose"}, (
@@ -1194,8 +1195,8 @@ def check_disagreement() -> None:
     )
     x, y, rule = numbers(7, 5), numbers(7, 5), "the largest of 35 places counts"
     for marks, wanted, wrong_ones in (
-        ([(3, -1.0)], 1.0, {-1.0: "a difference has no sign: take abs()"}),
-        ([(3, 1.0)], 1.0, {}),
+        ([(3, 1.0)], 1.0, {-1.0: "a difference has no sign: take abs()"}),
+        ([(3, -1.0)], 1.0, dict.fromkeys((-1.0, 0.0), "without its sign: take abs()")),
         ([(3, 1.0), (20, 1.0)], 1.0, {2.0: f"that is the sum, and {rule}"}),
         ([(3, 0.5), (20, -2.0)], 2.0, {0.5: "a difference has no sign: take abs()"}),
     ):
@@ -1206,7 +1207,7 @@ def check_disagreement() -> None:
             sum(sizes): f"that is the sum, and {rule}",
             sum(sizes) / 35: f"that is the mean, and {rule}",
             sum(sizes) / 70: f"that is the mean, and {rule}",
-            0.0: f"{rule}, with its sign taken off",
+            0.0: rule,
             **wrong_ones,
         }
         why = [why for value, why in hints.items() if abs(got - value) < 1e-4]
@@ -1288,14 +1289,15 @@ def amax(self, dim: int, keepdim: bool = False) -> Tensor:
 
 
 # %% tags=["check"]
-def shapes_of(error: Exception) -> str:
-    meet = "must match the size" in str(error) or "invalid for input" in str(error)
-    return (
-        ": something of the result's shape meets something of the input's; be it the "
-        "result or the upstream gradient, `spread` stretches it"
-        if meet
-        else ""
-    )
+def why_of(error: Exception, who: str) -> str:
+    if "number of sizes provided" in str(error):
+        return ": `spread` takes first what is to be stretched, then what has the shape"
+    if "must match the size" in str(error) or "invalid for input" in str(error):
+        return (
+            f": {who} meets something of the input's shape: `spread` stretches, and "
+            "keepdim=True keeps the dimension"
+        )
+    return ""
 
 
 def largest_of(
@@ -1308,7 +1310,9 @@ def largest_of(
     try:
         out = x.amax(dim, keepdim=True) if keepdim else x.amax(dim)
     except Exception as error:
-        raise AssertionError(f"{given} stops at {error!r}{shapes_of(error)}") from None
+        raise AssertionError(
+            f"{given} stops at {error!r}{why_of(error, 'the result or a sum')}"
+        ) from None
     assert out is not None, "nothing came back: return the new Tensor"
     assert isinstance(out, Tensor), f"{given} gives back {out!r}: `recorded` makes it"
     wanted = before.amax(dim, keepdim=keepdim)
@@ -1324,7 +1328,8 @@ def largest_of(
         (out * Tensor(weights)).sum().backward()
     except Exception as error:
         raise AssertionError(
-            f"the way back of {given} stops at {error!r}{shapes_of(error)}"
+            f"the way back of {given} stops at {error!r}"
+            + why_of(error, "the result, a sum or the upstream gradient")
         ) from None
     assert torch.equal(x.data, before), f"{given} has changed its input"
     assert x.grad is not None, f"{given}: no gradient came back"
@@ -1973,7 +1978,7 @@ def check_leak() -> None:
     except Exception as error:
         why = (
             ""
-            if "float" not in str(error) and "item" not in str(error)
+            if "float()" not in str(error) and "'item'" not in str(error)
             else (
                 ": a Tensor of ours is neither a float nor has it item(): .data.item()"
             )
