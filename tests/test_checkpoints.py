@@ -9,6 +9,7 @@ import math
 import random
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ settings.register_profile("checkpoints", deadline=None, max_examples=25, derando
 settings.load_profile("checkpoints")
 
 F = torch.nn.functional
+XAVIER = 4  # the chapter from which output weights begin as Glorot and Bengio's
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**31)
 
@@ -64,7 +66,7 @@ def test_mse_refuses_what_broadcasting_would_stretch(checkpoint: Checkpoint) -> 
         checkpoint.module("losses").mse(rand(5, 1), rand(5))
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=5)
 @given(n=sizes, k=sizes, seed=seeds)
 def test_mse_slopes_are_autograds(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
     shape = (n, k) if checkpoint.number >= TENSORS else (n * k,)
@@ -81,7 +83,7 @@ def test_error_rate_counts_what_differs(checkpoint: Checkpoint) -> None:
     assert checkpoint.module("metrics").error_rate(checkpoint.give(guesses), checkpoint.give(labels)) == 0.5
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 def test_dead_units_sleep_for_every_input(checkpoint: Checkpoint) -> None:
     one = torch.ones(1, 4, dtype=torch.float64)
     biases = torch.tensor([-5.0, -1.0, 0.0, 5.0], dtype=torch.float64)
@@ -181,7 +183,7 @@ def check_activation(checkpoint: Checkpoint, name: str, oracle: Callable[[torch.
         torch.testing.assert_close(checkpoint.take(got), values, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=5)
 def test_relu_and_its_slope_are_pytorchs(checkpoint: Checkpoint) -> None:
     check_activation(checkpoint, "relu", F.relu)
 
@@ -194,7 +196,7 @@ def test_sigmoid_and_its_slope_are_pytorchs_however_far_out(checkpoint: Checkpoi
 # -------------------------------------------------------------------------------------------------------- network
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 @given(n=sizes, d=sizes, h=sizes, k=sizes, seed=seeds)
 def test_network_forward_and_backward_are_pytorchs(
     checkpoint: Checkpoint, n: int, d: int, h: int, k: int, seed: int
@@ -212,7 +214,7 @@ def test_network_forward_and_backward_are_pytorchs(
         close(slope, parameter.grad)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Checkpoint) -> None:
     parameters, x = random_network(3, 4, 2, seed=7), rand(1, 3, seed=8)
     network = checkpoint.network(parameters)
@@ -229,7 +231,7 @@ def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Check
         assert torch.equal(checkpoint.take(now), before)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=3)
 def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Checkpoint) -> None:
     source = torch.Generator().manual_seed(0) if checkpoint.number >= TENSORS else random.Random(0)
     network = checkpoint.module("network").init_network(300, 200, 50, source)
@@ -238,7 +240,8 @@ def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Che
     assert output.shape == (50, 200)
     assert len(hidden.unique(dim=0)) == 200
     assert hidden.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
-    assert output.std().item() == pytest.approx(math.sqrt(1 / 200), rel=0.05)
+    output_variance = 1 / 200 if checkpoint.number < XAVIER else 2 / (200 + 50)
+    assert output.std().item() == pytest.approx(math.sqrt(output_variance), rel=0.05)
     assert not hidden_bias.any()
     assert not output_bias.any()
 
@@ -260,7 +263,7 @@ def sgd_oracle(
     return [p.detach() for p in parameters], total / len(x)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 @given(batch_size=st.integers(1, 7), seed=seeds)
 def test_an_epoch_of_sgd_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
     batch_size = batch_size if checkpoint.number >= TENSORS else 1
@@ -347,3 +350,318 @@ def test_matmul_names_the_shapes_that_do_not_fit(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{first} times {second}")):
         checkpoint.module("matmul").matmul(rand(*first), rand(*second))
+
+
+# ------------------------------------------------------------------------------------- initialisation, normalising
+
+
+def both_filled(
+    mine: Callable[..., torch.Tensor], real: Callable[..., torch.Tensor], *args: object, **kw: object
+) -> None:
+    """The same numbers from the same seed, in the tensor that was given; a transposed view included."""
+    for weight in (torch.empty(7, 4), torch.empty(5, 3, dtype=torch.float64), torch.empty(4, 9).T):
+        filled = []
+        for function in (mine, real):
+            given_weight = weight.clone()
+            got = function(given_weight, *args, **kw, generator=torch.Generator().manual_seed(3))
+            assert got is given_weight
+            filled.append(given_weight)
+        torch.testing.assert_close(*filled)
+
+
+@pytest.mark.since(4)
+@given(gain=st.floats(0.1, 5))
+def test_xavier_normal_is_pytorchs(checkpoint: Checkpoint, gain: float) -> None:
+    both_filled(checkpoint.module("init").xavier_normal_, torch.nn.init.xavier_normal_, gain)
+
+
+@pytest.mark.since(4)
+@given(a=st.floats(-3, 3), mode=st.sampled_from(["fan_in", "fan_out"]))
+def test_kaiming_normal_is_pytorchs(checkpoint: Checkpoint, a: float, mode: str) -> None:
+    both_filled(checkpoint.module("init").kaiming_normal_, torch.nn.init.kaiming_normal_, a, mode=mode)
+
+
+@pytest.mark.since(4)
+def test_fans_are_columns_and_rows(checkpoint: Checkpoint) -> None:
+    assert checkpoint.module("init").fans(torch.empty(3, 8)) == (8, 3)
+    assert checkpoint.module("init").fans(torch.empty(1, 1)) == (1, 1)
+
+
+@pytest.mark.since(4)
+@pytest.mark.parametrize("shape", [(3,), (), (2, 3, 4), (0, 3), (3, 0)])
+@pytest.mark.parametrize("name", ["fans", "xavier_normal_", "kaiming_normal_"])
+def test_weights_that_are_no_matrix_are_refused(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{shape}: give a matrix")):
+        getattr(checkpoint.module("init"), name)(torch.empty(shape))
+
+
+@pytest.mark.since(4)
+def test_an_unknown_fan_is_refused(checkpoint: Checkpoint) -> None:
+    with pytest.raises(ValueError, match="'fan_avg': give 'fan_in' or 'fan_out'"):
+        checkpoint.module("init").kaiming_normal_(torch.empty(2, 3), mode="fan_avg")
+
+
+@pytest.mark.since(4, until=5)
+@pytest.mark.parametrize("slope", [0.01, 0.0, -0.5, 2.0])
+def test_leaky_relu_is_pytorchs_with_its_derivative(checkpoint: Checkpoint, slope: float) -> None:
+    z = torch.tensor(POINTS, dtype=torch.float64, requires_grad=True)
+    mine = checkpoint.module("activations").leaky_relu(z, slope)
+    (gradient,) = torch.autograd.grad(mine.sum(), z)
+    real = F.leaky_relu(z, slope)
+    (wanted,) = torch.autograd.grad(real.sum(), z)
+    close(mine, real)
+    close(gradient, wanted)
+
+
+@pytest.mark.since(4)
+@given(n=st.integers(2, 5), d=sizes, seed=seeds)
+def test_normalize_both_uses_the_training_images_numbers(checkpoint: Checkpoint, n: int, d: int, seed: int) -> None:
+    training, validation = 3 + 2 * rand(n, d, seed=seed), rand(1, d, seed=seed + 1)
+    data = checkpoint.module("data")
+    mine = data.normalize_both(training, validation)
+    for got, raw in zip(mine, (training, validation), strict=True):
+        close(got, (raw - training.mean()) / training.std())
+    assert data.mean_std(mine[0]) == pytest.approx((0, 1), abs=1e-9)
+    assert data.normalize_both(training, torch.zeros(0, d))[1].shape == (0, d)
+
+
+@pytest.mark.since(4)
+def test_what_has_no_spread_is_not_normalised(checkpoint: Checkpoint) -> None:
+    data = checkpoint.module("data")
+    for numbers in (torch.zeros(0, 3), torch.ones(1)):
+        with pytest.raises(ValueError, match=f"{numbers.numel()} numbers have no spread"):
+            data.mean_std(numbers)
+    for std in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match=f"std {std}"):
+            data.normalize(torch.ones(2), 1.0, std)
+    with pytest.raises(ValueError, match=r"std 0\.0"):
+        data.normalize_both(torch.ones(4, 2), torch.ones(1, 2))
+
+
+@pytest.mark.since(4)
+@given(n=st.integers(2, 5), d=sizes, h=sizes, seed=seeds)
+def test_layer_stds_are_those_of_the_activations(checkpoint: Checkpoint, n: int, d: int, h: int, seed: int) -> None:
+    x, weights = rand(n, d, seed=seed), [rand(h, d, seed=seed + 1), rand(3, h, seed=seed + 2)]
+    first = F.relu(x @ weights[0].T)
+    got = checkpoint.module("metrics").layer_stds(x, weights, F.relu)
+    assert got == pytest.approx([first.std().item(), F.relu(first @ weights[1].T).std().item()])
+    assert checkpoint.module("metrics").layer_stds(x, [], F.relu) == []
+
+
+@pytest.mark.since(4)
+def test_layer_stds_hold_out_until_the_activations_overflow(checkpoint: Checkpoint) -> None:
+    large = torch.full((100, 3), 2e37) * torch.tensor([1.0, 2.0, 3.0])
+    stds = checkpoint.module("metrics").layer_stds(large, [torch.eye(3), 100 * torch.eye(3)], F.relu)
+    assert stds[0] == pytest.approx(1.6357e37, rel=1e-3)
+    assert not math.isfinite(stds[1])
+
+
+@pytest.mark.since(4, until=4)
+def test_a_quiet_network_is_a_loud_one_made_smaller(checkpoint: Checkpoint) -> None:
+    init_network = checkpoint.module("network").init_network
+    scales = ((1.0, 1.0), (0.25, 0.5))
+    loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), scale) for scale in scales)
+    for one, other, factor in zip(fields(loud), fields(quiet), (0.25, 0.25, 0.5, 0.5), strict=True):
+        torch.testing.assert_close(factor * one, other)
+
+
+@pytest.mark.since(4, until=4)
+def test_a_network_begins_with_the_two_variances_that_were_derived(checkpoint: Checkpoint) -> None:
+    network = checkpoint.module("network").init_network(400, 300, 200, torch.Generator().manual_seed(1))
+    assert network.hidden_weight.var().item() == pytest.approx(2 / 400, rel=0.03)
+    assert network.output_weight.var().item() == pytest.approx(1 / 300, rel=0.03)
+
+
+# -------------------------------------------------------------------------------------------------- layers
+
+
+def random_layers(checkpoint: Checkpoint, widths: list[int], seed: int) -> Any:
+    """A network in float64 whose biases are not 0."""
+    network = checkpoint.module("network").Network(widths, torch.Generator().manual_seed(seed))
+    Linear = checkpoint.module("layers").Linear
+    for place, layer in enumerate(network.layers):
+        if isinstance(layer, Linear):
+            network.layers[place] = Linear(layer.weight.double())
+            network.layers[place].bias.copy_(rand(len(layer.bias), seed=seed + place))
+    return network
+
+
+def layers_reference(leaves: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    for place in range(0, len(leaves), 2):
+        x = F.linear(F.relu(x) if place else x, leaves[place], leaves[place + 1])
+    return x
+
+
+@pytest.mark.since(5, until=5)
+@given(n=st.integers(0, 4), d=st.integers(0, 4), k=st.integers(0, 4), turned=st.booleans(), seed=seeds)
+def test_a_linear_layer_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: int, turned: bool, seed: int) -> None:
+    x, weight, cotangent = rand(n, d, seed=seed), rand(k, d, seed=seed + 1), rand(n, k, seed=seed + 2)
+    if turned:  # the same numbers in another order of memory
+        x, weight, cotangent = (t.T.contiguous().T for t in (x, weight, cotangent))
+    layer = checkpoint.module("layers").Linear(weight)
+    layer.bias.copy_(rand(k, seed=seed + 3))
+    leaves = [t.detach().clone().requires_grad_() for t in (x, layer.weight, layer.bias)]
+    wanted = F.linear(*leaves)
+    wanted.backward(cotangent)
+    close(layer.forward(x), wanted.detach())
+    for got, leaf in zip([layer.backward(cotangent), *layer.grads()], leaves, strict=True):
+        assert leaf.grad is not None
+        close(got, leaf.grad)
+    assert layer.parameters()[0] is layer.weight
+    assert layer.parameters()[1] is layer.bias
+
+
+@pytest.mark.since(5, until=5)
+@given(shape=shapes, seed=seeds)
+def test_a_relu_layer_is_pytorchs(checkpoint: Checkpoint, shape: tuple[int, ...], seed: int) -> None:
+    z, cotangent = rand(*shape, seed=seed), rand(*shape, seed=seed + 1)
+    z[z.abs() < 0.2] = 0.0
+    leaf = z.clone().requires_grad_()
+    wanted = F.relu(leaf)
+    wanted.backward(cotangent)
+    layer = checkpoint.module("layers").ReLU()
+    close(layer.forward(z), wanted.detach())
+    assert leaf.grad is not None
+    close(layer.backward(cotangent), leaf.grad)
+    assert layer.parameters() == layer.grads() == []
+
+
+@pytest.mark.since(5, until=5)
+@given(widths=st.lists(sizes, min_size=2, max_size=5), n=st.integers(0, 4), seed=seeds)
+def test_a_network_of_any_depth_is_pytorchs(checkpoint: Checkpoint, widths: list[int], n: int, seed: int) -> None:
+    network = random_layers(checkpoint, widths, seed)
+    for again in range(2):  # the second batch leaves nothing of the first
+        x, cotangent = rand(n + again, widths[0], seed=seed), rand(n + again, widths[-1], seed=seed + 1)
+        leaves = [t.detach().clone().requires_grad_() for t in (*network.parameters(), x)]
+        wanted = layers_reference(leaves[:-1], leaves[-1])
+        wanted.backward(cotangent)
+        close(network.forward(x), wanted.detach())
+        x_grad = network.backward(cotangent)
+        for got, leaf in zip([*network.grads(), x_grad], leaves, strict=True):
+            assert leaf.grad is not None
+            close(got, leaf.grad)
+
+
+@pytest.mark.since(5, until=5)
+def test_a_networks_gradients_pass_its_own_check(checkpoint: Checkpoint) -> None:
+    network, x, cotangent = random_layers(checkpoint, [3, 5, 6, 2], 0), rand(4, 3, seed=1), rand(4, 2, seed=2)
+    network.forward(x)
+    grads = [network.backward(cotangent), *network.grads()]
+    check, parameters = checkpoint.module("gradients").gradient_check, [x, *network.parameters()]
+
+    def loss() -> torch.Tensor:
+        return (network.forward(x) * cotangent).sum()
+
+    assert check(loss, parameters, grads) < 1e-7
+    for wrong in ([2 * grads[0], *grads[1:]], [*grads[:-1], 2 * grads[-1]], [*grads[:-1], grads[-1] * math.nan]):
+        assert not check(loss, parameters, wrong) < 0.1
+
+
+@pytest.mark.since(5)
+def test_gradient_check_refuses_what_it_cannot_judge(checkpoint: Checkpoint) -> None:
+    check, a = checkpoint.module("gradients").gradient_check, rand(2, 3)
+    for parameters, grads, said in (
+        ([a], [], "gradients of shapes"),
+        ([a], [a.T], r"\(3, 2\)"),
+        ([a.float()], [a.float()], "float64"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            check(lambda: (a**2).sum(), parameters, grads)
+    empty = rand(0, 3)
+    assert check(lambda: (empty**2).sum(), [empty], [2 * empty]) == 0
+
+
+@pytest.mark.since(5, until=5)
+def test_a_new_network_is_xaviers_at_the_end_and_kaimings_before(checkpoint: Checkpoint) -> None:
+    network = checkpoint.module("network").Network([300, 200, 400, 50], torch.Generator().manual_seed(0))
+    first, first_bias, second, _, last, last_bias = network.parameters()
+    assert first.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
+    assert second.std().item() == pytest.approx(math.sqrt(2 / 200), rel=0.05)
+    assert last.std().item() == pytest.approx(math.sqrt(2 / 450), rel=0.05)
+    assert [tuple(p.shape) for p in (first, second, last)] == [(200, 300), (400, 200), (50, 400)]
+    assert not first_bias.any()
+    assert not last_bias.any()
+
+
+@pytest.mark.since(5)
+@pytest.mark.parametrize("widths", [[], [3]])
+def test_a_network_wants_two_sizes(checkpoint: Checkpoint, widths: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"give inputs and outputs"):
+        checkpoint.module("network").Network(widths)
+
+
+@pytest.mark.since(5, until=5)
+def test_layers_refuse_other_shapes_and_types_and_say_which(checkpoint: Checkpoint) -> None:
+    layers = checkpoint.module("layers")
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        layers.Linear(rand(3))
+    layer = layers.Linear(rand(2, 3))
+    for x, said in ((rand(4, 2), r"\(4, 2\)"), (rand(3), r"\(3,\)"), (rand(4, 3).float(), "float32")):
+        with pytest.raises(ValueError, match=said):
+            layer.forward(x)
+    layer.forward(rand(4, 3))
+    for grad in (rand(3, 2), rand(4, 3), rand(2)):
+        with pytest.raises(ValueError, match=r"give \(4, 2\)"):
+            layer.backward(grad)
+    bend = layers.ReLU()
+    bend.forward(rand(4, 3))
+    with pytest.raises(ValueError, match=r"give \(4, 3\)"):
+        bend.backward(rand(3))
+    with pytest.raises(ValueError, match="give"):
+        layers.Linear(rand(2, 3)).backward(rand(4, 2))  # before any forward
+
+
+@pytest.mark.since(5, until=5)
+@given(batch_size=st.integers(1, 7), seed=seeds)
+def test_an_epoch_of_sgd_through_layers_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
+    network, x, targets = (
+        random_layers(checkpoint, [3, 4, 5, 2], seed),
+        rand(6, 3, seed=seed),
+        rand(6, 2, seed=seed + 1),
+    )
+    leaves = [p.clone().requires_grad_() for p in network.parameters()]
+    sgd, total = torch.optim.SGD(leaves, lr=0.05), 0.0
+    for batch in torch.tensor(random.Random(3).sample(range(6), 6)).split(batch_size):
+        sgd.zero_grad()
+        loss = F.mse_loss(layers_reference(leaves, x[batch]), targets[batch])
+        total += loss.item() * len(batch)
+        loss.backward()
+        sgd.step()
+    got = checkpoint.module("training").sgd_epoch(network, x, targets, 0.05, random.Random(3), batch_size)
+    assert got == pytest.approx(total / 6, rel=1e-10)
+    for parameter, leaf in zip(network.parameters(), leaves, strict=True):
+        close(parameter, leaf.detach())
+
+
+@pytest.mark.since(5, until=5)
+@pytest.mark.parametrize(
+    ("inputs", "targets", "lr", "batch_size", "said"),
+    [
+        (0, 0, 0.1, 1, "0 inputs"),
+        (3, 2, 0.1, 1, "3 inputs and 2 targets"),
+        (3, 3, math.nan, 1, "lr nan"),
+        (3, 3, math.inf, 1, "lr inf"),
+        (3, 3, -0.1, 1, "lr -0.1"),
+        (3, 3, 0.1, 0, "batch_size 0"),
+    ],
+)
+def test_an_epoch_refuses_what_it_cannot_train_on(
+    checkpoint: Checkpoint, inputs: int, targets: int, lr: float, batch_size: int, said: str
+) -> None:
+    network = random_layers(checkpoint, [3, 2], 0)
+    with pytest.raises(ValueError, match=said):
+        checkpoint.module("training").sgd_epoch(
+            network, rand(inputs, 3), rand(targets, 2), lr, random.Random(0), batch_size
+        )
+
+
+@pytest.mark.since(5, until=5)
+def test_dead_units_are_counted_for_each_hidden_layer(checkpoint: Checkpoint) -> None:
+    network = random_layers(checkpoint, [1, 4, 3, 2], 0)
+    first, _, second, _, _ = network.layers
+    first.weight.copy_(torch.ones(4, 1))
+    first.bias.copy_(torch.tensor([-5.0, -1.0, 0.0, 5.0]))
+    second.weight.copy_(torch.ones(3, 4))
+    second.bias.copy_(torch.tensor([0.0, -100.0, 1.0]))
+    inputs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    assert checkpoint.module("metrics").dead_units(network, inputs) == [2, 1]

@@ -121,9 +121,9 @@ def _difference(tree: ast.expr, known: Mapping[str, Any], source: str) -> float:
 def from_objects(root: Any, known: Mapping[str, Any]) -> list[Step]:
     """The steps that lead to an object, each after its inputs, with the value and the gradient that it has.
 
-    An object has `data` (a number, or an array), `grad` (the same, or None), and `parents` in their order (micrograd's
-    `_prev` will do), empty for a leaf. A step says what it does in `op` (or `_op`): "+", "*", "**2", "relu". A name is
-    that under which `known` has the object, or else its own `label`.
+    An object has `data` (a number, or an array), `grad` (the same, or None), and `parents` in their order, empty for a
+    leaf (micrograd's `_prev` will do, or `edges`, tuples that begin with a parent). A step says what it does in `op`
+    (or `_op`): "+", "*", "**2", "relu". A name is that under which `known` has the object, or else its own `label`.
     """
     names = {id(thing): name for name, thing in known.items()}
     steps: dict[int, Step] = {}
@@ -149,7 +149,9 @@ def from_objects(root: Any, known: Mapping[str, Any]) -> list[Step]:
 def _parents(thing: Any, names: Mapping[int, str]) -> list[Any]:
     if not hasattr(thing, "data") or not hasattr(thing, "grad"):
         raise ValueError(f"{thing!r} in a graph: give an expression, or an object with data, grad, parents and op")
-    parents: Iterable[Any] = getattr(thing, "parents", getattr(thing, "_prev", ()))
+    parents: Iterable[Any] | None = getattr(thing, "parents", getattr(thing, "_prev", None))
+    if parents is None:
+        parents = [edge[0] for edge in getattr(thing, "edges", None) or ()]
     if isinstance(parents, set | frozenset):  # micrograd's, which have no order: the same one each time
         return sorted(parents, key=lambda parent: (_name(parent, names), np.ravel(parent.data).tolist()))
     return list(parents)

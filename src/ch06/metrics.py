@@ -1,0 +1,42 @@
+# Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Metrics: what people want to know about a model, rather than what it descends on."""
+
+from collections.abc import Callable
+
+import torch
+
+from .autograd import Tensor, no_grad
+from .layers import ReLU
+from .network import Network
+
+
+def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of `predicted` unlike their `labels`, from 0 to 1. Shapes: both (N,)."""
+    return (predicted != labels).double().mean().item()
+
+
+def layer_stds(
+    x: torch.Tensor,
+    weights: list[torch.Tensor],
+    activation: Callable[[torch.Tensor], torch.Tensor],
+) -> list[float]:
+    """Standard deviation of the activations after each layer, computed in float64.
+
+    Shapes: x (N, D), each weight (H, D), where D is the H of the layer before.
+    """
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.T)
+        stds.append(x.double().std().item())
+    return stds
+
+
+def dead_units(network: Network, inputs: torch.Tensor) -> list[int]:
+    """How many units of each hidden layer are 0 for every input. Shapes: (N, D)."""
+    counts, x = [], Tensor(inputs)
+    with no_grad():
+        for layer in network.layers:
+            x = layer.forward(x)
+            if isinstance(layer, ReLU):
+                counts.append(int((x.data.sum(0) == 0).sum()))
+    return counts
