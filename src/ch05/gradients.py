@@ -41,7 +41,7 @@ def gradient_check(
         raise ValueError(f"gradients of shapes {shapes[1]} for parameters {shapes[0]}")
     if any(t.dtype != torch.float64 for t in (*parameters, *grads)):
         raise ValueError("finite differences need float64: give x.double()")
-    rounding = 1e-10 * abs(loss())  # of two losses, divided by the step
+    rounding = 1e-9 * abs(loss())  # of two losses, divided by the step
     errors = [torch.zeros((), dtype=torch.float64)]
     for grad, numerical in zip(grads, numerical_grad(loss, parameters), strict=True):
         if grad.numel():
