@@ -387,7 +387,7 @@ for x, wanted in (([3, 4], 25), ([3, 4, 12], 169)):
 #
 # $$\operatorname{Var}[z] = \operatorname{Var}[w]\,(x_1^2 + \dots + x_D^2) = D \cdot \operatorname{Var}[w] \cdot \overline{x^2}$$
 #
-# where $\overline{x^2}$, "x squared bar", is the mean of the squared inputs, their **second moment**. (With a mean of 0 it would be their variance. Ours, being pixels, have another one.) Here is the formula's line of code, beside the simulation: for two inputs, three, and one image's 784 pixels, with 20,000 units, each with its own normal weights of variance 1.
+# where $\overline{x^2}$, "x squared bar", is the mean of the squared inputs, their **second moment** or mean square. (With a mean of 0 it would be their variance. Ours, being pixels, have another one.) Here is the formula's line of code, beside the simulation: for two inputs, three, and one image's 784 pixels, with 20,000 units, each with its own normal weights of variance 1.
 
 # %%
 rng, simulated = torch.Generator().manual_seed(0), {}
@@ -470,7 +470,7 @@ for name, x in (("before", z), ("after", h)):
 assert abs((h**2).mean() - 0.5) < 0.01 and abs(h.var() - 0.341) < 0.01
 assert 0.39 < h.mean() < 0.41
 
-# %% tags=["figure"] alt="How much each size of pre-activation adds to the sum of squares: two equal hills, highest a little beyond −1 and 1, with nothing at 0. The left one, in grey, is deleted by ReLU; the right one, in blue, is kept."
+# %% tags=["figure"] alt="How much each size of pre-activation adds to the sum of squares: two equal hills, highest near −1.4 and 1.4, with nothing at 0. The left one, in grey, is deleted by ReLU; the right one, in blue, is kept."
 figure, ax = plt.subplots(figsize=(5.6, 2.3))
 edges = torch.linspace(-4, 4, 61)[:-1]
 squares = torch.histc(z, 60, -4, 4) * (edges + 4 / 60) ** 2
@@ -580,8 +580,8 @@ def check_gain() -> None:
         gains[name] = got = gain_found(activation, name)
         wanted = second**-0.5
 
-        def near(number: float, got: float = got) -> bool:
-            return abs(got - number) < 0.015 * number
+        def near(number: float, within: float = 0.015, got: float = got) -> bool:
+            return abs(got - number) < within * number
 
         where = f"{name}: {got:.3f}"
         for wrong, why in (
@@ -597,7 +597,7 @@ def check_gain() -> None:
             ((2 / second) ** 0.5, "that has ReLU's 2 in it; this function may take "
              "something else"),
         ):  # fmt: skip
-            assert near(wanted) or not near(wrong), f"{where}: {why}"
+            assert near(wanted) or not near(wrong, 0.005), f"{where}: {why}"
         assert near(wanted) or not near(2**0.5) or name == "relu", (
             f"gain_of({name}, rng) came out as for ReLU: use what is given"
         )
@@ -1063,7 +1063,7 @@ assert all(
 )
 
 # %% [markdown]
-# Is 2.8 much? In chapter 3's network, with its recipe, the wrong fan for the hidden weights alone makes the first epoch's mean loss more than twice as large (five seeds):
+# Is 2.8 much? In chapter 3's network, with its recipe, the wrong fan for the hidden weights alone makes the first epoch's mean loss much larger (five seeds):
 
 # %%
 one_hot = (labels[:, None] == torch.arange(10)).float()
@@ -1084,7 +1084,7 @@ for fan in ("right", "wrong"):
     first_losses[fan] = losses
 
 # %% tags=["claim"]
-assert min(first_losses["wrong"]) > 2 * max(first_losses["right"])
+assert min(first_losses["wrong"]) > 1.3 * max(first_losses["right"])
 
 # %% [markdown] exercise="default_bound" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 4.4: forensics of a square root of five
@@ -1209,7 +1209,9 @@ print(
     f"after 50 layers: {median(left):.0e} measured, {default_shrink(50):.0e} predicted"
 )
 settled, apart = map(median, zip(*biased, strict=True))
-print(f"with biases: rms {settled:.3f}, and inputs differ by {apart:.0e} of the largest")
+print(
+    f"with biases: rms {settled:.3f}, and inputs differ by {apart:.0e} of the largest"
+)
 
 # %% tags=["oracle", "claim"]
 assert abs(median(largest) * 28 - 1) < 0.001
@@ -1256,20 +1258,26 @@ for runs, colour in zip(similar.values(), plot.COLOURS, strict=False):
     for run in runs:
         ax.plot(run, color=colour, lw=1)
 for (name, x, y), colour in zip(
-    (("ReLU", 12, 0.88), ("none", 20, 0.53), ("tanh", 28, -0.07)), plot.COLOURS,
+    (("ReLU", 9, 0.7), ("none", 20, 0.53), ("tanh", 28, -0.07)), plot.COLOURS,
     strict=False,
 ):  # fmt: skip
     ax.text(x, y, name, color=colour)
-ax.set(xlabel="layer", ylabel="cosine similarity", ylim=(-0.12, 1.05))
+ax.set(xlabel="layer (0: the digits)", ylabel="cosine similarity", ylim=(-0.12, 1.05))
 
 # %% [markdown] tags=["answer"]
-# With ReLU nearly every pair of digits ends up close to one direction: the mean similarity is above 0.9 in each of five networks. What arrives is large enough, and hardly tells one image from another. Without an activation function the mean stays about where it was (which flatters: single pairs drift towards the same or the opposite direction); with tanh it falls to 0. So it is the ReLU.
+# With ReLU nearly every pair of digits ends up close to one direction: the mean similarity is above 0.9 in each of five networks. What arrives is large enough, and hardly tells one image from another. Without an activation function the mean wanders (some pairs end in the same direction, some in opposite ones); with tanh it falls to 0. So it is the ReLU.
 
 # %% tags=["claim"]
 assert min(run[50] for run in similar["ReLU"]) > 0.9
 assert all(run[50] > run[10] > run[0] for run in similar["ReLU"])
 assert max(run[50] for run in similar["none"]) < 0.75
 assert max(abs(run[50]) for run in similar["tanh"]) < 0.1
+for seed in range(5):
+    h = digits
+    for weight in scaled_layers(1, seed):
+        h = h @ weight.T
+    h = h / h.norm(dim=1, keepdim=True)
+    assert (h @ h.T).min() < -0.8 and (h @ h.T - 2 * torch.eye(len(h))).max() > 0.9
 
 # %% [markdown]
 # The smallest case shows how. In a random layer, two inputs at a right angle, similarity 0, have pre-activations that know nothing of each other. But ReLU's outputs have a mean of 0.4, the mean of a product of independent numbers is the product of their means, 0.16, and against a second moment of 0.5 that is a similarity of 0.32:
