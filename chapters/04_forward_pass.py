@@ -843,8 +843,8 @@ def check_kaiming() -> None:
             (math.sqrt(2 * fraction / columns), "the wrong way round: the more the "
              "activation lets through, the smaller the weights"),
             (math.sqrt(2 / columns) / fraction, "1 + a² belongs under the root"),
-            (math.sqrt(2 / columns) / abs(1 + a), "that is √2 over 1 + a: it is squares "
-             "that are summed"),
+            (math.sqrt(2 / columns) / abs(1 + a), "the root of 2 over 1 + a, it "
+             "seems: but it is squares that are summed"),
             (math.sqrt(2 / (abs(1 - a * a) * columns)), "that is 1 - a²: what is left "
              "of the negative side comes on top of the positive one"),
         ):  # fmt: skip

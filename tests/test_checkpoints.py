@@ -20,7 +20,6 @@ settings.register_profile("checkpoints", deadline=None, max_examples=25, derando
 settings.load_profile("checkpoints")
 
 F = torch.nn.functional
-XAVIER = 4  # the chapter from which output weights begin as Glorot and Bengio's
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**31)
 
@@ -239,8 +238,7 @@ def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Che
     assert output.shape == (50, 200)
     assert len(hidden.unique(dim=0)) == 200
     assert hidden.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
-    output_variance = 1 / 200 if checkpoint.number < XAVIER else 2 / (200 + 50)
-    assert output.std().item() == pytest.approx(math.sqrt(output_variance), rel=0.05)
+    assert output.std().item() == pytest.approx(math.sqrt(1 / 200), rel=0.05)
     assert not hidden_bias.any()
     assert not output_bias.any()
 
@@ -462,10 +460,3 @@ def test_a_quiet_network_is_a_loud_one_made_smaller(checkpoint: Checkpoint) -> N
     loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), scale) for scale in scales)
     for one, other, factor in zip(fields(loud), fields(quiet), (0.25, 0.25, 0.5, 0.5), strict=True):
         torch.testing.assert_close(factor * one, other)
-
-
-@pytest.mark.since(4, until=4)
-def test_a_network_begins_with_the_two_variances_that_were_derived(checkpoint: Checkpoint) -> None:
-    network = checkpoint.module("network").init_network(400, 300, 200, torch.Generator().manual_seed(1))
-    assert network.hidden_weight.var().item() == pytest.approx(2 / 400, rel=0.03)
-    assert network.output_weight.var().item() == pytest.approx(1 / 300, rel=0.03)
