@@ -1032,10 +1032,10 @@ ax.set(yscale="log", xlabel="layer", ylabel="std of the activations")
 ax.set_yticks([1e-40, 1e-20, 1, 1e20, 1e40])
 
 # %% [markdown]
-# The two dotted lines are the ends of `float32`. Xavier's variance, made for no ReLU at all, loses the half in each layer: $\sqrt{1/2}^{\,50} = 3 \cdot 10^{-8}$. That is no zero yet, and in three layers it is a factor of 3.
+# The two dotted lines are the ends of `float32`. Xavier's variance, made for no ReLU at all, loses the half in each layer: $\sqrt{1/2}^{\,50} = 3 \cdot 10^{-8}$. In three layers it is a factor of 3.
 #
 # > [!BUG] Break it: which way round are the weights?
-# > Somebody keeps weights as (inputs, outputs), to write `x @ weight` without a `.T`. For each layer they call PyTorch's `kaiming_normal_(weight)`, as one does.
+# > Somebody keeps weights as (inputs, outputs), to write `x @ weight` without a `.T`. For each layer they call PyTorch's `kaiming_normal_(weight)`.
 
 # %% [markdown] tags=["predict"]
 # Which fan does PyTorch take for the fan-in? And by what factor is the rms of the output off, for three networks of 50 ReLU layers: 784 inputs and then 100 units throughout; 784 inputs and then 100 and 25 units in turn; 100 inputs and 100 units throughout?
@@ -1219,7 +1219,7 @@ assert all(0.01 < found / default_shrink(50) < 10 for found in left)
 assert all(0.02 < found < 0.1 and apart < 1e-5 for found, apart in biased)
 
 # %% [markdown]
-# PyTorch's weights begin too small for ReLU, by $\sqrt 6$ in each layer: 6 after two, 15 after three. With biases the rms settles at 0.04, but that is the biases talking: whatever goes in, the same comes out. Whoever builds deep mends that.
+# PyTorch's weights begin too small for ReLU, by $\sqrt 6$ in each layer: 6 after two, 15 after three. With biases the rms settles at 0.04, but that is the biases talking: whatever goes in, the same comes out.
 #
 # ## What arrives
 #
@@ -1605,7 +1605,7 @@ assert start < 0.2
 #
 # ## A wrong loss
 #
-# Before the last training, a question that has been open since chapter 2: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression. What could be more natural?
+# Before the last training, a question that has been open since chapter 2: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression.
 
 # %% [markdown] exercise="as_digits" tags=["prompt"] difficulty="easy" minutes=10
 # ### Exercise 4.6: from outputs to digits
@@ -1868,11 +1868,15 @@ for name, (first, second) in steps.items():
     print(f"{name:33} {first:3} mended, {second:3} spoilt")
 
 # %% tags=["claim"]
-assert all(new < old for new, old in zip(error_rates, before_rates, strict=True))
 started, normalised, _, both_steps = steps.values()
-assert started[0] > 1.5 * started[1] and both_steps[0] > 1.3 * both_steps[1]
 assert 0.6 < normalised[0] / normalised[1] < 1.7
-assert median(before_rates) > median(quiet_rates)
+if len(images) < 10_000:
+    assert all(new < old for new, old in zip(error_rates, before_rates, strict=True))
+    assert started[0] > 1.5 * started[1] and both_steps[0] > 1.3 * both_steps[1]
+    assert median(before_rates) > median(quiet_rates)
+else:  # the full set: most of the advantage is gone
+    assert started[1] < started[0] < 1.5 * started[1]
+    assert abs(median(error_rates) - median(before_rates)) < 0.004
 palest = valid_images.mean(1).argsort()[: len(valid_images) // 10]
 own_all = normalize(valid_images, *mean_std(valid_images))
 own_palest = normalize(valid_images[palest], *mean_std(valid_images[palest]))
@@ -1882,13 +1886,12 @@ for network, guess in zip(ended, after, strict=True):
     assert changed.double().mean() <= 0.005
     for kind, pixels in enumerate((normal_valid[palest], own_palest)):
         wrong[kind] += int((most_active(network, pixels) != valid_labels[palest]).sum())
-print(wrong)
 assert wrong[1] > wrong[0], wrong
 record("error_rate", median(error_rates))
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with as many weights. What is that owed to? To the quiet beginning: alone it mends about twice as many images as it spoils. Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive, and we have yet to train them. The way back through them comes next.
+# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with as many weights. What is that owed to? To the quiet beginning: alone it mends about twice as many images as it spoils. (With the full set, ten times as many images to learn from, most of that advantage is gone.) Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive, and we have yet to train them. The way back through them comes next.
 #
 
 # ## Recap
