@@ -2223,7 +2223,7 @@ def check_centred() -> None:
 check_centred()
 
 # %% [markdown]
-# What goes back is centred as well: with $G'$ for $G$ times the scale, row $n$ of it is $G'_n - \frac1N \sum_m G'_m$. Each number of the batch has two kinds of paths: one through its own output, with a factor of 1, and through the mean of its column one to each of the $N$ rows, with a factor of $-\frac1N$. For two inputs and $G' = 5, 1$:
+# What goes back is centred as well: with $R$ for the upstream gradient times the scale, row $n$ of it is $R_n - \frac1N \sum_m R_m$. Each number of the batch has two kinds of paths: one through its own output, with a factor of 1, and through the mean of its column one to each of the $N$ rows, with a factor of $-\frac1N$. For two inputs and 5 and 1 in $R$:
 
 # %%
 layer = Centred(1)
