@@ -1501,7 +1501,7 @@ def init_network(
 
 
 # %% [markdown]
-# To choose between recipes we must not use the validation images, or the last number of this chapter would be prettier than true. So hold back a fifth of the *training* images, drawn at random (among the last 400 of ours there is no 1 at all), and train on the rest, for five epochs, from five seeds each. The rest is chapter 3's.
+# Chosen by the validation images, the last number would be prettier than true. So hold back a fifth of the *training* images, drawn at random (among the last 400 of ours there is no 1 at all), and train on the others, five epochs from five seeds. All else is chapter 3's.
 
 # %%
 at_random = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
