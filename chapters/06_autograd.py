@@ -702,7 +702,7 @@ def unbroadcast_to(grad: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         if tuple(grad.shape) == shape:
             why = (
                 f"{given} stops at {error!r}: nothing is to be added up here, so skip "
-                "the sum: mind that to it an empty tuple of dimensions means all of them"
+                "the sum: mind that to it an empty tuple of dimensions means all"
             )
         elif "out of range" in str(error):
             why += ": after each sum the dimensions behind it move one forward"
@@ -867,15 +867,15 @@ class Tensor(Arithmetic):
                 part, x = vjp(grad), parent.data
                 if part.shape != x.shape or part.dtype != x.dtype:
                     part = unbroadcast(part.to(x.dtype), x.shape)
-                if parent.number == 0 and parent.grad is None:  # numbers of its own
-                    parent.grad = part.clone(memory_format=torch.contiguous_format)
-                elif parent.number == 0:
-                    parent.grad = parent.grad + part
-                elif parent in grads:
+                if parent in grads:
                     grads[parent] = grads[parent] + part
-                else:
+                elif parent.number:
                     grads[parent] = part
                     heappush(waiting, (-parent.number, parent))
+                elif parent.grad is None:  # a leaf: numbers that are its own
+                    parent.grad = part.clone(memory_format=torch.contiguous_format)
+                else:
+                    parent.grad = parent.grad + part
 
 
 Operand = Tensor | torch.Tensor | float
