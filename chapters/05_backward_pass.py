@@ -1333,8 +1333,15 @@ def check_gradient_check() -> None:
         f"a tiny gradient, twice too large, beside a large one that is right gave "
         f"{got:.2g}: take each parameter by itself, and keep the largest error"
     )
-    size.update(a=1e-6, b=1.0)
-    got = found("the first, tiny gradient", [2 * right()[0], *right()[1:]])
+    size.update(a=1e-5, b=1.0)
+    tiny = 2 * right()[0]
+    got = found("the first, tiny gradient", [tiny, *right()[1:]])
+    alone = error_found("a tiny gradient", loss, [a], [tiny])
+    assert got > 0.2 or alone > 0.2, (
+        f"a gradient of {tiny.max() / 2:.0e}, twice too large, for a loss of "
+        f"{loss():.0f} gave {got:.2g}: your floor, or what you allow for rounding, is "
+        "too high"
+    )
     assert got > 0.2, (
         f"only the first parameter's tiny gradient is wrong, and that gave {got:.2g}: "
         "keep the largest error of all parameters, not the last one"
