@@ -201,9 +201,9 @@ in_order()
 hand_on_at_once(L)
 assert (w.grad, x.grad) == (81.0, 54.0)
 
-# %% tags=["figure", "slide"] alt="The computational graph of L = s + s times s, each number once: w is 2, x is 3, s is 6, p is 36, L is 42. On the edges what comes back along them: from L 1 to p and 1 to s, from p 6 and once more 6 to s; s has 1 + 6 + 6 = 13, and from it 39 goes to w and 26 to x." caption="black: values; orange: what comes back along an edge, and under each number the sum"
-figure, ax = plt.subplots(figsize=(5.6, 2.7))
-ax.set(xlim=(-0.6, 4.5), ylim=(-1.55, 1.35))
+# %% tags=["figure", "slide"] alt="The computational graph of L = s + s times s, each number once: w is 2, x is 3, s is 6, p is 36, L is 42. On the edges what comes back along them: from L 1 to p and 1 to s, from p 6 and once more 6 to s; s has 1 + 6 + 6 = 13, and from it 39 goes to w and 26 to x." caption="In the boxes the values; in orange what comes back along each edge, and under each box the sum."
+figure, ax = plt.subplots(figsize=(4.8, 2.6))
+ax.set(xlim=(-0.5, 4.5), ylim=(-1.6, 1.35))
 ax.axis("off")
 spots = {"w": (0, 1), "x": (0, -1), "s": (1.5, 0), "p": (2.9, 1), "L": (4, 0)}
 values = {"w": w, "x": x, "s": s, "p": p, "L": L}
@@ -213,13 +213,13 @@ for name, (across, up) in spots.items():
     box = {"boxstyle": "round,pad=0.4", "fc": "none", "ec": plot.COLOURS[0]}
     ax.text(across, up, label, ha="center", va="center", bbox=box)
     shift, to = (-0.18, "left") if name == "s" else (0, "center")
-    ax.text(across + shift, up - 0.46, sums[name], ha=to, color=plot.COLOURS[1])
+    ax.text(across + shift, up - 0.52, sums[name], ha=to, color=plot.COLOURS[1])
 for start, end, back, bend, across, up in (
     ("w", "s", "39", 0, 0.85, 0.68),
     ("x", "s", "26", 0, 0.85, -0.72),
     ("s", "p", "6", -0.35, 1.75, 0.95),
     ("s", "p", "6", 0.35, 2.62, 0.16),
-    ("s", "L", "1", 0.2, 2.85, -0.6),
+    ("s", "L", "1", 0.2, 3.05, -0.62),
     ("p", "L", "1", 0, 3.66, 0.66),
 ):
     style = {"arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}", "lw": 1}
