@@ -269,7 +269,7 @@ def disagreement(operation, *inputs):
     return 0.0
 
 
-# %% exercise="amax" message="got the whole gradient: [4, 1, 4] has two of them"
+# %% exercise="amax" message="got the whole gradient: [4, 1, 4, 0] has two of them"
 @extend(Tensor)
 def amax(self, dim, keepdim=False):
     x, out = self.data, self.data.amax(dim, keepdim=keepdim)
