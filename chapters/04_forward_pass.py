@@ -163,8 +163,8 @@ def stds_of(x, weights, activation, where: str = "") -> list[float]:
              "should be .double()"),
             ("must match the size", "two shapes do not fit number by number; the "
              "matrix product is @"),
-            ("converted to Scalar", "a tensor of several numbers has no .item(): .std() "
-             "of all at once, without an axis, makes one number of them"),
+            ("converted to Scalar", "a tensor of several numbers has no .item(): "
+             ".std() of all at once, without an axis, makes one number of them"),
             ("view size", ".view deals the numbers out anew; it is .T that transposes"),
         ):  # fmt: skip
             assert said not in str(error), f"{given}: {why}"
@@ -633,8 +633,8 @@ def check_gain() -> None:
              "the mean of the activations as well: take the mean of the squares"),
             (second, "that is the mean square: by what must the weights' std be "
              "multiplied to make 1 of it?"),
-            (second**0.5, "that is what the activation multiplies an rms by; the weights "
-             "must do the opposite"),
+            (second**0.5, "that is what the activation multiplies an rms by; the "
+             "weights must do the opposite"),
             (1 / second, "that is the factor for the variance of the weights; their "
              "std is multiplied by its root"),
             (1 / size, "that is made of mean sizes, |h|: it is squares that add up"),
@@ -933,8 +933,8 @@ def check_kaiming() -> None:
     base = blank()
     filled(base.T)
     assert not base.isnan().any(), (
-        "a transposed weight was replaced, not filled: the tensor of which it is a view "
-        "still holds the old numbers. weight.normal_(…)"
+        "a transposed weight was replaced, not filled: the tensor of which it is a "
+        "view still holds the old numbers. weight.normal_(…)"
     )
     right = math.sqrt(2 / columns)
     seeds = [torch.Generator().manual_seed(seed) for seed in (7, 7, 8, 7)]
@@ -1222,8 +1222,8 @@ def check_forensics() -> None:
         got, right = asked(default_bound, in_features), in_features**-0.5
         off, call = abs(got / right - 1), f"default_bound({in_features}) = {got:.4g}"
         assert off < 5e-3 or off > 0.05, (
-            f"{call} is {off:.1%} off: if that comes of an experiment, take more draws, "
-            "or work out what it is exactly"
+            f"{call} is {off:.1%} off: if that comes of an experiment, take more "
+            "draws, or work out what it is exactly"
         )
         assert off < 5e-3 or in_features != 48, (
             f"{call}: even draws up to that have a variance of {got**2 / 3:.3g}, and "
