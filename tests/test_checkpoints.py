@@ -600,7 +600,7 @@ def test_a_scale_makes_all_weights_of_a_network_smaller(checkpoint: Checkpoint, 
     Network = checkpoint.module("network").Network
     loud, quiet = (Network([3, 5, 4, 2], torch.Generator().manual_seed(1), s).parameters() for s in (1.0, scale))
     for one, other in zip(loud, quiet, strict=True):
-        torch.testing.assert_close(scale * one, other)
+        torch.testing.assert_close(scale * one.data, other.data)
 
 
 @pytest.mark.since(5)
