@@ -35,14 +35,11 @@ def layer_stds(x, weights, activation):
     return [activation(x @ weight.T).double().std().item() for weight in weights]
 
 
-# %% exercise="layer_stds" message="so the weights, (H, D), must be transposed"
+# %% exercise="layer_stds" message="and the weights, (H, D), must be transposed"
 def layer_stds(x, weights, activation):
     stds = []
     for weight in weights:
-        try:
-            x = activation(x @ weight)
-        except RuntimeError as error:
-            raise RuntimeError("shapes cannot be multiplied") from error
+        x = activation(x @ weight)
         stds.append(x.double().std().item())
     return stds
 
@@ -184,6 +181,73 @@ def layer_stds(x, weights, activation):
     return stds
 
 
+# %% exercise="layer_stds" message="each layer is calculated twice"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        stds.append(activation(x @ weight.T).double().std().item())
+        x = activation(x @ weight.T)
+    return stds
+
+
+# %% exercise="layer_stds" message="float64 inputs did not stay float64"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x.float() @ weight.float().T)
+        stds.append(x.double().std().item())
+    return stds
+
+
+# %% exercise="layer_stds" message=".std() of all at once, without an axis"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.T)
+        stds.append(x.double().std(0).item())
+    return stds
+
+
+# %% exercise="layer_stds" message="and what goes on has lost its mean"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.T)
+        measured = x.double()
+        measured -= measured.mean()
+        stds.append(((measured**2).sum() / (measured.numel() - 1)).sqrt().item())
+    return stds
+
+
+# %% exercise="layer_stds" message="is nearly right: if something is rounded"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.T)
+        stds.append(round(x.double().std().item(), 3))
+    return stds
+
+
+# %% exercise="layer_stds" message=".view deals the numbers out anew"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.view(weight.shape[1], weight.shape[0]))
+        stds.append(x.double().std().item())
+    return stds
+
+
+# %% exercise="layer_stds" message="activations that overflow to inf"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.T)
+        if not x.isfinite().all():
+            raise OverflowError("inf")
+        stds.append(x.double().std().item())
+    return stds
+
+
 
 # %% exercise="gain_of" message="that is made of the variance"
 def gain_of(activation, rng):
@@ -191,7 +255,7 @@ def gain_of(activation, rng):
     return 1 / activation(z).std().item()
 
 
-# %% exercise="gain_of" message="that is how much the activation shrinks things"
+# %% exercise="gain_of" message="that is what the activation multiplies an rms by"
 def gain_of(activation, rng):
     z = torch.randn(1_000_000, generator=rng)
     return (activation(z) ** 2).mean().sqrt().item()
@@ -229,7 +293,7 @@ def gain_of(activation, rng):
 
 # %% exercise="gain_of" message="the gain would be a matter of luck"
 def gain_of(activation, rng):
-    z = torch.randn(1_000, generator=rng)
+    z = torch.randn(100_000, generator=rng)
     return 1 / (activation(z) ** 2).mean().sqrt().item()
 
 
@@ -253,6 +317,19 @@ def gain_of(activation, rng):
 # %% exercise="gain_of" message="it is the caller who seeds"
 def gain_of(activation, rng):
     z = torch.randn(1_000_000, generator=rng.manual_seed(0))
+    return 1 / (activation(z) ** 2).mean().sqrt().item()
+
+
+# %% exercise="gain_of" message="one number, not Tensor of shape (1,)"
+def gain_of(activation, rng):
+    z = torch.randn(1_000_000, 1, generator=rng)
+    return (activation(z) ** 2).mean(0) ** -0.5
+
+
+# %% exercise="gain_of" message="PyTorch's own generator was seeded or drawn from as well"
+def gain_of(activation, rng):
+    torch.manual_seed(0)
+    z = torch.randn(1_000_000, generator=rng)
     return 1 / (activation(z) ** 2).mean().sqrt().item()
 
 
@@ -382,6 +459,65 @@ def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
     return weight
 
 
+# %% exercise="kaiming_normal_" message="with mode='fan_out', a is not heeded"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    fan_in, fan_out = fans(weight)
+    if mode == "fan_in":
+        std = math.sqrt(2 / ((1 + a**2) * fan_in))
+    elif mode == "fan_out":
+        std = math.sqrt(2 / fan_out)
+    else:
+        raise ValueError("fan_in or fan_out")
+    return weight.normal_(0, std, generator=generator)
+
+
+# %% exercise="kaiming_normal_" message="without a generator torch.manual_seed has to count"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    if generator is None:
+        generator = torch.Generator()
+        generator.seed()
+    fan = fans(weight)[mode == "fan_out"]
+    return weight.normal_(0, math.sqrt(2 / ((1 + a**2) * fan)), generator=generator)
+
+
+# %% exercise="kaiming_normal_" message="was replaced, not filled"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    fan = fans(weight)[mode == "fan_out"]
+    weight.data = math.sqrt(2 / ((1 + a**2) * fan)) * torch.randn(weight.shape, generator=generator)
+    return weight
+
+
+# %% exercise="kaiming_normal_" message="generators with two seeds gave the same weights"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    if generator:
+        generator.manual_seed(0)
+    fan = fans(weight)[mode == "fan_out"]
+    return weight.normal_(0, math.sqrt(2 / ((1 + a**2) * fan)), generator=generator)
+
+
+# %% exercise="kaiming_normal_" message="work the std out by hand, exactly"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    fan = fans(weight)[mode == "fan_out"]
+    gain = gain_of(lambda z: leaky_relu(z, a), torch.Generator().manual_seed(0))
+    return weight.normal_(0, gain / math.sqrt(fan), generator=generator)
+
+
+# %% exercise="kaiming_normal_" message="the mean should be 0"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    fan = fans(weight)[mode == "fan_out"]
+    return weight.normal_(0, math.sqrt(2 / ((1 + a**2) * fan)), generator=generator).abs_()
+
+
 
 # %% exercise="default_bound" message="that is the standard deviation"
 def default_bound(in_features):
@@ -437,7 +573,7 @@ def default_shrink(layers):
     return math.sqrt(1 / 3) ** layers
 
 
-# %% exercise="default_bound" message="that is B²: take the root"
+# %% exercise="default_bound" message="that is 1 / D, which is B²"
 def default_bound(in_features):
     return 1 / in_features
 
@@ -471,6 +607,39 @@ def default_bound(in_features):
 
 def default_shrink(layers):
     return math.sqrt(1 / 6) ** (layers - 1)
+
+
+# %% exercise="default_bound" message="if that comes of an experiment, take more draws"
+def default_bound(in_features):
+    rng = torch.Generator().manual_seed(3)
+    weight = kaiming_normal_(torch.empty(20, in_features), math.sqrt(5), generator=rng)
+    return weight.std().item() * math.sqrt(3)
+
+
+def default_shrink(layers):
+    return math.sqrt(1 / 6) ** layers
+
+
+# %% exercise="default_bound" message="one number, not Tensor of shape (48,)"
+def default_bound(in_features):
+    return torch.empty(in_features).uniform_(-1, 1)
+
+
+def default_shrink(layers):
+    return math.sqrt(1 / 6) ** layers
+
+
+# %% exercise="default_bound" message="is the return inside the loop?"
+def default_bound(in_features):
+    return 1 / math.sqrt(in_features)
+
+
+def default_shrink(layers):
+    rms = 1.0
+    for _ in range(layers):
+        rms = rms * math.sqrt(1 / 6)
+        return rms
+    return rms
 
 
 
@@ -533,13 +702,43 @@ def normalize_both(training, validation):
     return (training - mean) / std, (validation - mean) / std
 
 
+# %% exercise="normalize_both" message="however many axes there are"
+def normalize_both(training, validation):
+    mean, std = training.mean((0, 1)) if training.ndim > 1 else training.mean(), training.std()
+    return (training - mean) / std, (validation - mean) / std
+
+
+# %% exercise="normalize_both" message="validation: from 40.000 came 3.000"
+def normalize_both(training, validation):
+    mean, std = mean_std(training)
+    return normalize(training, mean, std).clamp(-3, 3), normalize(validation, mean, std).clamp(-3, 3)
+
+
+# %% exercise="normalize_both" message="two numbers for all, as mean_std gives them"
+def normalize_both(training, validation):
+    mean, std = training.mean(1, keepdim=True), training.std(1, keepdim=True)
+    return (training - mean) / std, (validation - mean) / std
+
+
+# %% exercise="normalize_both" message="both keep their shapes"
+def normalize_both(training, validation):
+    mean, std = mean_std(training)
+    return normalize(training, mean, std).flatten(), normalize(validation, mean, std)
+
+
+# %% exercise="normalize_both" message="nearly right, up to"
+def normalize_both(training, validation):
+    mean, std = mean_std(training)
+    return normalize(training, mean, std).round(decimals=3), normalize(validation, mean, std)
+
+
 
 # %% exercise="as_digits" message="shape (8, 1): compared with labels of shape (8,)"
 def as_digits(outputs):
     return outputs.round().clamp(0, 9).long()
 
 
-# %% exercise="as_digits" message=".long() cuts off, it does not round"
+# %% exercise="as_digits" message="cut off, not rounded"
 def as_digits(outputs):
     return outputs[:, 0].clamp(0, 9).long()
 
@@ -574,7 +773,7 @@ def as_digits(outputs):
     return outputs.round_().clamp_(0, 9)[:, 0].long()
 
 
-# %% exercise="as_digits" message="First clamp, then .long()"
+# %% exercise="as_digits" message="and 1e30 - 9 is 1e30 again"
 def as_digits(outputs):
     return outputs[:, 0].round().long().clamp(0, 9)
 
@@ -582,3 +781,13 @@ def as_digits(outputs):
 # %% exercise="as_digits" message="all are 0. If that is argmax"
 def as_digits(outputs):
     return outputs.argmax(1)
+
+
+# %% exercise="as_digits" message="Overflow when unpacking"
+def as_digits(outputs):
+    return torch.tensor([round(value.item()) for value in outputs]).clamp(0, 9)
+
+
+# %% exercise="as_digits" message="outputs (0, 1), []: your code stops at"
+def as_digits(outputs):
+    return torch.stack([value.round().clamp(0, 9).long()[0] for value in outputs])
