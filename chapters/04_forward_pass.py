@@ -129,14 +129,12 @@ def misfit(x, weights, activation, error: RuntimeError) -> str:
     """What to say to shapes that cannot be multiplied."""
     try:
         alone = layer_stds(x, weights[:1], activation)
-    except RuntimeError as first:
+    except Exception as first:
         if "cannot be multiplied" in str(first):
             return (
                 f"{first}, in the first layer: (N, D) goes with (D, H), so x comes "
                 "first, and the weights, (H, D), must be transposed"
             )
-        return f"{error}; and the first layer alone stops at {first!r}"
-    except Exception as first:
         return f"{error}; and the first layer alone stops at {first!r}"
     if isinstance(alone, (list, tuple)) and len(alone) != 1:
         return (
