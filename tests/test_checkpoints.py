@@ -20,6 +20,7 @@ settings.register_profile("checkpoints", deadline=None, max_examples=25, derando
 settings.load_profile("checkpoints")
 
 F = torch.nn.functional
+XAVIER = 4  # the chapter from which output weights begin as Glorot and Bengio's
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**31)
 
@@ -238,7 +239,8 @@ def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Che
     assert output.shape == (50, 200)
     assert len(hidden.unique(dim=0)) == 200
     assert hidden.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
-    assert output.std().item() == pytest.approx(math.sqrt(1 / 200), rel=0.05)
+    output_variance = 1 / 200 if checkpoint.number < XAVIER else 2 / (200 + 50)
+    assert output.std().item() == pytest.approx(math.sqrt(output_variance), rel=0.05)
     assert not hidden_bias.any()
     assert not output_bias.any()
 
@@ -347,3 +349,115 @@ def test_matmul_names_the_shapes_that_do_not_fit(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{first} times {second}")):
         checkpoint.module("matmul").matmul(rand(*first), rand(*second))
+
+
+# ------------------------------------------------------------------------------------- initialisation, normalising
+
+
+def both_filled(
+    mine: Callable[..., torch.Tensor], real: Callable[..., torch.Tensor], *args: object, **kw: object
+) -> None:
+    """The same numbers from the same seed, in the tensor that was given; a transposed view included."""
+    for weight in (torch.empty(7, 4), torch.empty(5, 3, dtype=torch.float64), torch.empty(4, 9).T):
+        filled = []
+        for function in (mine, real):
+            given_weight = weight.clone()
+            got = function(given_weight, *args, **kw, generator=torch.Generator().manual_seed(3))
+            assert got is given_weight
+            filled.append(given_weight)
+        torch.testing.assert_close(*filled)
+
+
+@pytest.mark.since(4)
+@given(gain=st.floats(0.1, 5))
+def test_xavier_normal_is_pytorchs(checkpoint: Checkpoint, gain: float) -> None:
+    both_filled(checkpoint.module("init").xavier_normal_, torch.nn.init.xavier_normal_, gain)
+
+
+@pytest.mark.since(4)
+@given(a=st.floats(-3, 3), mode=st.sampled_from(["fan_in", "fan_out"]))
+def test_kaiming_normal_is_pytorchs(checkpoint: Checkpoint, a: float, mode: str) -> None:
+    both_filled(checkpoint.module("init").kaiming_normal_, torch.nn.init.kaiming_normal_, a, mode=mode)
+
+
+@pytest.mark.since(4)
+def test_fans_are_columns_and_rows(checkpoint: Checkpoint) -> None:
+    assert checkpoint.module("init").fans(torch.empty(3, 8)) == (8, 3)
+    assert checkpoint.module("init").fans(torch.empty(1, 1)) == (1, 1)
+
+
+@pytest.mark.since(4)
+@pytest.mark.parametrize("shape", [(3,), (), (2, 3, 4), (0, 3), (3, 0)])
+@pytest.mark.parametrize("name", ["fans", "xavier_normal_", "kaiming_normal_"])
+def test_weights_that_are_no_matrix_are_refused(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{shape}: give a matrix")):
+        getattr(checkpoint.module("init"), name)(torch.empty(shape))
+
+
+@pytest.mark.since(4)
+def test_an_unknown_fan_is_refused(checkpoint: Checkpoint) -> None:
+    with pytest.raises(ValueError, match="'fan_avg': give 'fan_in' or 'fan_out'"):
+        checkpoint.module("init").kaiming_normal_(torch.empty(2, 3), mode="fan_avg")
+
+
+@pytest.mark.since(4)
+@pytest.mark.parametrize("slope", [0.01, 0.0, -0.5, 2.0])
+def test_leaky_relu_is_pytorchs_with_its_derivative(checkpoint: Checkpoint, slope: float) -> None:
+    z = torch.tensor(POINTS, dtype=torch.float64, requires_grad=True)
+    mine = checkpoint.module("activations").leaky_relu(z, slope)
+    (gradient,) = torch.autograd.grad(mine.sum(), z)
+    real = F.leaky_relu(z, slope)
+    (wanted,) = torch.autograd.grad(real.sum(), z)
+    close(mine, real)
+    close(gradient, wanted)
+
+
+@pytest.mark.since(4)
+@given(n=st.integers(2, 5), d=sizes, seed=seeds)
+def test_normalize_both_uses_the_training_images_numbers(checkpoint: Checkpoint, n: int, d: int, seed: int) -> None:
+    training, validation = 3 + 2 * rand(n, d, seed=seed), rand(1, d, seed=seed + 1)
+    data = checkpoint.module("data")
+    mine = data.normalize_both(training, validation)
+    for got, raw in zip(mine, (training, validation), strict=True):
+        close(got, (raw - training.mean()) / training.std())
+    assert data.mean_std(mine[0]) == pytest.approx((0, 1), abs=1e-9)
+    assert data.normalize_both(training, torch.zeros(0, d))[1].shape == (0, d)
+
+
+@pytest.mark.since(4)
+def test_what_has_no_spread_is_not_normalised(checkpoint: Checkpoint) -> None:
+    data = checkpoint.module("data")
+    for numbers in (torch.zeros(0, 3), torch.ones(1)):
+        with pytest.raises(ValueError, match=f"{numbers.numel()} numbers have no spread"):
+            data.mean_std(numbers)
+    for std in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match=f"std {std}"):
+            data.normalize(torch.ones(2), 1.0, std)
+    with pytest.raises(ValueError, match=r"std 0\.0"):
+        data.normalize_both(torch.ones(4, 2), torch.ones(1, 2))
+
+
+@pytest.mark.since(4)
+@given(n=st.integers(2, 5), d=sizes, h=sizes, seed=seeds)
+def test_layer_stds_are_those_of_the_activations(checkpoint: Checkpoint, n: int, d: int, h: int, seed: int) -> None:
+    x, weights = rand(n, d, seed=seed), [rand(h, d, seed=seed + 1), rand(3, h, seed=seed + 2)]
+    first = F.relu(x @ weights[0].T)
+    got = checkpoint.module("metrics").layer_stds(x, weights, F.relu)
+    assert got == pytest.approx([first.std().item(), F.relu(first @ weights[1].T).std().item()])
+    assert checkpoint.module("metrics").layer_stds(x, [], F.relu) == []
+
+
+@pytest.mark.since(4)
+def test_layer_stds_hold_out_until_the_activations_overflow(checkpoint: Checkpoint) -> None:
+    large = torch.full((100, 3), 2e37) * torch.tensor([1.0, 2.0, 3.0])
+    stds = checkpoint.module("metrics").layer_stds(large, [torch.eye(3), 100 * torch.eye(3)], F.relu)
+    assert stds[0] == pytest.approx(1.6357e37, rel=1e-3)
+    assert not math.isfinite(stds[1])
+
+
+@pytest.mark.since(4, until=4)
+def test_a_quiet_network_is_a_loud_one_made_smaller(checkpoint: Checkpoint) -> None:
+    init_network = checkpoint.module("network").init_network
+    loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), gain) for gain in (1.0, 0.25))
+    for one, other in zip(fields(loud), fields(quiet), strict=True):
+        torch.testing.assert_close(0.25 * one, other)

@@ -66,12 +66,22 @@ def backward(
 
 
 def init_network(
-    in_features: int, hidden_features: int, out_features: int, rng: torch.Generator
+    in_features: int,
+    hidden_features: int,
+    out_features: int,
+    rng: torch.Generator,
+    gain: float = 1.0,
 ) -> Network:
-    """A network of Kaiming weights before the ReLU, Xavier weights after it, biases of 0."""
-    return Network(
+    """Kaiming weights before the ReLU and Xavier weights after it, biases of 0.
+
+    Both are multiplied by `gain`: below 1 the network begins quietly.
+    """
+    network = Network(
         kaiming_normal_(torch.empty(hidden_features, in_features), generator=rng),
         torch.zeros(hidden_features),
         xavier_normal_(torch.empty(out_features, hidden_features), generator=rng),
         torch.zeros(out_features),
     )
+    network.hidden_weight *= gain
+    network.output_weight *= gain
+    return network
