@@ -20,11 +20,14 @@ def layer_stds(
     weights: list[torch.Tensor],
     activation: Callable[[torch.Tensor], torch.Tensor],
 ) -> list[float]:
-    """Standard deviation of the activations after each layer. Shapes: x (N, D)."""
+    """Standard deviation of the activations after each layer, computed in float64.
+
+    Shapes: x (N, D), each weight (H, D), where D is the H of the layer before.
+    """
     stds = []
     for weight in weights:
         x = activation(x @ weight.T)
-        stds.append(x.std().item())
+        stds.append(x.double().std().item())
     return stds
 
 
