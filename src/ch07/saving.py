@@ -2,6 +2,7 @@
 """Tensors in a file, in the format of safetensors: a header in JSON, and numbers."""
 
 import json
+import math
 import struct
 from pathlib import Path
 
@@ -17,7 +18,7 @@ DTYPES = {
 
 
 def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write named tensors, under a temporary name first: the file is whole or not there."""
+    """Write named tensors, under another name first: the file is whole or not there."""
     codes = {dtype: code for code, dtype in DTYPES.items()}
     header, parts, end = {}, [], 0
     for name, tensor in tensors.items():
@@ -43,13 +44,19 @@ def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
         header.pop("__metadata__", None)
         for name, about in header.items():
             start, end = (first + place for place in about["data_offsets"])
-            tensor = torch.empty(about["shape"], dtype=DTYPES[about["dtype"]])
-            raw = bytearray(content[start:end])
-            if not first <= start <= end or len(raw) != tensor.nbytes:
+            raw, dtype = bytearray(content[start:end]), DTYPES[about["dtype"]]
+            bytes_needed = math.prod(about["shape"]) * dtype.itemsize
+            if not first <= start <= end or len(raw) != bytes_needed:
                 raise ValueError(f"{name} is not at {start} to {end}")
-            if raw:
-                tensor.view(-1)[:] = torch.frombuffer(raw, dtype=tensor.dtype)
-            tensors[name] = tensor
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+            flat = torch.frombuffer(raw, dtype=dtype) if raw else torch.empty(0)
+            tensors[name] = flat.to(dtype).view(about["shape"])
+    except (
+        struct.error,
+        LookupError,
+        AttributeError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:
         raise ValueError(f"{path} is no file of tensors: {error}") from None
     return tensors
