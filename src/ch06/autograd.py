@@ -16,7 +16,7 @@ def unbroadcast(grad: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     added = grad.dim() - len(shape)
     stretched = [d for d, n in enumerate(shape, added) if n == 1 != grad.shape[d]]
     dims = (*range(added), *stretched)
-    return grad.sum(dims, keepdim=True).reshape(shape) if dims else grad
+    return grad.sum(dims).reshape(shape) if dims else grad
 
 
 VJP = Callable[[torch.Tensor], torch.Tensor]
@@ -76,8 +76,8 @@ class Tensor(Arithmetic):
         """
         if self.data.numel() != 1 or self.height == 0:
             raise ValueError(
-                f"backward() of shape {tuple(self.shape)} made by {self.op or 'nothing'}"
-                ": begin at a single number that was recorded"
+                f"backward() of {tuple(self.shape)}, made by {self.op or 'nothing'}: "
+                "begin at a single number that was recorded"
             )
         waiting = [(-self.height, id(self), self)]
         grads = {self: torch.ones_like(self.data)}

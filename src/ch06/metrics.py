@@ -32,7 +32,7 @@ def layer_stds(
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> list[int]:
-    """How many units of each hidden layer give 0 for every input. Shapes: inputs (N, D)."""
+    """How many units of each hidden layer are 0 for every input. Shapes: (N, D)."""
     counts, x = [], Tensor(inputs)
     with no_grad():
         for layer in network.layers:

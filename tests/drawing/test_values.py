@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -113,6 +114,25 @@ def test_an_engine_under_other_names_and_without_order():
     a, b = Micrograd(2, label="a"), Micrograd(3)
     steps = from_objects(Micrograd(5, (a, b), "+"), {"c": b})
     assert [step.label for step in steps] == ["$a$", "$c$", "+"]
+
+
+@dataclass(eq=False)
+class Edged:
+    """As the book's tape has it: parents within edges, None when they are used up."""
+
+    data: float
+    edges: list | None
+    op: str = ""
+    grad: float = 1.0
+
+
+def test_an_engine_that_keeps_its_parents_in_edges():
+    w, x = Edged(2.0, []), Edged(3.0, None)
+    s = Edged(6.0, [(w, abs), (x, abs)], "*")
+    loss = Edged(36.0, [(s, abs), (s, abs)], "*")
+    steps = from_objects(loss, {"w": w, "x": x, "s": s})
+    assert [step.label for step in steps] == ["$w$", "$x$", "×", "×"]
+    assert "$s$" in labels(plot.graph(loss, {"w": w, "x": x, "s": s}))  # where it is drawn a second time
 
 
 def test_an_object_without_a_name_is_its_value():

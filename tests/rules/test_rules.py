@@ -287,6 +287,11 @@ def test_an_oracle_cell_may_use_anything(tmp_path: Path) -> None:
     check_chapters(book_of(tmp_path, c03=f"x = 1\n\n{ORACLE}"))
 
 
+def test_others_work_may_be_imported_to_compare_with_and_only_there(tmp_path: Path) -> None:
+    check_chapters(book_of(tmp_path, c03='x = 1\n\n# %% tags=["oracle"]\nfrom micrograd.engine import Value'))
+    assert violations(book_of(tmp_path, c03="from micrograd.engine import Value"))
+
+
 def test_what_an_oracle_cell_imports_stays_locked_elsewhere(tmp_path: Path) -> None:
     book = book_of(tmp_path, c03=f"x = 1\n\n{ORACLE}\n# %%\nconv2d(a, b)")
     assert violations(book) == ["chapters/03_chapter.py:12 uses torch.nn.functional.conv2d, which chapter 9 unlocks"]

@@ -157,6 +157,8 @@ def _leaf(
     (x, y), step, side = place, leaf.step, math.copysign(1, taker[1] - place[1])
     drawing.box((x - card / 2, y - 22), (card, 44), INK, dash=leaf.again)
     lines = _lines_of(step, values, gradients, high)
+    if leaf.again and (name := named(step.source)).startswith("$"):
+        lines[1] = (name, 13)  # a step that is drawn a second time: its name, if it has one
     for (words, size_), colour, lift in zip(lines, (FORWARD, INK, BACKWARD), (-14, 0, 14), strict=True):
         drawing.text(x, y + lift, words, colour, high=size_)
     drawing.line([(x, y + 22 * side), (x, taker[1] - HALF * side)], head=6)

@@ -121,9 +121,9 @@ def _difference(tree: ast.expr, known: Mapping[str, Any], source: str) -> float:
 def from_objects(root: Any, known: Mapping[str, Any]) -> list[Step]:
     """The steps that lead to an object, each after its inputs, with the value and the gradient that it has.
 
-    An object has `data` (a number, or an array), `grad` (the same, or None), and `parents` in their order (micrograd's
-    `_prev` will do, or `edges`, tuples that begin with a parent), empty for a leaf. A step says what it does in `op` (or `_op`): "+", "*", "**2", "relu". A name is
-    that under which `known` has the object, or else its own `label`.
+    An object has `data` (a number, or an array), `grad` (the same, or None), and `parents` in their order, empty for a
+    leaf (micrograd's `_prev` will do, or `edges`, tuples that begin with a parent). A step says what it does in `op`
+    (or `_op`): "+", "*", "**2", "relu". A name is that under which `known` has the object, or else its own `label`.
     """
     names = {id(thing): name for name, thing in known.items()}
     steps: dict[int, Step] = {}
