@@ -121,12 +121,8 @@ assert 20 < careful.prod() / bold.prod() < 22
 # A product of thousands of probabilities is no number for a computer. Chapter 4's underflow is back:
 
 # %%
-print(
-    "0.5 to the power of 4,000:",
-    0.5**4000,
-    "; 4,000 times its log:",
-    4000 * math.log(0.5),
-)
+print(f"0.5 to the power of 4,000: {0.5**4000}")
+print(f"4,000 times its logarithm: {4000 * math.log(0.5):.1f}")
 
 # %% tags=["claim"]
 assert 0.5**4000 == 0.0 and math.isclose(4000 * math.log(0.5), -2772.6, abs_tol=0.1)
@@ -140,7 +136,9 @@ assert 0.5**4000 == 0.0 and math.isclose(4000 * math.log(0.5), -2772.6, abs_tol=
 
 # %%
 for name, given in (("careful", careful), ("bold", bold)):
-    print(f"{name:8}", (-given.log()).tolist(), f"mean {-given.log().mean():.3f}")
+    costs = -given.log()
+    shown = [round(cost, 2) for cost in costs.tolist()]
+    print(f"{name:8} {shown}, mean {costs.mean():.2f}")
 
 # %% tags=["claim"]
 assert -careful.log().mean() < 0.6 and -bold.log().mean() > 1.5
@@ -675,7 +673,7 @@ record("error rate with ten squares", median(rates["ten squares"]))
 record("error rate with cross-entropy, same network", median(rates["cross-entropy"]))
 
 # %% [markdown]
-# They disagree often, in both directions, about as often as two seeds of *one* loss do. If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many large tasks in 2020, and came to a similar end.) What the new loss certainly buys is an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
+# They disagree often, in both directions, about as often as two seeds of *one* loss do. (The pairs share their images, so these are not that many independent verdicts.) If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many large tasks in 2020, and came to a similar end.) What the new loss certainly buys is an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
 
 # %%
 with torch.no_grad():

@@ -45,7 +45,7 @@ def close(got: torch.Tensor, wanted: torch.Tensor) -> None:
 # ------------------------------------------------------------------------------------------------ losses, metrics
 
 
-@pytest.mark.since(1)
+@pytest.mark.since(1, until=6)
 @given(n=sizes, k=sizes, seed=seeds)
 def test_mse_is_pytorchs(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
     predictions, targets = rand(n * k, seed=seed), rand(n * k, seed=seed + 1)
@@ -53,13 +53,13 @@ def test_mse_is_pytorchs(checkpoint: Checkpoint, n: int, k: int, seed: int) -> N
     close(checkpoint.take(got), F.mse_loss(predictions, targets))
 
 
-@pytest.mark.since(1)
+@pytest.mark.since(1, until=6)
 def test_mse_refuses_unequal_sizes_and_says_both(checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match=r"3.*5"):
         checkpoint.module("losses").mse(checkpoint.give(rand(3)), checkpoint.give(rand(5)))
 
 
-@pytest.mark.since(TENSORS)
+@pytest.mark.since(TENSORS, until=6)
 def test_mse_refuses_what_broadcasting_would_stretch(checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match="broadcasting"):
         checkpoint.module("losses").mse(rand(5, 1), rand(5))
@@ -107,7 +107,7 @@ def test_predict_refuses_unequal_lengths(checkpoint: Checkpoint) -> None:
         checkpoint.module("linear").predict([1.0, 2.0], [1.0, 2.0, 3.0], 0.0)
 
 
-@pytest.mark.since(TENSORS)
+@pytest.mark.since(TENSORS, until=6)
 @given(n=st.integers(0, 4), d=sizes, k=sizes, seed=seeds)
 def test_linear_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: int, seed: int) -> None:
     x, weight, bias = rand(n, d, seed=seed), rand(k, d, seed=seed + 1), rand(k, seed=seed + 2)
@@ -182,7 +182,7 @@ def check_activation(checkpoint: Checkpoint, name: str, oracle: Callable[[torch.
         torch.testing.assert_close(checkpoint.take(got), values, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=6)
 def test_relu_and_its_slope_are_pytorchs(checkpoint: Checkpoint) -> None:
     check_activation(checkpoint, "relu", F.relu)
 
@@ -400,7 +400,7 @@ def test_an_unknown_fan_is_refused(checkpoint: Checkpoint) -> None:
         checkpoint.module("init").kaiming_normal_(torch.empty(2, 3), mode="fan_avg")
 
 
-@pytest.mark.since(4)
+@pytest.mark.since(4, until=6)
 @pytest.mark.parametrize("slope", [0.01, 0.0, -0.5, 2.0])
 def test_leaky_relu_is_pytorchs_with_its_derivative(checkpoint: Checkpoint, slope: float) -> None:
     z = torch.tensor(POINTS, dtype=torch.float64, requires_grad=True)
