@@ -527,7 +527,7 @@ assert [round(g, 2) for g in by_hand[0].tolist()] == [-0.33, 0.24, 0.09]
 # > | $p_i$ | p i | `q[k]`, how often class $k$ really occurs |
 # > | $n$ | n | our $K$ classes |
 # >
-# > $-\log q$ is large for what is rare: its surprise. **Entropy** is the mean surprise of someone who knows the true frequencies $q$. Someone who believes in other ones, $p$, has the mean surprise $-\sum_k q_k \log p_k$: the **cross-entropy** of $q$ and $p$. The difference is never negative, and is called the **Kullback–Leibler divergence** (KL) from $q$ to $p$: what the wrong belief costs.
+# > $-\log q$ is large for what is rare: its surprise. **Entropy** is the mean surprise of someone who knows the true frequencies $q$. Someone who believes in other ones, $p$, has the mean surprise $-\sum_k q_k \log p_k$: the **cross-entropy** of $q$ and $p$. The difference is never negative, and is called the **Kullback–Leibler divergence**, written $\operatorname{KL}(q \,\|\, p)$: what the wrong belief costs.
 
 # %%
 q = torch.tensor([0.5, 0.25, 0.25])  # what happens
@@ -694,7 +694,7 @@ assert very_sure.sum() > 400
 #
 # ## The loop, taken apart
 #
-# Now the loop. `raw_loop` names each parameter in four places, knows the shape of the network, cuts its own batches and chooses their order. We shall take it apart, and after each step train again: two epochs, 160 losses, which must be **the same numbers**, to the last bit. Here is the judge:
+# Now the loop. `raw_loop` names each parameter in four places, knows the shape of the network, cuts its own batches and chooses their order. We shall take it apart, and after each step train again: two epochs, 160 losses (2,000 on the full set), which must be **the same numbers**, to the last bit. Here is the judge:
 
 
 # %%
@@ -1518,7 +1518,7 @@ assert faster > 2 and took["PyTorch's, item by item"] > 2 * took["by batches"]
 record("batch-wise loader, times as fast as item by item", faster)
 
 # %% [markdown]
-# Seven rungs, 160 losses each, largest difference 0. (PyTorch's own loader draws one more random number before each epoch, and so gets other orders from the same seed; it would not be 0.) The rest of the loop, `fit`, needs one more thing first: somebody has to judge.
+# The same losses on every rung: largest difference 0. (PyTorch's own loader draws one more random number before each epoch, and so gets other orders from the same seed; it would not be 0.) The rest of the loop, `fit`, needs one more thing first: somebody has to judge.
 #
 # ## Who may judge
 #
@@ -1716,7 +1716,7 @@ print(f"counted one by one:           {truth:.2%}")
 
 # %% tags=["claim"]
 assert math.isclose(averaged[50], truth)
-assert abs(averaged[count - 1] - truth) > 0.02
+assert abs(averaged[count - 1] - truth) > truth / 4
 assert any(abs(averaged[size] - truth) > 1e-5 for size in (64, 300))
 
 # %% [markdown] exercise="evaluate" tags=["prompt"] difficulty="easy" minutes=15
@@ -2326,7 +2326,7 @@ seen = evaluate(model, cross_entropy, BatchLoader(images, labels, batch_size=500
 print(f"on the images that the last one was trained on: {seen[1]:.2%} wrong")
 
 # %% tags=["claim"]
-assert ten_digits < 0.068 and seen[1] < ten_digits / 5
+assert ten_digits < 0.068 and seen[1] < ten_digits / 2
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
