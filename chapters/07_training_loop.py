@@ -665,7 +665,9 @@ print(f"only squares wrong: {only_squares} times, only cross-entropy: {only_entr
 rates = {name: [w.float().mean().item() for w in ws] for name, ws in wrong.items()}
 assert min(rates["the digit's value"]) > 4 * max(rates["cross-entropy"])
 assert abs(median(rates["ten squares"]) - median(rates["cross-entropy"])) < 0.02
-assert 0.4 < only_entropy / only_squares < 1.3
+assert 0.3 < only_entropy / only_squares < 1.3
+if len(images) > 10_000:  # the full set
+    assert max(rates["cross-entropy"]) < min(rates["ten squares"])
 entropies = wrong["cross-entropy"]
 seeds_apart = sum(int((entropies[i] ^ entropies[i - 1]).sum()) for i in range(5))
 assert 0.5 < (only_squares + only_entropy) / seeds_apart < 2
@@ -673,7 +675,7 @@ record("error rate with ten squares", median(rates["ten squares"]))
 record("error rate with cross-entropy, same network", median(rates["cross-entropy"]))
 
 # %% [markdown]
-# They disagree often, in both directions, about as often as two seeds of *one* loss do. (The pairs share their images, so these are not that many independent verdicts.) If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many large tasks in 2020, and came to a similar end.) What the new loss certainly buys is an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
+# They disagree often, in both directions, about as often as two seeds of *one* loss do. (The pairs share their images, so these are not that many independent verdicts.) If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many large tasks in 2020, and found no clear winner.) On the full set it does win: there each of its five networks makes fewer errors than each of the other five. And on any set it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
 
 # %%
 with torch.no_grad():

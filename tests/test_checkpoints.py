@@ -65,7 +65,7 @@ def test_mse_refuses_what_broadcasting_would_stretch(checkpoint: Checkpoint) -> 
         checkpoint.module("losses").mse(rand(5, 1), rand(5))
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=5)
 @given(n=sizes, k=sizes, seed=seeds)
 def test_mse_slopes_are_autograds(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
     shape = (n, k) if checkpoint.number >= TENSORS else (n * k,)
@@ -82,7 +82,7 @@ def test_error_rate_counts_what_differs(checkpoint: Checkpoint) -> None:
     assert checkpoint.module("metrics").error_rate(checkpoint.give(guesses), checkpoint.give(labels)) == 0.5
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 def test_dead_units_sleep_for_every_input(checkpoint: Checkpoint) -> None:
     one = torch.ones(1, 4, dtype=torch.float64)
     biases = torch.tensor([-5.0, -1.0, 0.0, 5.0], dtype=torch.float64)
@@ -182,7 +182,7 @@ def check_activation(checkpoint: Checkpoint, name: str, oracle: Callable[[torch.
         torch.testing.assert_close(checkpoint.take(got), values, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.since(2, until=6)
+@pytest.mark.since(2, until=5)
 def test_relu_and_its_slope_are_pytorchs(checkpoint: Checkpoint) -> None:
     check_activation(checkpoint, "relu", F.relu)
 
@@ -195,7 +195,7 @@ def test_sigmoid_and_its_slope_are_pytorchs_however_far_out(checkpoint: Checkpoi
 # -------------------------------------------------------------------------------------------------------- network
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 @given(n=sizes, d=sizes, h=sizes, k=sizes, seed=seeds)
 def test_network_forward_and_backward_are_pytorchs(
     checkpoint: Checkpoint, n: int, d: int, h: int, k: int, seed: int
@@ -213,7 +213,7 @@ def test_network_forward_and_backward_are_pytorchs(
         close(slope, parameter.grad)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Checkpoint) -> None:
     parameters, x = random_network(3, 4, 2, seed=7), rand(1, 3, seed=8)
     network = checkpoint.network(parameters)
@@ -230,7 +230,7 @@ def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Check
         assert torch.equal(checkpoint.take(now), before)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=3)
 def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Checkpoint) -> None:
     source = torch.Generator().manual_seed(0) if checkpoint.number >= TENSORS else random.Random(0)
     network = checkpoint.module("network").init_network(300, 200, 50, source)
@@ -262,7 +262,7 @@ def sgd_oracle(
     return [p.detach() for p in parameters], total / len(x)
 
 
-@pytest.mark.since(2)
+@pytest.mark.since(2, until=4)
 @given(batch_size=st.integers(1, 7), seed=seeds)
 def test_an_epoch_of_sgd_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
     batch_size = batch_size if checkpoint.number >= TENSORS else 1

@@ -14,11 +14,22 @@ class Linear:
     """
 
     def __init__(self, weight: torch.Tensor) -> None:
+        if weight.dim() != 2:
+            raise ValueError(f"a weight {tuple(weight.shape)}: give (K, D)")
         self.weight = Tensor(weight, requires_grad=True)
         self.bias = Tensor(weight.new_zeros(weight.shape[0]), requires_grad=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weighted sums of `x`. Shapes: (N, D) -> (N, K)."""
+        """Weighted sums of `x`. Shapes: (N, D) -> (N, K).
+
+        Raises: ValueError when `x` has another shape or dtype than the weight takes.
+        """
+        weight = self.weight.data
+        if x.shape[1:] != weight.shape[1:] or x.data.dtype != weight.dtype:
+            raise ValueError(
+                f"inputs {tuple(x.shape)} of {x.data.dtype}: give (N, "
+                f"{weight.shape[1]}) of {weight.dtype}"
+            )
         return linear(x, self.weight, self.bias)
 
     def parameters(self) -> list[Tensor]:

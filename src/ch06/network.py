@@ -19,6 +19,9 @@ class Network:
     def __init__(
         self, sizes: list[int], generator: torch.Generator | None = None
     ) -> None:
+        """Kaiming weights before a ReLU, Xavier weights at the end, biases of 0."""
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []
         for in_features, out_features in pairwise(sizes):
             last = len(self.layers) == 2 * (len(sizes) - 2)
@@ -28,7 +31,7 @@ class Network:
         del self.layers[-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The outputs for a batch of inputs."""
+        """The outputs for a batch of inputs. Shapes: (N, D) -> (N, K)."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
