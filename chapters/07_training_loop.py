@@ -675,7 +675,7 @@ record("error rate with ten squares", median(rates["ten squares"]))
 record("error rate with cross-entropy, same network", median(rates["cross-entropy"]))
 
 # %% [markdown]
-# They disagree often, in both directions, about as often as two seeds of *one* loss do. (The pairs share their images, so these are not that many independent verdicts.) If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many large tasks in 2020, and found no clear winner.) On the full set it does win: there each of its five networks makes fewer errors than each of the other five. And on any set it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
+# They disagree often, in both directions, about as often as two seeds of *one* loss do. (The pairs share their images, so these are not that many independent verdicts.) If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many large tasks in 2020, and saw no clear-cut advantage of cross-entropy.) On the full set it does win: there each of its five networks makes fewer errors than each of the other five. And on any set it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
 
 # %%
 with torch.no_grad():
