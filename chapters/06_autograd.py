@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 6. Automatic differentiation
 #
-# In chapter 5 every layer brought its own `backward`, and every one of them had to be derived. It works for a chain of layers, each of them used once. In this chapter the computation writes down what it does while it does it, and the backward pass is read off what was written: first for single numbers, in about a page, then for tensors. After that nobody in this book derives a network's gradient again.
+# In chapter 5 every layer brought its own `backward`, and every one of them had to be derived. It works for a chain of layers, each of them used once. In this chapter the computation writes down what it does while it does it, and the backward pass is read off what was written: first for single numbers, in about a page, then for tensors. After that no network's gradient has to be derived; where a later chapter derives a layer's, it is to understand it.
 #
-# **You need:** chapters 1 to 5. **You will reach:** an engine that finds the gradient of whatever you compute, a record of its speed beside PyTorch's, and a network that nobody would want to differentiate by hand. **Time:** about four hours, half of them for the exercises.
+# **You need:** chapters 1 to 5. **You will reach:** an engine that finds the gradient of whatever you compute, a record of its speed beside PyTorch's, and a network that nobody would want to differentiate by hand. **Time:** about three and a half hours, half of them for the exercises; the computer needs about a minute.
 
 # %%
 import math
@@ -14,6 +14,7 @@ import weakref
 import matplotlib.pyplot as plt
 import torch
 
+from ch05.data import normalize_both
 from ch05.gradients import gradient_check, numerical_grad
 from ch05.layers import Linear as HandLinear
 from ch05.layers import ReLU as HandReLU
@@ -31,7 +32,7 @@ torch.set_num_threads(1)
 # Chapter 5's network is a list: forward through it from the front, backward from the end. Let one layer stand in the list twice, with the same weights both times. Nothing is wrong with that as a function. Its loss has a gradient, and finite differences find it.
 
 # %% [markdown] tags=["predict"]
-# Five inputs, a layer, a ReLU, the *same* layer again. The forward pass is right. Is the gradient?
+# Five inputs, a layer, a ReLU, the *same* layer again. The forward pass is right. By how much is the gradient off: not at all, by a hair, by a half, by all?
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -56,10 +57,10 @@ wrong_by = gradient_check(loss_by_hand, network.parameters(), network.grads())
 print(f"relative error of the gradient: {wrong_by:.2f}")
 
 # %% [markdown] tags=["answer"]
-# It is wrong by as much as itself, and nothing complains. The layer kept its input for the way back, and the second use overwrote what the first had kept; then the gradient of one use overwrote that of the other. We could mend this layer, and the next one, and think of all their combinations. Or we drop the list. What was computed is a graph, as in chapter 2: so let the graph be kept.
+# It is off by more than its own size, and nothing complains. The layer kept its input for the way back, and the second use overwrote what the first had kept; then the gradient of one use overwrote that of the other. We could mend this layer, and the next one, and think of all their combinations. Or we drop the list. What was computed is a graph, as in chapter 2: so let the graph be kept.
 
 # %% tags=["claim"]
-assert wrong_by > 0.1
+assert wrong_by > 1
 
 # %% [markdown]
 # ## A number that remembers
@@ -76,7 +77,9 @@ assert wrong_by > 0.1
 # | $p = s s$ | 36 | $s$, $s$ | 6 and 6 |
 # | $L = s + p$ | 42 | $s$, $p$ | 1 and 1 |
 #
-# So let a number be an object that keeps its row of the table: the value, the numbers that it was made of, its *parents*, and the local derivatives. The objects, with an **edge** from each to its parents, are the **computational graph**, and a number without parents, such as $w$ and $x$, is a **leaf**.
+# In the second row $s$ stands twice: as the left factor $p$ grows with it 6 times as fast, and as the right factor 6 times. Each use counts by itself, and we shall add up later.
+#
+# So let a number be an object that keeps its row of the table: the value, the numbers that it was made of, its **parents**, and the local derivatives. The objects, with an **edge** between each and every one of its parents, are the **computational graph**, and a number without parents, such as $w$ and $x$, is a **leaf**.
 #
 # Three operators are enough. The others follow: $a - b$ is $a + (-1) b$, and $a / b$ is $a \cdot b^{-1}$; a class of their own derives them, because our tensors will want the same.
 
@@ -129,12 +132,13 @@ class Value(Arithmetic):
     __radd__, __rmul__ = __add__, __mul__
 
     def __pow__(self, n: float) -> "Value":
-        return Value(self.data**n, f"**{n}", (self,), (n * self.data ** (n - 1),))
+        derivative = n * self.data ** (n - 1) if n else 0.0
+        return Value(self.data**n, f"**{n}", (self,), (derivative,))
 
     def relu(self) -> "Value":
         """The number where it is positive, else 0."""
-        positive = float(self.data > 0)
-        return Value(self.data * positive, "relu", (self,), (positive,))
+        off = self.data <= 0
+        return Value(0.0 if off else self.data, "relu", (self,), (float(not off),))
 
 
 # %%
@@ -174,21 +178,53 @@ def in_order(*values: Value) -> tuple[float, float]:
 
 
 # %% [markdown] tags=["predict"]
-# By hand: $L = s + s^2$, so $\partial L/\partial s = 1 + 2s = 13$; then $\partial L/\partial w = 13 \cdot 3 = 39$ and $\partial L/\partial x = 13 \cdot 2 = 26$. Both $s$ and $p$ are parents of $L$. Does it matter which of the two hands on first?
+# By hand: $L = s + s^2$, so $\partial L/\partial s = 1 + 2s = 13$; then $\partial L/\partial w = 13 \cdot 3 = 39$ and $\partial L/\partial x = 13 \cdot 2 = 26$. Both $s$ and $p$ are parents of $L$, and either may hand on first. What do $w$ and $x$ get in the one order, and what in the other?
 
 # %%
 print("L, p, s:", in_order(L, p, s))
 print("L, s, p:", in_order(L, s, p))
 
 # %% [markdown] tags=["answer"]
-# In the second order $s$ hands on the 1 that it has from $L$, and only then gets $6 + 6$ by way of $p$. Those 12 never reach $w$ and $x$. It is no exotic mistake: an early version of Andrej Karpathy's *micrograd*, from which very many people have learnt this, gave wrong gradients where a number in between was used more than once. Its issue 2 is worth reading.
+# In the second order $s$ hands on the 1 that it has from $L$, and only then gets $6 + 6$ by way of $p$. Those 12 never reach $w$ and $x$. The mirror image of this mistake stood in the first version of Andrej Karpathy's *micrograd*, from which very many people have learnt all this: whenever something reached a number in between, it handed on at once, each time everything that it had so far. Here $w$ would have got 81. Its issue 2 is worth reading.
 
 # %% tags=["claim"]
 assert in_order(L, s, p) == (3.0, 2.0) and in_order(L, p, s) == (39.0, 26.0)
 
-# %% tags=["figure", "slide"] alt="The computational graph of L = s + s times s: w is 2 and x is 3, s is 6, p is 36, L is 42. Below, the gradients that go back: 1 at L, 1 at p, 13 at s, 39 at w and 26 at x."
-in_order(L, p, s)
-plot.graph(L, {"w": w, "x": x, "s": s, "p": p, "L": L})
+
+def hand_on_at_once(value: Value) -> None:
+    hand_on(value)
+    for parent in value.parents:
+        hand_on_at_once(parent)
+
+
+in_order()
+hand_on_at_once(L)
+assert (w.grad, x.grad) == (81.0, 54.0)
+
+# %% tags=["figure", "slide"] alt="The computational graph of L = s + s times s, each number once: w is 2, x is 3, s is 6, p is 36, L is 42. On the edges what comes back along them: from L 1 to p and 1 to s, from p 6 and once more 6 to s; s has 1 + 6 + 6 = 13, and from it 39 goes to w and 26 to x." caption="black: values; orange: what comes back along an edge, and under each number the sum"
+figure, ax = plt.subplots(figsize=(5.6, 2.7))
+ax.set(xlim=(-0.6, 4.5), ylim=(-1.45, 1.75))
+ax.axis("off")
+spots = {"w": (0, 1), "x": (0, -1), "s": (1.5, 0), "p": (2.9, 1), "L": (4, 0)}
+values = {"w": w, "x": x, "s": s, "p": p, "L": L}
+sums = {"w": "39", "x": "26", "s": "1 + 6 + 6 = 13", "p": "1", "L": "1"}
+for name, (across, up) in spots.items():
+    label = f"${name} = {values[name].data:.0f}$"
+    box = {"boxstyle": "round,pad=0.4", "fc": "none", "ec": plot.COLOURS[0]}
+    ax.text(across, up, label, ha="center", va="center", bbox=box)
+    ax.text(across, up - 0.46, sums[name], ha="center", color=plot.COLOURS[1])
+for start, end, back, bend, across, up in (
+    ("w", "s", "39", 0, 0.85, 0.68),
+    ("x", "s", "26", 0, 0.85, -0.72),
+    ("s", "p", "6", -0.35, 1.95, 0.85),
+    ("s", "p", "6", 0.35, 2.52, 0.28),
+    ("s", "L", "1", 0.2, 2.85, -0.45),
+    ("p", "L", "1", 0, 3.62, 0.62),
+):
+    style = {"arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}", "lw": 1}
+    style |= {"shrinkA": 19, "shrinkB": 19, "color": plot.COLOURS[5]}
+    ax.annotate("", spots[end], spots[start], arrowprops=style)
+    ax.text(across, up, back, ha="center", va="center", color=plot.COLOURS[1])
 
 # %% [markdown]
 # A number may hand on when *everything that used it* has handed on. Read the other way round: list the numbers so that each stands after its own parents; this is called a **topological order**, and $w, x, s, p, L$ is one. The way back takes such a list from its end.
@@ -221,7 +257,17 @@ except RecursionError as error:
     print("RecursionError:", error)
 
 # %% [markdown]
-# The cure is to keep the list of what is still to be done oneself, a **stack**, instead of leaving it to Python's calls. Every number goes onto the stack twice: once to be opened (put it back, marked, and its parents on top of it), and once, marked, to be written down, when all that lay on top is done.
+# The cure is to keep the list of what is still to be done oneself, a **stack**, instead of leaving it to Python's calls. The number on top is taken off. If it comes for the first time it is *opened*: it is put back, marked, and its parents on top of it. If it is marked, all that lay on top is done, and it is written down. If it has been opened before and is not marked, it is passed over; so a number lies there once for each use, and once marked. For our $L$, marks as bars:
+#
+# | the stack, its top on the right | what is done | written down |
+# |:--|:--|:--|
+# | $L$ | open $L$ | |
+# | $\bar L \; s \; p$ | open $p$ | |
+# | $\bar L \; s \; \bar p \; s \; s$ | open $s$ | |
+# | $\bar L \; s \; \bar p \; s \; \bar s \; w \; x$ | open and write down $x$, then $w$ | $x$, $w$ |
+# | $\bar L \; s \; \bar p \; s \; \bar s$ | write down $s$ | $x$, $w$, $s$ |
+# | $\bar L \; s \; \bar p \; s$ | pass over $s$, write down $p$ | $x$, $w$, $s$, $p$ |
+# | $\bar L \; s$ | pass over $s$, write down $L$ | $x$, $w$, $s$, $p$, $L$ |
 
 
 # %% export="scalar.py"
@@ -248,7 +294,7 @@ def backward(self) -> None:
     for value in order:
         if value.parents:
             value.grad = 0.0
-    self.grad = 1.0
+    self.grad += 1.0
     for value in reversed(order):
         for parent, derivative in zip(value.parents, value.local, strict=True):
             parent.grad += value.grad * derivative
@@ -265,15 +311,16 @@ print(f"100,000 in a row: {time.perf_counter() - start:.2f} s")
 
 # %% tags=["claim"]
 assert (w.grad, x.grad, s.grad) == (39.0, 26.0, 13.0)
+assert [names[value] for value in topological_order(L)] == ["x", "w", "s", "p", "L"]
 assert len(topological_order(chain)) == 200_001  # with the 1.0 of each step
 del chain, value
 
 # %% [markdown]
 # That is **reverse-mode automatic differentiation**, all of it. It is not finite differences: there is no step to choose and nothing is approximated. Nor is it algebra on formulas: there is no formula, only the numbers of this one computation, whatever `if` and `for` led to it.
 #
-# Leaves *accumulate*: a second `backward` adds to their `grad`, which is why training sets it back before each step. For numbers in between, `backward` begins at 0. A documented bug shows why.
+# Leaves **accumulate**: a second `backward` adds to their `grad`, which is why training sets it back after each step. For numbers in between, `backward` begins at 0. A documented bug shows why.
 #
-# > [!BUG] Break it: twice as much, and then some
+# > [!BUG] Break it: backward, twice
 # > micrograd sets `grad` back for the parameters, on request, and for nothing else. Its issue 53 and its pull request 102 report what a second `backward()` on the same graph gives. With $c = a + b$ and $e = c d$, and $a = 3$, $b = 2$, $d = 1$, here is a backward pass that does the same.
 
 
@@ -300,7 +347,7 @@ print("twice:", after_two)
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > $d$ doubles, from 5 to 10. But $a$ has 3: $c$ still had its 1 from the first pass, got another, and handed on both. The deeper a leaf, the more of the old passes it is handed. Setting back the parameters does not help, since the leftovers are in between. Where the graph is built anew for each step, as in training, one never notices.
+# > $d$ doubles, from 5 to 10: $e$ was set to 1 again, and hands on the same as before. But $c$ still had its 1 from the first pass, got another, and handed on both: $a$ has the old 1 and these 2, which makes 3. The more of such numbers lie on the way to a leaf, the more of the old passes it is handed. Setting back the parameters does not help, since the leftovers are in between. Where the graph is built anew for each step, as in training, one never notices.
 
 # %% tags=["claim"]
 assert after_two == {"a": 3.0, "c": 2.0, "d": 10.0}
@@ -313,7 +360,7 @@ assert (a.grad, d.grad, c.grad) == (2.0, 10.0, 1.0)
 # %% [markdown] exercise="functions" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 6.1: three functions
 #
-# Give `Value` the methods `exp`, `log` and `tanh`, each in one or two lines, with `@extend(Value)` above it. The result, its name (`"exp"`), a tuple of one parent and a tuple of one local derivative. `math` has `exp`, `log` and `tanh`. (The derivatives: $e^z$ is its own; that of $\log z$ is $1/z$; that of $\tanh z$ is $1 - \tanh^2 z$.)
+# Give `Value` the methods `exp`, `log` and `tanh`, each in one or two lines, with `@extend(Value)` above it. The result, its name (`"exp"`), a tuple of one parent and a tuple of one local derivative. `math` has `exp`, `log` and `tanh`. (The derivatives: $e^z$ is its own; that of $\log z$ is $1/z$; that of $\tanh z$ is $1 - \tanh^2 z$.) `tanh` shall hold out at 400, too, where $e^{400}$ squared is too large for a float.
 
 # %% [markdown] tags=["hint"]
 # `relu` is the pattern: `Value(result, name, (self,), (derivative,))`. The local derivative is a number, for this very input. And `(self)` is no tuple: `(self,)` is.
@@ -358,8 +405,8 @@ def function_of(name: str, at: float, scale: float = 1.5) -> tuple[float, float]
         got = method()
     except OverflowError:
         raise AssertionError(
-            f"{given} overflows: math.{name} knows how to do it, without a fraction of "
-            "exponentials"
+            f"{given} overflows: take the value from math.{name}, and the derivative "
+            "from that value"
         ) from None
     except Exception as error:
         raise AssertionError(f"{given} stops at {error!r}") from error
@@ -371,6 +418,9 @@ def function_of(name: str, at: float, scale: float = 1.5) -> tuple[float, float]
     )
     assert isinstance(got.data, (int, float)), (
         f"{given}: data is {got.data!r}, and should be a number"
+    )
+    assert isinstance(got.op, str), (
+        f"{given}: its name, op, is {got.op!r}: the order is data, op, parents, local"
     )
     tuples = (
         isinstance(got.parents, (tuple, list)),
@@ -386,7 +436,10 @@ def function_of(name: str, at: float, scale: float = 1.5) -> tuple[float, float]
     assert lengths == (1, 1), (
         f"{given} has one parent and one local derivative, not {lengths}"
     )
-    assert got.parents[0] is z, f"{given}: its parent is the number itself, self"
+    assert isinstance(got.parents[0], Value), (
+        f"{given}: its parent is the Value, self, and not the number in it, self.data"
+    )
+    assert got.parents[0] is z, f"{given}: its parent is the Value itself, self"
     assert isinstance(got.local[0], (int, float)), (
         f"{given}: the local derivative is a number, not {got.local[0]!r}"
     )
@@ -401,16 +454,18 @@ def check_functions() -> None:
         ("log", math.log),
         ("tanh", math.tanh),
     ):
+        by_the_input = "divide by the input" if name == "log" else "do not divide"
         for at in (0.4, 2.3) if name == "log" else (0.4, -1.7, 2.3):
             value, derivative = function_of(name, at)
             given = f"Value({at}).{name}()"
             assert math.isclose(value, wanted(at), rel_tol=1e-9, abs_tol=1e-12), (
-                f"{given} is {value:.6g}, not {wanted(at):.6g}"
+                f"{given} is {value:.12g}, not {wanted(at):.12g}"
             )
             judged = (wanted(at + 1e-6) - wanted(at - 1e-6)) / 2e-6
             for wrong, why in (
-                (0.0, "0, and nothing goes back: the local derivative is missing"),
-                (1 / value if value else 0.5, "1 by the result: divide by the input"),
+                (0.0, "0: missing, or times self.grad, which is 0 as yet"),
+                (1 / value, f"1 by the result: {by_the_input}"),
+                (1 - value, "1 minus the result: take its square"),
                 (1 - at**2, "1 minus the square of the input: take the result's"),
                 (1 + wanted(at) ** 2, "1 plus the square: it is 1 minus it"),
                 (-judged, "the right size, and the wrong sign"),
@@ -435,7 +490,7 @@ def check_functions() -> None:
 check_functions()
 
 # %% [markdown]
-# With it chapter 2's unit, with a second one's weight behind it and a squared error at the end, is an expression like any other. Nothing had to be derived; and the minus has become a product with −1, as `Arithmetic` says:
+# Now chapter 2's unit can be written down: a weighted input and a bias, the ReLU, an output weight and an output bias, and a squared error at the end. Nothing had to be derived; and the minus has become a product with −1, as `Arithmetic` says:
 
 # %%
 w, x, b, v, c, y = map(Value, (1.5, 2.0, -1.0, 0.5, 1.0, 3.0))
@@ -488,7 +543,7 @@ assert s_and_its_square(Dual(2.0), Dual(3.0, 1.0)).derivative == 26.0
 # %% [markdown]
 # ## Beside micrograd
 #
-# micrograd (2020) is the same idea, its engine a hundred lines, and its demonstration trains a network of 337 parameters on two interleaved half-moons. Each of its numbers keeps a small function that hands on; ours keeps its local derivatives. Its own network runs on either class, unchanged, so here is the same work for both (ten seconds or so; it needs `pip install micrograd`, which `make setup` has done):
+# micrograd (2020) is the same idea, its engine a hundred lines, and its demonstration trains a network of 337 parameters on two interleaved half-moons. Each of its numbers keeps a small function that hands on; ours keeps its local derivatives. Its own network runs on either class, unchanged, so here is the same work for both, the last time with Python's garbage collector switched off (ten to thirty seconds; it needs `pip install micrograd`, which `make setup` has done):
 
 # %% tags=["oracle", "timing"]
 import gc
@@ -519,7 +574,6 @@ def one_step(kind, points: list, sides: list) -> tuple[float, float, object]:
     nn.Value = kind
     random.seed(1337)
     model = nn.MLP(2, [16, 16, 1])
-    gc.collect()
     start = time.process_time()
     scores = [model([kind(number) for number in point]) for point in points]
     terms = zip(sides, scores, strict=True)
@@ -531,41 +585,58 @@ def one_step(kind, points: list, sides: list) -> tuple[float, float, object]:
 
 if engine:
     moons = half_moons(100, random.Random(1))
-    seconds, first_grad, left_over = {}, {}, {}
-    for _ in range(3):
-        for name, kind in (("micrograd", engine.Value), ("ours", Value)):
+    engines = {"micrograd": engine.Value, "ours": Value}
+    first_grad, tracked, left_over = {}, {}, {}
+    seconds = {(name, on): [] for name in engines for on in (True, False)}
+    for collecting in (True, True, False, False):
+        for name, kind in engines.items():
+            gc.collect()
+            if not collecting:
+                gc.disable()
+            before = len(gc.get_objects())
             taken, first_grad[name], loss = one_step(kind, *moons)
-            seconds.setdefault(name, []).append(taken)
+            if collecting:
+                tracked[name] = len(gc.get_objects()) - before
+            gc.enable()
+            seconds[name, collecting].append(taken)
             if kind is Value:
-                count = len(topological_order(loss))
+                nodes = len(topological_order(loss))
             del loss
             left_over[name] = gc.collect()
-            print(f"{name:10} {taken:5.2f} s", flush=True)
-    times_as_fast = sorted(seconds["micrograd"])[1] / sorted(seconds["ours"])[1]
-    nodes_per_second = count / sorted(seconds["ours"])[1]
-    print(f"{count:,} nodes; ours: {nodes_per_second:,.0f} per second, there and back")
-    print(f"{times_as_fast:.1f} times as fast as micrograd")
+            off = "" if collecting else ", without the collector"
+            print(f"{name:10} {taken:5.2f} s{off}", flush=True)
+    least = {key: min(times) for key, times in seconds.items()}
+    times_as_fast = least["micrograd", True] / least["ours", True]
+    without = least["micrograd", False] / least["ours", False]
+    nodes_per_second = nodes / least["ours", True]
+    print(f"{nodes:,} nodes; ours: {nodes_per_second:,.0f} per second, there and back")
+    print(f"{times_as_fast:.1f} times as fast, {without:.1f} without the collector")
+    for name in tracked:
+        print(f"{name:10} {tracked[name] / nodes:.1f} objects per node to look through")
     print(f"objects left for the garbage collector: {left_over}")
 
 # %% tags=["oracle", "claim"]
 if engine:
     assert math.isclose(first_grad["ours"], first_grad["micrograd"], rel_tol=1e-9)
-    assert times_as_fast > 2
+    assert times_as_fast > 2 and without < 0.7 * times_as_fast
+    assert least["micrograd", False] < 0.6 * least["micrograd", True]
+    assert least["ours", False] < least["ours", True]
+    assert 6 < tracked["micrograd"] / nodes < 8 and 1.5 < tracked["ours"] / nodes < 3
     assert 2 * 64 * (784 * 50 + 50 * 10) / nodes_per_second > 2  # seconds
     assert left_over["micrograd"] > 10 * left_over["ours"]
     assert len(nn.MLP(2, [16, 16, 1]).parameters()) == 337
     record("scalar engine, times as fast as micrograd", times_as_fast)
+    record("scalar engine, times as fast as micrograd, no collector", without)
     record("scalar engine, nodes per second", nodes_per_second)
 
 # %% [markdown]
-# Part of the reason stands in the last line. In micrograd each number keeps a function, and that function refers to the number: a *reference cycle*, which Python cannot free by counting references. Its garbage collector has to search for such cycles, through everything that is alive, again and again while the graph grows. Ours points one way only, from results to parents, and is gone as soon as nobody holds the result; and into its tuples of floats no collector need look.
+# Most of the lead is the **garbage collector**. While a graph grows, Python looks again and again through all objects that could refer to one another, and micrograd makes about seven of these for a node (a set, a function, the cells in which it finds its numbers, …), ours two. With the collector off, micrograd is several times as fast as before, and ours faster, too. The last line is another matter: a number whose function refers back to it is a **reference cycle**, and so is a recursive function that refers to itself. Counting references cannot free these; they take up memory until the collector comes by. Ours point one way only, from results to parents.
 #
-# %% [markdown]
 # But a network is not made of thousands of nodes. One step of chapter 5's, 64 images through 784-50-10, takes 2.5 million products on the way forward alone. At this rate one step takes many seconds, and matrices do it in milliseconds. The idea is right, and its grain is too fine: **a node must be a whole tensor**.
 #
 # ## Tensors: a function in place of a number
 #
-# What is the local derivative when $Z = X W^\top$? Chapter 5 answered: a *Jacobian*, one derivative for each number of $Z$ by each number of $W$. For 64 images, 784 pixels and 50 units that is $64 \cdot 50 \cdot 50 \cdot 784$ numbers, half a gigabyte, and all but one in fifty are 0. Nobody wants to see it. What is wanted is its product with the upstream gradient $G$, the **vector-Jacobian product**, VJP for short; and for that chapter 5 had $G^\top X$. So an edge of a tensor shall keep a *function*, from the gradient of the result to that of the parent:
+# What is the local derivative when $Z = X W^\top$? Chapter 5 answered: a *Jacobian*, one derivative for each number of $Z$ by each number of $W$. For 64 images, 784 pixels and 50 units that is $64 \cdot 50 \cdot 50 \cdot 784$ numbers, half a gigabyte, and at most one in fifty is not 0. Nobody wants to see it. What is wanted is its product with the upstream gradient $G$, the **vector-Jacobian product**, VJP for short; and for that chapter 5 had $G^\top X$. So an edge of a tensor shall keep a *function*, from the gradient of the result to that of the parent:
 #
 # | operation | to $A$ goes | to $B$ goes |
 # |:--|:--|:--|
@@ -575,9 +646,10 @@ if engine:
 # | $A^\top$ | $G^\top$ | |
 # | $\operatorname{sum}(A)$ | $G$, stretched to the shape of $A$ | |
 # | $\operatorname{relu}(A)$ | $G$ where the result is above 0, else 0 | |
-# | $e^A$ | $G$ times the result | |
+# | $e^A$, $\log A$ | $G$ times the result; $G$ divided by $A$ | |
+# | $A^n$ | $G$ times $n A^{n-1}$ | |
 #
-# All of it is known from chapter 5, but for one thing. In $X W^\top + b$ the shapes are $(N, H)$ and $(H,)$, and broadcasting stretches $b$. The table hands $G$, of shape $(N, H)$, to a parent of shape $(H,)$. A gradient has the shape of what it is the gradient of. What is to be done with it? In the smallest numbers:
+# All of it is known from chapter 5, but for one thing. In $X W^\top + b$ the shapes are $(N, H)$ and $(H,)$, and broadcasting stretches $b$. The table hands $G$, of shape $(N, H)$, to a parent of shape $(H,)$. A gradient has the shape of what it is the gradient of. What is to be done with it? **Un-broadcasting**, in the smallest numbers:
 
 # %% tags=["figure"] alt="A column of 1 and 2, stretched to the right, plus a row of 10, 20, 30, stretched downwards, gives two rows of three numbers. Each number of the column was used three times, each of the row twice."
 plot.broadcast([[1], [2]], [10, 20, 30])
@@ -588,7 +660,7 @@ plot.broadcast([[1], [2]], [10, 20, 30])
 # %% [markdown] exercise="unbroadcast" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 6.2: undo the broadcasting
 #
-# Write `unbroadcast(grad, shape)`. `grad` has the shape that broadcasting has made of `shape`; add it up along every dimension that was put in front or stretched from 1, so that the result has exactly `shape`. Without a loop over numbers. (PyTorch's `sum_to_size` does this, if you want to compare; write it yourself.)
+# Write `unbroadcast(grad, shape)`. `grad` has the shape of a result, and `shape` is that of an operand, before broadcasting stretched it. Add `grad` up along every dimension that was put in front or stretched from 1, so that exactly `shape` is left. (PyTorch's `sum_to_size` does this, if you want to compare.)
 
 # %% [markdown] tags=["hint"]
 # Broadcasting aligns on the right. So `grad` has `grad.dim() - len(shape)` dimensions too many, all of them in front. Which others were stretched? Those where `shape` has 1 and `grad` has not.
@@ -619,14 +691,21 @@ def unbroadcast_to(grad: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     before = grad.clone()
     try:
         got = unbroadcast(grad, shape)
-    except RuntimeError as error:
-        why = "invalid for input" in str(error)
-        raise AssertionError(
-            f"{given} stops at a reshape: {grad.numel()} numbers are no "
-            f"{math.prod(shape)}, so add up before it what was repeated"
-            if why
-            else f"{given} stops at {error!r}"
-        ) from None
+    except (RuntimeError, IndexError) as error:
+        why = f"{given} stops at {error!r}"
+        if "invalid for input" in str(error):
+            why = (
+                f"{given} stops at a reshape: {grad.numel()} numbers are no "
+                f"{math.prod(shape)}, so add up before it what was repeated"
+            )
+        if tuple(grad.shape) == shape:
+            why = (
+                f"{given} stops at {error!r}: nothing is to be added up here, and to "
+                "`sum` an empty tuple of dimensions means all of them: skip it then"
+            )
+        elif "out of range" in str(error):
+            why += ": after a sum the dimensions behind it have moved one forward"
+        raise AssertionError(why) from None
     except Exception as error:
         raise AssertionError(f"{given} stops at {error!r}") from error
     assert got is not None, "nothing came back: return the tensor"
@@ -640,9 +719,9 @@ def check_unbroadcast() -> None:
     source = torch.Generator().manual_seed(3)
     for full, shape in (
         ((4, 3), (3,)),
+        ((4, 3), (4, 3)),
         ((4, 3), (4, 1)),
         ((4, 3), (1, 3)),
-        ((4, 3), (4, 3)),
         ((4, 3), (1, 1)),
         ((4, 3), ()),
         ((2, 4, 3), (4, 1)),
@@ -675,7 +754,12 @@ def check_unbroadcast() -> None:
         )
         longer = [n for n in shape if n != 1]
         assert got.shape == shape or [n for n in got.shape if n != 1] != longer, (
-            f"{given} came out as {tuple(got.shape)}: a length of 1 has got lost"
+            f"{given} came out as {tuple(got.shape)}: "
+            + (
+                "a length of 1 is left over"
+                if got.dim() > len(shape)
+                else "a length of 1 has got lost"
+            )
         )
         assert got.shape == shape, (
             f"{given} came out as {tuple(got.shape)}: sum over what is in front and "
@@ -700,13 +784,14 @@ def check_unbroadcast() -> None:
 check_unbroadcast()
 
 # %% [markdown]
-# Now the class. Every operation has one shape: compute the result, and say for each operand what goes back to it. `recorded` does what is left, in one place for all: it makes the new tensor, and keeps an edge to each operand that *wants* a gradient, be it a leaf with `requires_grad=True` or something made of one. Inputs and targets don't, so that nothing is kept or computed for them.
+# Now the class. All operations are built alike: compute the result, and say for each operand what goes back to it. The record that grows in this way is called a **tape**, although it is a graph and no strip. `recorded` does what is left, in one place for all: it makes the new tensor, and keeps an edge to each operand that *wants* a gradient, be it a leaf with `requires_grad=True` or something made of one. Inputs and targets don't, so that nothing is kept or computed for them.
 #
-# The order is a little different from before, for a reason to be measured later. Each tensor has a **height**: 0 for a leaf, otherwise one more than its highest parent's. Whatever used a tensor is higher than it. So let the *highest* that is waiting hand on first, and what is used by several is complete when its turn comes. (`spread` brings the gradient of a sum back to the shape of what was summed.) A **heap** gives the smallest of what it holds, hence the minus. As soon as a tensor has handed on, its edges are dropped, and with them all that was kept for the way back.
+# The order is easier than before. Each recorded tensor gets a **number**, one more than the one recorded before it; a leaf has 0. What used a tensor was made after it. So let always the *youngest* that is waiting hand on. Could somebody who used it still turn up? He would be younger, and known only by way of somebody younger still, who is waiting or comes from one that is: and that one goes first. So no second walk is needed to find an order. (PyTorch does the same.) What is waiting lies in a **heap**, a list that hands out the smallest first; hence the minus. As soon as a tensor has handed on, its edges are dropped, and with them all that was kept for the way back. (`spread` brings the gradient of a sum back to the shape of what was summed.)
 
 # %% export="autograd.py"
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
+from itertools import count
 from typing import ClassVar
 
 VJP = Callable[[torch.Tensor], torch.Tensor]
@@ -719,8 +804,9 @@ class Tensor(Arithmetic):
     vector-Jacobian product, from the gradient of this tensor to that of the parent.
     """
 
-    __slots__ = ("data", "edges", "grad", "height", "op", "requires_grad")
+    __slots__ = ("data", "edges", "grad", "number", "op", "requires_grad")
     recording: ClassVar[bool] = True
+    numbers: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data, self.requires_grad = torch.as_tensor(data), requires_grad
@@ -728,7 +814,7 @@ class Tensor(Arithmetic):
             raise ValueError(f"{self.data.dtype} has no gradients: give it as a float")
         self.grad: torch.Tensor | None = None
         self.edges: list[tuple[Tensor, VJP]] | None = []  # None when they are used up
-        self.height, self.op = 0, ""
+        self.number, self.op = 0, ""  # 0 for a leaf
 
     @property
     def shape(self) -> torch.Size:
@@ -756,39 +842,39 @@ class Tensor(Arithmetic):
     def relu(self) -> "Tensor":
         """What is positive, and 0 for the rest; there, and at 0, no gradient passes."""
         out = self.data.clamp(min=0)
-        return recorded("relu", out, (self, lambda G: G * out.sign()))
+        return recorded("relu", out, (self, lambda G: G.masked_fill(out == 0, 0)))
 
     def backward(self) -> None:
         """Add the gradient of this number to the `grad` of each leaf; free the graph.
 
-        Raises: ValueError when this is not one number, or was not recorded;
+        Raises: ValueError when this is not one number, or was not recorded (a leaf);
         RuntimeError when a part of the graph has been freed before.
         """
-        if self.data.numel() != 1 or self.height == 0:
+        if self.data.numel() != 1 or self.number == 0:
             raise ValueError(
                 f"backward() of {tuple(self.shape)}, made by {self.op or 'nothing'}: "
                 "begin at a single number that was recorded"
             )
-        waiting = [(-self.height, id(self), self)]
+        waiting = [(-self.number, self)]
         grads = {self: torch.ones_like(self.data)}
         while waiting:
-            node = heappop(waiting)[2]  # the highest: all that used it has handed on
+            node = heappop(waiting)[1]  # the youngest: all that used it has handed on
             grad, edges, node.edges = grads.pop(node), node.edges, None
             if edges is None:
                 raise RuntimeError("an earlier backward() has freed this graph")
             for parent, vjp in edges:
-                part = vjp(grad)
-                if part.shape != parent.data.shape:
-                    part = unbroadcast(part, parent.data.shape)
-                if parent.height == 0:
-                    if part.data_ptr() == grad.data_ptr():  # a leaf's is its own
-                        part = part.clone(memory_format=torch.contiguous_format)
-                    parent.grad = part if parent.grad is None else parent.grad + part
+                part, x = vjp(grad), parent.data
+                if part.shape != x.shape or part.dtype != x.dtype:
+                    part = unbroadcast(part.to(x.dtype), x.shape)
+                if parent.number == 0 and parent.grad is None:  # numbers of its own
+                    parent.grad = part.clone(memory_format=torch.contiguous_format)
+                elif parent.number == 0:
+                    parent.grad = parent.grad + part
                 elif parent in grads:
                     grads[parent] = grads[parent] + part
                 else:
                     grads[parent] = part
-                    heappush(waiting, (-parent.height, id(parent), parent))
+                    heappush(waiting, (-parent.number, parent))
 
 
 Operand = Tensor | torch.Tensor | float
@@ -801,7 +887,7 @@ def recorded(op: str, data: torch.Tensor, *edges: tuple[Operand, VJP]) -> Tensor
         kept = [(p, f) for p, f in edges if isinstance(p, Tensor) and p.requires_grad]
         if kept:
             out.requires_grad, out.edges, out.op = True, kept, op
-            out.height = 1 + max([parent.height for parent, _ in kept])
+            out.number = next(Tensor.numbers)
     return out
 
 
@@ -819,20 +905,22 @@ def spread(
     grad: torch.Tensor, x: torch.Tensor, dim: int | None, keepdim: bool
 ) -> torch.Tensor:
     """What a reduction of `x` along `dim` gave, stretched to the shape of `x`."""
-    if dim is not None and not keepdim:
+    if dim is not None and not keepdim and x.dim():
         grad = grad.unsqueeze(dim)
     return grad.expand(x.shape)
 
 
 # %% [markdown]
-# The other operations of the table have the same shape. $n A^{n-1}$ is the derivative of a power, and a mean is a sum times a number. Of a tensor that is indexed, each number that was picked gets what comes back to its place, and the sum, if it was picked twice.
+# The other operations have the same form. A mean is a sum times a number. Of a tensor that is indexed, each number that was picked gets what comes back to its place, and the sum, if it was picked twice.
 
 
 # %% export="autograd.py"
 @extend(Tensor)
 def __pow__(self, n: float) -> Tensor:
     a = self.data
-    return recorded(f"**{n}", a**n, (self, lambda G: G * (n * a ** (n - 1))))
+    return recorded(
+        f"**{n}", a**n, (self, lambda G: G * (n * a ** (n - 1) if n else 0))
+    )
 
 
 @extend(Tensor)
@@ -841,6 +929,11 @@ def __matmul__(self, other: Operand) -> Tensor:
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0]:
         raise ValueError(f"{tuple(a.shape)} @ {tuple(b.shape)}: not (n, m) @ (m, p)")
     return recorded("@", a @ b, (self, lambda G: G @ b.T), (other, lambda G: a.T @ G))
+
+
+@extend(Tensor)
+def __rmatmul__(self, other: torch.Tensor) -> Tensor:
+    return Tensor(other) @ self
 
 
 @extend(Tensor)
@@ -853,7 +946,7 @@ def T(self) -> Tensor:
 @extend(Tensor)
 def reshape(self, *shape: int) -> Tensor:
     """The same numbers, in the same order, in another shape."""
-    old, out = self.data.shape, self.data.reshape(shape)
+    old, out = self.data.shape, self.data.reshape(*shape)
     return recorded("reshape", out, (self, lambda G: G.reshape(old)))
 
 
@@ -862,7 +955,9 @@ def __getitem__(self, index: Any) -> Tensor:
     x = self.data
 
     def vjp(G: torch.Tensor) -> torch.Tensor:
-        places = torch.arange(x.numel()).reshape(x.shape)[index].reshape(-1)
+        places = (
+            torch.arange(x.numel(), device=x.device).reshape(x.shape)[index].reshape(-1)
+        )
         zeros = x.new_zeros(x.numel())
         return zeros.index_add(0, places, G.reshape(-1)).reshape(x.shape)
 
@@ -872,8 +967,8 @@ def __getitem__(self, index: Any) -> Tensor:
 @extend(Tensor)
 def mean(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The mean of all numbers, or along one dimension."""
-    total = self.sum(dim, keepdim)
-    return total * (total.data.numel() / self.data.numel())
+    total, n = self.sum(dim, keepdim), self.data.numel()
+    return total * (total.data.numel() / n if n else math.nan)
 
 
 @extend(Tensor)
@@ -896,7 +991,7 @@ W, b = Tensor(rand(5, 3), requires_grad=True), Tensor(rand(5), requires_grad=Tru
 Z = X @ W.T + b
 L = Z.relu().sum()
 
-# %% tags=["figure"] alt="The tape of one layer and a loss: X of shape N by D, times the transpose of W, H by D, plus b, of length H, through relu and summed. Below each leaf what its gradient is." caption="Δ is the gradient by the weighted sums, ΣΔ the sum of its rows"
+# %% tags=["figure"] alt="The tape of one layer and a loss: X of shape N by D, times the transpose of W, H by D, plus b, of length H, through relu and summed. Below each leaf what its gradient is." caption="Δ: the upstream gradient G of the sum Z = X Wᵀ + b, which is G of the ReLU where Z is above 0. ΣΔ adds up its N rows: from (N, H) to (H,)"
 plot.graph(
     L,
     {"X": X, "W": W, "b": b, "L": L},
@@ -975,13 +1070,13 @@ wrong = {
 # %% [markdown] exercise="disagreement" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 6.3: a test for any operation
 #
-# Write `disagreement(operation, *inputs)`. `inputs` are `float64` tensors of PyTorch's; `operation` takes as many `Tensor`s and gives back one, of whatever shape. The answer is a single number: how far the tape's gradients for all inputs are off finite differences, at most. It should be below $10^{-6}$ for what is right, and above $10^{-2}$ for each of the six above, given random numbers. The inputs themselves must stay as they are. `numerical_grad` is imported; it wants a function that gives the loss, as a plain number or tensor, and the tensors in which it may change numbers where they stand. What is the loss of an operation that is none?
+# Write `disagreement(operation, *inputs)`. `inputs` are `float64` tensors of PyTorch's; `operation` takes as many `Tensor`s and gives back one, of whatever shape. The answer is one number: the largest absolute difference, over all places of all inputs, between the tape's gradients and those by finite differences. For what is right it should be below $10^{-6}$, and for each of the six above far from it, given random numbers. The inputs themselves must stay as they are. `numerical_grad` is imported; it wants a function without arguments that gives the loss, as a number or a tensor of PyTorch's, and the tensors of PyTorch's in which it may change numbers where they stand. But an operation gives many numbers and not one. Which number do you differentiate?
 
 # %% [markdown] tags=["hint"]
-# `backward` begins at a single number, so some number has to be made of the result. The plain sum will do for most. For which of the six will it not, and what would the upstream gradient of each place be then?
+# `backward` begins at a single number, so some number has to be made of the result. The plain sum will do for most. For which of the six will it not, and what is the upstream gradient of each place then?
 
 # %% [markdown] tags=["hint"]
-# Choose random weights once, of the result's shape, and take the weighted sum, for the tape and for the finite differences alike. The tensors that are changed must be the leaves' own `data`, and a leaf that nothing came back to has `grad` None, which is a gradient of 0.
+# What would the upstream gradients have to be, so that no two places are alike, and so that they are the same for the tape and for every finite difference? The tensors that are changed must be the leaves' own `data`, and a leaf that nothing came back to has `grad` None, which is a gradient of 0.
 
 
 # %% tags=["solution"]
@@ -1008,34 +1103,31 @@ def disagreement(operation: Callable[..., Tensor], *inputs: torch.Tensor) -> flo
 
 
 # %% tags=["check"]
-def judged(operation: Callable, *inputs: torch.Tensor) -> float:
-    before, name = [x.clone() for x in inputs], operation.__name__
-    with_lists = [x.tolist() for x in inputs]
+def why_it_stopped(error: Exception) -> str:
+    said = str(error)
+    for part, why in (
+        ("freed", "call the operation anew for each loss: its graph is used up"),
+        (
+            "begin at a single number",
+            "backward() begins at a single number, made of leaves that require a "
+            "gradient: make one of the result",
+        ),
+        ("NoneType", "a leaf that nothing came back to has grad None: take 0 there"),
+        ("required positional", "it takes the tensors one by one: operation(*leaves)"),
+        ("a Tensor to a torch", "numerical_grad wants PyTorch's tensors: take .data"),
+        ("must be Tensor, not", "numerical_grad wants PyTorch's tensors: take .data"),
+    ):
+        if part in said:
+            return f"your code stops at {error!r}: {why}"
+    return f"your code stops at {error!r}"
+
+
+def judged(name: str, operation: Callable, *inputs: torch.Tensor) -> float:
+    before = [x.clone() for x in inputs]
     try:
         got = disagreement(operation, *inputs)
-    except RuntimeError as error:
-        freed = "freed" in str(error)
-        raise AssertionError(
-            f"{name}: a second backward() through one graph: call the operation anew "
-            "for each loss"
-            if freed
-            else f"{name}: your code stops at {error!r}"
-        ) from None
-    except ValueError as error:
-        begun = "begin at a single number" in str(error)
-        raise AssertionError(
-            f"{name}: backward() begins at a single number, made of leaves that "
-            "require a gradient: make one of the result"
-            if begun
-            else f"{name}: your code stops at {error!r}"
-        ) from None
-    except (AttributeError, TypeError) as error:
-        raise AssertionError(
-            f"{name}: your code stops at {error!r}; a leaf that nothing came back to "
-            "has grad None"
-        ) from None
     except Exception as error:
-        raise AssertionError(f"{name}: your code stops at {error!r}") from error
+        raise AssertionError(f"{name}: {why_it_stopped(error)}") from None
     assert got is not None, "nothing came back: return the largest difference"
     if isinstance(got, (torch.Tensor, Tensor)):
         one = got.data.numel() == 1
@@ -1043,15 +1135,28 @@ def judged(operation: Callable, *inputs: torch.Tensor) -> float:
         got = got.data.item()
     is_number = isinstance(got, (int, float)) and not isinstance(got, bool)
     assert is_number, f"give back how far they differ, a number, not {got!r}"
-    same = all(map(torch.equal, inputs, before)) and with_lists == [
-        x.tolist() for x in inputs
-    ]
+    same = all(map(torch.equal, inputs, before))
     assert same, f"{name}: the inputs have changed: give the leaves copies"
     return got
 
 
 def unused(a: Tensor, b: Tensor) -> Tensor:
     return a * 2.0
+
+
+def sum_off_by(*marks: tuple[int, float]) -> Callable[..., Tensor]:
+    """a + b, with so much added to the gradient of `a` at each of these places."""
+
+    def operation(a: Tensor, b: Tensor) -> Tensor:
+        def vjp(G: torch.Tensor) -> torch.Tensor:
+            grad = G.clone()
+            for place, by in marks:
+                grad.view(-1)[place] += by
+            return grad
+
+        return recorded("+", a.data + b.data, (a, vjp), (b, lambda G: G))
+
+    return operation
 
 
 def mistaken_in_the_second(a: Tensor, b: Tensor) -> Tensor:
@@ -1066,40 +1171,69 @@ def check_disagreement() -> None:
         return torch.randn(*shape, dtype=torch.float64, generator=source)
 
     a, b = numbers(4, 3), numbers(4, 3)
-    for operation in (*right.values(), unused):
-        got = judged(operation, a, b)
-        assert got > -1e-12, (
-            f"{operation.__name__}: {got:.3g}: a difference has no sign: take abs()"
-        )
+    a[-1, -1] = 3.0
+    for name, operation in {**right, "a * 2, which makes no use of b": unused}.items():
+        got = judged(name, operation, a, b)
         assert got < 1e-6, (
-            f"{operation.__name__} is right, and got {got:.3g}: is it the same loss, "
-            "with the same weights, on both sides? Does an earlier pass add to it?"
+            f"{name} is right, and got {got:.3g}: is it the same loss, with the same "
+            "weights, on both sides? Does an earlier pass add to it?"
         )
-    found = {name: judged(operation, a, b) for name, operation in wrong.items()}
-    slipped = {name for name, got in found.items() if got < 1e-2}
+    found = {name: judged(name, operation, a, b) for name, operation in wrong.items()}
+    assert any(abs(got) > 1e-6 for got in found.values()), (
+        "all six got 0: nothing is compared"
+    )
+    slipped = {name for name, got in found.items() if abs(got) < 1e-4}
     assert not slipped or not slipped <= {"forgets_upstream", "wrong_transpose"}, (
         f"{' and '.join(sorted(slipped))} got 0: the gradient of a plain sum, or mean, "
         "is the same everywhere: weigh the places differently"
     )
-    in_the_second = judged(mistaken_in_the_second, a, b)
-    assert in_the_second > 1e-2 or "half_of_a_square" in slipped, (
-        f"wrong for the second input only, and got {in_the_second:.3g}: judge every "
-        "input"
+    name = "wrong for the second input only"
+    in_the_second = judged(name, mistaken_in_the_second, a, b)
+    assert abs(in_the_second) > 1e-4 or "half_of_a_square" in slipped, (
+        f"{name}, and got {in_the_second:.3g}: judge every input"
     )
+    x, y, rule = numbers(7, 5), numbers(7, 5), "the largest of 35 places counts"
+    for marks, wanted, wrong_ones in (
+        ([(3, -1.0)], 1.0, {-1.0: "a difference has no sign: take abs()"}),
+        ([(3, 1.0)], 1.0, {}),
+        ([(3, 1.0), (20, 1.0)], 1.0, {2.0: f"that is the sum, and {rule}"}),
+        ([(3, 0.5), (20, -2.0)], 2.0, {0.5: "a difference has no sign: take abs()"}),
+    ):
+        name = f"a gradient that is off by {' and '.join(str(by) for _, by in marks)}"
+        got = judged(name, sum_off_by(*marks), x, y)
+        sizes = [abs(by) for _, by in marks]
+        hints = {
+            sum(sizes): f"that is the sum, and {rule}",
+            sum(sizes) / 35: f"that is the mean, and {rule}",
+            sum(sizes) / 70: f"that is the mean, and {rule}",
+            0.0: f"{rule}, with its sign taken off",
+            **wrong_ones,
+        }
+        why = [why for value, why in hints.items() if abs(got - value) < 1e-4]
+        assert abs(got - wanted) < 1e-4, (
+            f"{name} in {'two places' if len(marks) > 1 else 'one place'}, and right "
+            f"in all others, got {got:.3g}, not {wanted}: "
+            f"{why[0] if why else 'the absolute difference, as it is'}"
+        )
+    name = "a gradient that is off by 1 in one place, of the second input"
+    got = judged(name, lambda a, b: sum_off_by((3, 1.0))(b, a), x, y)
+    assert abs(got - 1) < 1e-4, f"{name}, got {got:.3g}: the largest of all inputs"
     assert not slipped, (
-        f"{', '.join(sorted(slipped))}: wrong, and got less than 0.01: of all places "
-        "and all inputs the largest difference counts, with its sign taken off"
+        f"{', '.join(sorted(slipped))}: wrong, and got less than 0.0001: does every "
+        "place of the result have its own weight in the loss?"
     )
-    got = judged(one_element_off, 10 * a, b)
-    assert got < 1e3, f"one_element_off got {got:.3g}: the difference itself, please"
-    one = judged(lambda x: (x**2).sum(), numbers(7))
+    one = judged("the sum of squares", lambda x: (x**2).sum(), numbers(7))
     assert one < 1e-6, f"the sum of squares of one vector is right, and got {one:.3g}"
 
 
 check_disagreement()
 
+# %% [markdown]
+# Two of the six cannot be seen with a plain sum, and these two cannot be told from right ones in any test whose upstream gradient is 1 everywhere: a forgotten $G$ is 1 anyway, and a matrix of ones is its own transpose. And `disagreement` has no say where there is no derivative, as at the kink of a ReLU. Now the engine's own operations:
+
 # %%
 cube, positive = rand(2, 3, 4), rand(4, 3).abs() + 0.5
+off = {}
 for name, operation, *inputs in (
     ("x + y, (4, 3) and (3,)", lambda x, y: x + y, rand(4, 3), rand(3)),
     ("x * y, (4, 1) and (3,)", lambda x, y: x * y, rand(4, 1), rand(3)),
@@ -1112,11 +1246,11 @@ for name, operation, *inputs in (
     ("picked twice", lambda x: x[[0, 2, 2], [1, 1, 1]] * x[0, 1:3].sum(), rand(4, 3)),
     ("reshape", lambda x: x.reshape(-1, 6) * x.reshape(4, 6)[0], cube),
 ):
-    print(f"{name:28} {disagreement(operation, *inputs):.0e}")
-    assert_below = disagreement(operation, *inputs)
+    off[name] = disagreement(operation, *inputs)
+    print(f"{name:28} {off[name]:.0e}")
 
 # %% tags=["claim"]
-assert assert_below < 1e-6
+assert len(off) == 10 and max(off.values()) < 1e-6
 for name, operation in wrong.items():
     a, b = (Tensor(rand(4, 3), requires_grad=True) for _ in "ab")
     operation(a, b).sum().backward()
@@ -1130,13 +1264,13 @@ for name, operation in wrong.items():
 # %% [markdown] exercise="amax" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 6.4: the largest
 #
-# One operation is missing: `amax(dim, keepdim=False)`, the largest along a dimension. Make the largest a little larger, and the result follows; change another, and nothing happens. So the gradient goes to the largest, all of it. And where two are equally large? By convention they share it evenly, as PyTorch's `amax` does (its `max` with a dimension gives it to one of them). Write it, and let `disagreement` judge it.
+# One operation is missing: `amax(dim, keepdim=False)`, the largest along a dimension. Make the largest a little larger, and the result follows; change another a little, and nothing happens. So the gradient goes to the largest, all of it. And where two are equally large? By convention they share it evenly, as PyTorch's `amax` does (its `max` with a dimension gives it to one of them). Write it, and let `disagreement` judge it (not of ties, where there is no derivative).
 
 # %% [markdown] tags=["hint"]
-# A mask says where `x` equals the result, once the result has been stretched back over the dimension: `spread` does that, whether `keepdim` was given or not. Dimensions may be counted from the end, too: `spread` and `sum` both know `-1`.
+# Where is `x` equal to the result, once the result has been stretched back over the dimension? `spread(…, x, dim, keepdim)` stretches, whether `keepdim` was given or not. Dimensions may be counted from the end, too: `spread` and `sum` both know `-1`.
 
 # %% [markdown] tags=["hint"]
-# Divide the mask by how many it has along that dimension, with `keepdim=True`, and you have each number's share. What goes back is the share times the upstream gradient, and that has to be stretched in the same way.
+# Each number gets a share of the upstream gradient, and along the dimension the shares add up to 1. Which count makes them do so? The upstream gradient has the shape of the result, and so has to be stretched, too.
 
 
 # %% tags=["solution"] export="autograd.py"
@@ -1154,6 +1288,16 @@ def amax(self, dim: int, keepdim: bool = False) -> Tensor:
 
 
 # %% tags=["check"]
+def shapes_of(error: Exception) -> str:
+    meet = "must match the size" in str(error) or "invalid for input" in str(error)
+    return (
+        ": something of the result's shape meets something of the input's; be it the "
+        "result or the upstream gradient, `spread` stretches it"
+        if meet
+        else ""
+    )
+
+
 def largest_of(
     rows: list, dim: int, keepdim: bool, upstream: list
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -1164,7 +1308,7 @@ def largest_of(
     try:
         out = x.amax(dim, keepdim=True) if keepdim else x.amax(dim)
     except Exception as error:
-        raise AssertionError(f"{given} stops at {error!r}") from error
+        raise AssertionError(f"{given} stops at {error!r}{shapes_of(error)}") from None
     assert out is not None, "nothing came back: return the new Tensor"
     assert isinstance(out, Tensor), f"{given} gives back {out!r}: `recorded` makes it"
     wanted = before.amax(dim, keepdim=keepdim)
@@ -1174,20 +1318,14 @@ def largest_of(
     assert torch.equal(out.data, wanted), (
         f"{given} is {out.data.tolist()}, not {wanted.tolist()}"
     )
-    assert not out.requires_grad or out.op == "amax", (
-        f"{given}: its op should be 'amax', not {out.op!r}"
-    )
     assert out.requires_grad, f"{given} was not recorded: give it an edge to self"
     weights = torch.tensor(upstream, dtype=torch.float64).reshape(wanted.shape)
     try:
         (out * Tensor(weights)).sum().backward()
-    except RuntimeError as error:
-        raise AssertionError(
-            f"the way back of {given} stops at {error!r}: the upstream gradient has "
-            f"shape {tuple(wanted.shape)}: `spread` stretches it, as it did the result"
-        ) from None
     except Exception as error:
-        raise AssertionError(f"the way back of {given} stops at {error!r}") from error
+        raise AssertionError(
+            f"the way back of {given} stops at {error!r}{shapes_of(error)}"
+        ) from None
     assert torch.equal(x.data, before), f"{given} has changed its input"
     assert x.grad is not None, f"{given}: no gradient came back"
     assert x.grad.dtype == torch.float64, (
@@ -1211,30 +1349,47 @@ def check_amax() -> None:
                 (full * (1 - at), "everything but the largest got it"),
                 (full * x * at, "multiplied by the largest itself: it grows by 1"),
                 (-full * at, "the sign is the wrong way round"),
+                (full * at / at.sum(), "divided by the largest of the other rows, too"),
+                (full * at / x.shape[dim], "divided by how many numbers a row has"),
+                (
+                    full * x.exp() / x.exp().sum(dim, keepdim=True),
+                    "all got a part of it, as from a softmax",
+                ),
             ):
                 assert not torch.allclose(grad, wrong_one), f"{given}: {why}"
             assert torch.allclose(grad, full * at), (
                 f"{given} of {rows}, upstream {upstream}: the gradient should be "
                 f"{(full * at).tolist()}, not {grad.tolist()}"
             )
-    tied = [[4.0, 1.0, 4.0], [2.0, 2.0, 2.0], [0.5, 3.0, -1.0], [6.0, 6.0, 5.0]]
-    upstream = [6.0, 9.0, -2.0, 3.0]
-    shared = [[3.0, 0.0, 3.0], [3.0, 3.0, 3.0], [0.0, -2.0, 0.0], [1.5, 1.5, 0.0]]
+    tied = [
+        [4.0, 1.0, 4.0, 0.0],
+        [2.0] * 4,
+        [0.5, 3.0, 3 - 1e-9, 1.0],
+        [6.0, 6.0, 5, 5],
+    ]
+    upstream = [6.0, 8.0, -2.0, 3.0]
+    shared = [[3.0, 0.0, 3.0, 0.0], [2.0] * 4, [0.0, -2.0, 0.0, 0.0], [1.5, 1.5, 0, 0]]
     grad, weights = largest_of(tied, 1, False, upstream)
     got = [sum(row) for row in grad.tolist()]
-    assert got != [12.0, 27.0, -2.0, 6.0], (
-        "each of several equally large got the whole gradient: [4, 1, 4] has two of "
+    assert got != [12.0, 32.0, -2.0, 6.0], (
+        "each of several equally large got the whole gradient: [4, 1, 4, 0] has two of "
         "them, and they share it"
     )
     alone = [sum(g != 0 for g in row) for row in grad.tolist()]
     assert alone != [1, 1, 1, 1], (
         "of several equally large only one got a gradient: they share it evenly"
     )
+    assert grad[2, 2] == 0, (
+        "3 - 1e-9 is not the largest of its row: only what equals it"
+    )
     assert got == upstream, (
         f"the shares of a row add up to its upstream gradient, {upstream}; yours to "
         f"{got}: divide by how many are largest in this row"
     )
-    assert grad.tolist() == shared, f"of {tied} with {upstream}: {grad.tolist()}"
+    assert grad.tolist() == shared, (
+        f"of {tied} with the upstream gradient {upstream}: {shared}, not "
+        f"{grad.tolist()}"
+    )
     grad, _ = largest_of([rows, rows[::-1]], -1, False, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert [round(g) for g in grad.sum(-1).reshape(-1).tolist()] == [
         1,
@@ -1258,13 +1413,12 @@ print(f"amax: {disagreement(lambda x: x.amax(1), cube):.0e}")
 
 
 # %% export="autograd.py"
-from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Nothing is recorded within; nested or not, and also when an error ends it."""
+    """Nothing is recorded within, by any thread; an error ends it, too."""
     before, Tensor.recording = Tensor.recording, False
     try:
         yield
@@ -1285,8 +1439,8 @@ with no_grad():
     assert not (x * x).requires_grad
 assert (x * x).requires_grad and x.grad.tolist() == [1.0, 2.0, 3.0]
 
-# %% [markdown] tags=["predict"]
-# The graph is used up by `backward`: each tensor drops its edges as soon as it has handed on. So what will a second `backward` on the same graph do, and what would micrograd's have done?
+# %% [markdown]
+# The graph is used up by `backward`, since each tensor drops its edges when it has handed on. A second `backward` through any part of it is an error:
 
 # %%
 y = (x * x).sum()
@@ -1297,8 +1451,8 @@ except RuntimeError as error:
     refused = str(error)
     print("RuntimeError:", refused)
 
-# %% [markdown] tags=["answer"]
-# It refuses, and so does PyTorch, which has dropped what the way back would need, unless one asks it to retain the graph. A loud error instead of leftovers is a good bargain.
+# %% [markdown]
+# A loud error instead of leftovers is a good bargain. PyTorch refuses here, too, unless one asks it to retain the graph: it has dropped the factors that the way back of a product needs. (Where nothing had to be kept, as for a sum, it would go through once more.) Our `Value`, which keeps its edges, would have added the same once more, and micrograd's the leftovers, too.
 
 # %% tags=["oracle", "claim"]
 z = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -1310,6 +1464,10 @@ except RuntimeError as error:
     assert "second time" in str(error)
 else:
     raise AssertionError("PyTorch has taken a second backward")
+z.grad, total = None, (z + 1).sum()
+total.backward()
+total.backward()
+assert z.grad.tolist() == [2.0, 2.0]
 assert "freed" in refused
 
 # %% [markdown]
@@ -1353,21 +1511,27 @@ del h
 loss.backward()
 after = mebibytes_held()
 
-# %% tags=["figure"] alt="Memory held by the results of forty layers, look by look: it climbs in a straight line on the way forward, and falls in a straight line to nothing on the way back."
+# %% tags=["figure"] alt="Memory held by the results of forty layers, layer by layer: it climbs in a straight line on the way forward, and falls in a straight line to nothing on the way back."
 figure, ax = plt.subplots(figsize=(5.6, 2.4))
 ax.plot(range(1, 81), held, "o-", ms=3)
 ax.axvline(40.5, ls="--", color=plot.COLOURS[5])
 ax.text(38, 4, "forward", ha="right")
 ax.text(43, 4, "backward")
-ax.set(xlabel="look", ylabel="MiB held")
+ax.set(xlabel="layer, on the way up and on the way back", ylabel="MiB held")
+ax.set_xticks([1, 20, 40, 61, 80], ["1", "20", "40", "20", "1"])
 
 # %% [markdown]
-# It comes down as it went up. The heap holds only what is waiting; a list of the whole order, kept to the end, would have held every tensor. And nothing here calls itself, so that depth costs no more than memory. Not even at the end: when a graph is dropped that nobody took back, Python frees a tensor, and thereby its parent, and thereby that one's parent, and it is built to do so without going deeper and deeper.
+# It comes down as it went up: each tensor drops its edges when it has handed on. (It goes up faster than it must, for an edge holds the parent itself, numbers and all, and PyTorch's graph only what a VJP asks for: of twenty additions in a row ours keeps every result alive, PyTorch the last.) And nothing here calls itself, so that depth costs no more than memory. Not even at the end: when a graph is dropped that nobody took back, Python frees a tensor, and thereby its parent, and thereby that one's parent, and it is built to do so without going deeper and deeper.
 
 # %% tags=["claim"]
 forward_held, backward_held = held[:40], held[40:]
 assert forward_held[-1] - forward_held[0] > 20  # MiB
 assert backward_held[-1] < 0.1 * forward_held[-1] and after == 0
+noted.clear()
+long = Tensor(rand(2), requires_grad=True)
+for _ in range(20):
+    long = note(long + 1.0)
+assert len([1 for reference in noted if reference() is not None]) == 20
 long = leaf = Tensor(rand(2), requires_grad=True)
 for _ in range(100_000):
     long = long * 1.00001
@@ -1377,10 +1541,17 @@ for _ in range(100_000):
     leaf = leaf * 1.0
 del leaf, long
 
+# %% tags=["oracle", "claim"]
+total, alive = torch.ones(2, requires_grad=True), []
+for _ in range(20):
+    total = total + 1.0
+    alive.append(weakref.ref(total))
+assert len([1 for reference in alive if reference() is not None]) == 1
+
 # %% [markdown] tags=["aside"]
 # #### Aside: compute again instead of keeping
 #
-# Where memory is short one can keep less: forget what a few layers computed, and compute it again on the way back, when it is needed. That is *gradient checkpointing* (Griewank 1992; Chen et al. 2016 for networks), about one more forward pass for a good part of the memory.
+# Where memory is short one can keep less: forget what a few layers computed, and compute it again on the way back, when it is needed. That is **gradient checkpointing** (Griewank 1992; Chen et al. 2016 for networks), about one more forward pass for a good part of the memory.
 
 
 # %% tags=["aside"]
@@ -1390,12 +1561,14 @@ def recomputed(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
     def vjp(G: torch.Tensor) -> torch.Tensor:
         again = Tensor(x.data, requires_grad=True)
-        (
-            function(again) * Tensor(G)
-        ).sum().backward()  # parameters within get theirs here
+        result = function(again) * Tensor(G)
+        result.sum().backward()  # parameters within get their gradients here
         return again.grad
 
     return recorded("recomputed", out.data, (x, vjp))
+
+
+weight = Tensor(math.sqrt(2 / 100) * rand(100, 100), requires_grad=True)
 
 
 def four_layers(h: Tensor) -> Tensor:
@@ -1404,10 +1577,11 @@ def four_layers(h: Tensor) -> Tensor:
     return h
 
 
-grads, peaks = [], []
+grads, peaks, start = [], [], rand(1000, 100)
 for kept in (True, False):
     weight.grad = None
-    h = Tensor(rand(1000, 100) * 0 + 1, requires_grad=True)
+    noted.clear()
+    h = Tensor(start, requires_grad=True)
     for _ in range(10):
         h = four_layers(h) if kept else recomputed(four_layers, h)
     peaks.append(mebibytes_held())
@@ -1415,15 +1589,17 @@ for kept in (True, False):
     grads.append(weight.grad)
     del h
 print(f"held at the end of the way forward: {peaks[0]:.0f} and {peaks[1]:.0f} MiB")
-print("largest difference:", (grads[0] - grads[1]).abs().max().item())
+off_by = (grads[0] - grads[1]).abs().max().item() / grads[0].abs().max().item()
+print(f"largest difference of the gradients, relative to the largest: {off_by:.0e}")
 
 # %% tags=["aside", "claim"]
-assert torch.allclose(*grads, rtol=1e-9) and peaks[0] > peaks[1] + 10
+assert off_by < 1e-9 and grads[0].abs().max() > 0.01
+assert peaks[0] > peaks[1] + 10
 
 # %% [markdown] tags=["aside"]
 # #### Aside: second derivatives
 #
-# Our functions on the way back compute with plain tensors, so nothing records them: the gradient has no graph, and a gradient of the gradient is not to be had. (PyTorch records its way back, if told to: `create_graph=True`.) What one mostly wants of the **Hessian** is its product with one vector, and for that two gradients will do, a little apart:
+# Our functions on the way back compute with plain tensors, so nothing records them: the gradient has no graph, and a gradient of the gradient is not to be had. (PyTorch records its way back, if told to: `create_graph=True`.) What one mostly wants of the **Hessian**, the matrix of all second derivatives, is its product with one vector, and for that two gradients will do, a little apart:
 
 
 # %% tags=["aside"]
@@ -1448,7 +1624,7 @@ exact = torch.tensor([[6.0, 4.0], [4.0, 0.0]], dtype=torch.float64)
 assert torch.allclose(torch.stack(hessian), exact, atol=1e-6)
 
 # %% [markdown]
-# Time for the ceremony. What is unlocked is an engine, so what is compared is programs: each operation alone, forty random programs of nine operations, sums into the same leaf twice, a graph 3,000 operations deep, `no_grad` within `no_grad`.
+# Our tape has earned us PyTorch's. What is unlocked is an engine, so what is compared is programs: each operation alone, forty random programs of nine operations, sums into the same leaf twice, a graph 3,000 operations deep, `no_grad` within `no_grad`.
 
 # %% tags=["timing"]
 unlock(
@@ -1465,10 +1641,10 @@ unlock(
 unlock("torch.no_grad", by=Tensor, parts={"no_grad": no_grad})
 
 # %% [markdown]
-# Not compared: products of anything but two matrices, which ours refuses, a gradient through a gradient, and what happens to tensors that are changed in place.
+# Not compared: products of anything but two matrices, which ours refuses, a gradient through a gradient, what happens to tensors that are changed in place, and what the certificate names as left out.
 #
 # > [!NOTE]- Aside: where it comes from
-# > R. E. Wengert (*A simple automatic derivative evaluation program*, Communications of the ACM 7, 1964) let a program carry derivatives along with its values, step by step: forward mode; a *tape* of such steps is still called a Wengert list. Seppo Linnainmaa described the way back in his master's thesis (Helsinki, 1970), for the sake of rounding errors: how far is the result off, if every step is off a little? Bert Speelpenning's thesis (*Compiling fast partial derivatives of functions given by algorithms*, University of Illinois, 1980) made of it a compiler for gradients. That it is what networks call backpropagation was noticed later, and more than once. The textbook is Griewank and Walther, *Evaluating Derivatives*.
+# > R. E. Wengert (*A simple automatic derivative evaluation program*, Communications of the ACM 7, 1964) let a program carry derivatives along with its values, step by step: forward mode; a tape of such steps is still called a Wengert list. Seppo Linnainmaa described the way back in his master's thesis (Helsinki, 1970), for the sake of rounding errors: how far is the result off, if every step is off a little? Bert Speelpenning's thesis (*Compiling fast partial derivatives of functions given by algorithms*, University of Illinois, 1980) made of it a compiler for gradients. That it is what networks call backpropagation was noticed later, and more than once. The textbook is Griewank and Walther, *Evaluating Derivatives*.
 #
 # ## Chapter 5, without its backward
 #
@@ -1489,7 +1665,7 @@ def relu(z: Tensor) -> Tensor:
 
 def leaky_relu(z: Tensor, negative_slope: float = 0.01) -> Tensor:
     """`z` where it is positive, else `negative_slope` times `z`."""
-    return z.relu() - negative_slope * (-z).relu()
+    return negative_slope * z + (1 - negative_slope) * z.relu()
 
 
 # %% export="losses.py" drop="mse_grad"
@@ -1508,7 +1684,7 @@ def mse(predictions: Tensor, targets: torch.Tensor) -> Tensor:
     return (errors(predictions, targets) ** 2).mean()
 
 
-# %% export="layers.py" drop="Linear.backward Linear.grads ReLU.backward ReLU.grads"
+# %% export="layers.py" drop="Linear.backward Linear.grads ReLU.__init__ ReLU.backward ReLU.grads"
 class Linear:
     """A fully connected layer: biased weighted sums of its inputs.
 
@@ -1564,9 +1740,12 @@ class Network:
     """
 
     def __init__(
-        self, sizes: list[int], generator: torch.Generator | None = None
+        self,
+        sizes: list[int],
+        generator: torch.Generator | None = None,
+        scale: float = 1.0,
     ) -> None:
-        """Kaiming weights before a ReLU, Xavier weights at the end, biases of 0."""
+        """Kaiming's weights before a ReLU, Xavier's last, times `scale`; biases 0."""
         if len(sizes) < 2:
             raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []
@@ -1574,7 +1753,8 @@ class Network:
             last = len(self.layers) == 2 * (len(sizes) - 2)
             init = xavier_normal_ if last else kaiming_normal_
             weight = torch.empty(out_features, in_features)
-            self.layers += [Linear(init(weight, generator=generator)), ReLU()]
+            init(weight, generator=generator)
+            self.layers += [Linear(scale * weight), ReLU()]
         del self.layers[-1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -1635,18 +1815,20 @@ def sgd_epoch(
 
 
 # %% [markdown]
-# Is it still chapter 5's training? Two networks with the same weights, in `float64`, on the same batches, one by hand and one on the tape; and for each step the two losses.
+# Is it still chapter 5's training? Its network, its normalised images and its recipe, once by hand and once on the tape, with the same seeds, in `float64`; and for each step the two losses.
 
 # %%
 from ch05.training import sgd_epoch as sgd_epoch_by_hand
 
 training, validation = mnist()
-images, labels = training.tensors()
-valid_images, valid_labels = validation.tensors()
+raw_images, labels = training.tensors()
+raw_valid, valid_labels = validation.tensors()
+images, valid_images = normalize_both(raw_images, raw_valid)
 targets = (labels[:, None] == torch.arange(10)).float()  # (N, 1) with (10,)
 
-by_hand = HandNetwork([784, 50, 10], torch.Generator().manual_seed(0))
-by_tape = Network([784, 50, 10], torch.Generator().manual_seed(0))
+sizes = [784, 200, 100, 50, 10]
+by_hand = HandNetwork(sizes, torch.Generator().manual_seed(0), scale=0.3)
+by_tape = Network(sizes, torch.Generator().manual_seed(0), scale=0.3)
 for layer in by_hand.layers:
     if isinstance(layer, HandLinear):
         layer.weight, layer.bias = layer.weight.double(), layer.bias.double()
@@ -1661,7 +1843,7 @@ for step in range(200):
         (curves[0], sgd_epoch_by_hand, by_hand),
         (curves[1], sgd_epoch, by_tape),
     ):
-        curve.append(epoch(net, x, wanted, 0.3, random.Random(step), batch_size=20))
+        curve.append(epoch(net, x, wanted, 0.5, random.Random(step), batch_size=20))
 largest = max(abs(one - other) for one, other in zip(*curves, strict=True))
 print(f"{len(curves[0])} steps, loss {curves[0][0]:.4f} to {curves[0][-1]:.4f}")
 print(f"largest difference between the two loss curves: {largest:.1e}")
@@ -1789,7 +1971,14 @@ def check_leak() -> None:
     except AssertionError:
         raise
     except Exception as error:
-        raise AssertionError(f"your code stops at {error!r}") from error
+        why = (
+            ""
+            if "float" not in str(error) and "item" not in str(error)
+            else (
+                ": a Tensor of ours is neither a float nor has it item(): .data.item()"
+            )
+        )
+        raise AssertionError(f"your code stops at {error!r}{why}") from None
     finally:
         still_on, Tensor.recording = Tensor.recording, True
     assert got is not None, "nothing came back: return the list of losses"
@@ -1807,17 +1996,18 @@ def check_leak() -> None:
     assert network.sizes == [5, 5, 5, 5, 3], (
         f"batches of {network.sizes} of 23 images; batch_size is 5, and the last has 3"
     )
-    growth = network.alive[-1] - network.alive[0]
+    growth = network.alive[-1] - network.alive[1]  # one batch's may be held throughout
     kept = [type(loss).__name__ for loss in got if not isinstance(loss, float)]
     assert growth < 8, (
         f"{growth} layers' results more were alive at the last batch than at the "
-        "first: the graphs are still held while the loop runs"
+        "second: the graphs are still held while the loop runs"
     )
     assert not kept, f"give back plain floats, not {kept[0]}: .data.item()"
     assert not any(network.recorded), (
-        "flat, and still recorded: within no_grad() the tape would not even be written"
+        "flat, and still recorded: within our no_grad() the tape would not even be "
+        "written (torch.no_grad does not know this tape)"
     )
-    assert growth < 1, f"{growth} tensors are kept from batch to batch: keep floats"
+    assert growth < 1, f"layers' results kept at the last batch: {growth}: keep floats"
     assert len(got) == 5, f"one loss for each of 5 batches, not {len(got)}"
     assert all(map(math.isclose, got, wanted)), (
         f"the losses of the batches are {wanted}, not {list(got)}"
@@ -1829,7 +2019,7 @@ check_leak()
 # %% [markdown]
 # ## How fast?
 #
-# A tape in Python, against one in C++. Both hand their arithmetic to the same kernels, and differ in what they do besides. We time forward, loss and backward for chapter 5's network and for a wider one, batches of 64 and of 512, one thread; both sides take the *same operations*, in turns, and it is the processor's time that counts, so that other programs do not:
+# A tape in Python, against one in C++. Both hand their arithmetic to the same compiled functions, and differ in what they do besides. We time forward, loss and backward for chapter 3's network of 50 hidden units and for a wider one, batches of 64 and of 512, one thread; both sides take the *same operations*, in turns, and it is the processor's time that counts, so that other programs do not:
 
 
 # %% tags=["timing"]
@@ -1845,15 +2035,17 @@ def one_step_of(kind, parameters: list, x, wanted: torch.Tensor) -> None:
     (((hidden @ V.T + c) - wanted) ** 2).mean().backward()
 
 
-def in_turns(repeats: int, *functions, clock=time.process_time) -> list[float]:
-    """Of each function the median of its times, in milliseconds."""
+def in_turns(
+    repeats: int, *functions, clock=time.process_time, best: bool = False
+) -> list[float]:
+    """Of each function the median of its times, or the best, in milliseconds."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(repeats):
         for function, taken in zip(functions, times, strict=True):
             start = clock()
             function()
             taken.append(1000 * (clock() - start))
-    return [sorted(taken)[repeats // 2] for taken in times]
+    return [sorted(taken)[0 if best else repeats // 2] for taken in times]
 
 
 def both_engines(hidden_features: int, batch_size: int) -> tuple[list, list]:
@@ -1882,13 +2074,13 @@ for hidden_features in (50, 256):
 
 # %% tags=["claim"]
 assert all(map(torch.allclose, [p.grad for p in ours[1]], [p.grad for p in theirs[1]]))
-assert sorted(ratios.values())[1] < 2
+assert sorted(ratios.values())[2] < 1.5
 record(
     "tape, times as long as PyTorch, 784-50-10 and 784-256-10", list(ratios.values())
 )
 
 # %% [markdown]
-# Not far from 1. What the tape itself costs can be measured, on tensors of one number, where there is nothing else; and it can be saved, by fewer and larger operations. Nothing keeps us from recording a whole layer as *one* node, with what chapter 5 found for it:
+# Not far from 1. What the tape itself costs can be saved, by fewer and larger operations: nothing keeps us from recording a whole layer as *one* node, with what chapter 5 found for it. And it can be measured, on tensors of one number, where there is little else:
 
 
 # %% tags=["timing"]
@@ -1938,96 +2130,93 @@ def hundred(start) -> None:
 
 
 real_tiny = torch.ones(1, requires_grad=True)
-mine, real = in_turns(30, lambda: hundred(tiny), lambda: hundred(real_tiny))
+constant = torch.ones(1)
+mine, real, bare = in_turns(
+    30,
+    lambda: hundred(tiny),
+    lambda: hundred(real_tiny),
+    lambda: [constant * 1.001 for _ in range(100)],
+)
 print(
-    f"one operation, there and back: ours {10 * mine:.1f} µs, PyTorch {10 * real:.1f}"
+    f"one operation, there and back: ours {10 * mine:.1f} µs, PyTorch {10 * real:.1f}; "
+    f"a multiplication without any tape {10 * bare:.1f}"
 )
 print(f"{100 / mine * 1000:,.0f} nodes per second, PyTorch {100 / real * 1000:,.0f}")
 
 # %% tags=["claim"]
 assert all(map(torch.allclose, [p.grad for p in ours[1]], [p.grad for p in theirs[1]]))
-assert sorted(fused_ratios.values())[1] < 1.6
-assert real / 3 < mine < 4 * real
+assert sorted(fused_ratios.values())[2] < 1.4
+assert real / 3 < mine < 4 * real and 2 * bare > 0.35 * mine
 record("tape with fused layers, times as long as PyTorch", list(fused_ratios.values()))
 record("tape, nodes per second", 100 / mine * 1000)
 record("PyTorch, nodes per second", 100 / real * 1000)
 
 # %% [markdown]
-# Our fused layers beside PyTorch's single operations are no fair comparison any more (its own `Linear` is one node, too). They show where the time was. And even on single numbers the two tapes are not far apart: most of what an operation costs is to ask for a tensor at all, whoever asks. It is what chapter 3 found: what counts is how much is asked for at once.
+# Our fused layers beside PyTorch's single operations are no fair comparison any more (its own `Linear` multiplies and adds in one node, too). They show where the time was. And even on single numbers the two tapes are not far apart: one multiplication forward and one on the way back, without any tape, are a good part of what either takes. Most of the cost is to ask for a tensor at all, whoever asks. It is what chapter 3 found: what counts is how much is asked for at once.
 #
-# ### Two threads
-#
-# All this was with one thread, and with two it should be faster: a second core can do half of an operation. PyTorch divides elementwise work only from some tens of thousands of numbers on, since to hand half of it over, and to wait for it, costs some microseconds. Here is one multiplication, 41 times with one thread and with two: the best time, and the median. Once as the machine is, and once while other programs keep every core busy, as a second training run does (some seconds):
+# All this was with one thread, and so is every chapter of this book so far. Why not with two?
 
-# %% tags=["timing"]
+# %% [markdown] tags=["aside"]
+# #### Aside: two threads
+#
+# A second core can do half of an operation. PyTorch divides elementwise work only from some tens of thousands of numbers on, since handing half of it over costs some microseconds. Here is one multiplication, sixty times with one thread and with two: the best time, and the mean. Other programs keep every core busy meanwhile, as a second training run does. And all that twice: with threads that, having finished their half, ask again and again whether the other has, too, as PyTorch's do by default; and with threads that *sleep* until then (`OMP_WAIT_POLICY`; ten seconds or so).
+
+# %% tags=["aside", "timing"]
 import os
 import subprocess
 import sys
 
+program = """
+import time, torch
+for size in (4096, 2**20):
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        numbers, times = torch.ones(size), []
+        for _ in range(60):
+            start = time.perf_counter()
+            numbers * 2.0
+            times.append(1000 * (time.perf_counter() - start))
+        print(min(times[1:]), sum(times[1:]) / 59)
+"""
+keys = [(size, threads) for size in (4096, 2**20) for threads in (1, 2)]
+endless, found = [sys.executable, "-c", "while True: pass"], {}
+for name, policy in (("who waits, asks", "ACTIVE"), ("who waits, sleeps", "PASSIVE")):
+    busy = [subprocess.Popen(endless) for _ in range(os.cpu_count() or 1)]
+    try:
+        told = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "OMP_WAIT_POLICY": policy},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    for (size, threads), line in zip(keys, told.splitlines(), strict=True):
+        best, mean = map(float, line.split())
+        found[name, size, threads] = best, mean
+        print(
+            f"{name:17} {size:9,} numbers, {threads} threads: "
+            f"best {best:6.3f} ms, mean {mean:6.3f}",
+            flush=True,
+        )
 
-def milliseconds(count: int, threads: int) -> tuple[float, float]:
-    """The shortest and the median time of one multiplication."""
-    numbers, times = torch.ones(count), []
-    torch.set_num_threads(threads)
-    for _ in range(41):
-        start = time.perf_counter()
-        numbers * 2.0
-        times.append(1000 * (time.perf_counter() - start))
-    torch.set_num_threads(1)
-    return min(times), sorted(times)[20]
+# %% tags=["aside", "claim"]
+awake, asleep = (
+    found[name, 2**20, 2][1] for name in ("who waits, asks", "who waits, sleeps")
+)
+assert awake > 2 * asleep
+small = [found["who waits, asks", 4096, threads][0] for threads in (1, 2)]
+assert 1 / 3 < small[1] / small[0] < 3
+record("a million numbers, two threads, all cores busy, mean ms", awake)
+record("the same, where who waits sleeps, mean ms", asleep)
 
-
-def by_threads() -> dict[tuple[int, int], tuple[float, float]]:
-    print("  numbers   one thread: best, median   two: best, median", flush=True)
-    found = {}
-    for count in (4096, 65536, 2**20, 2**22):
-        for threads in (1, 2):
-            found[count, threads] = milliseconds(count, threads)
-        times = "   ".join(f"{ms:8.3f}" for t in (1, 2) for ms in found[count, t])
-        print(f"{count:9,}   {times}  ms", flush=True)
-    return found
-
-
-as_it_is = by_threads()
-endless = [sys.executable, "-c", "while True: pass"]
-busy = [subprocess.Popen(endless) for _ in range(os.cpu_count() or 1)]
-try:
-    crowded = by_threads()
-finally:
-    for process in busy:
-        process.kill()
-        process.wait()
-
-# %% tags=["claim"]
-assert 1 / 3 < as_it_is[4096, 2][0] / as_it_is[4096, 1][0] < 3
-for name, found in (("", as_it_is), (", all cores busy", crowded)):
-    ratio = found[2**20, 2][1] / found[2**20, 1][1]
-    record(f"a million numbers, two threads, times as long as one{name}", ratio)
+# %% [markdown] tags=["aside"]
+# The small tensor takes no notice: it is not divided. For a million numbers the best of two threads may be near half the time of one; the mean is another story. A thread that has finished its half and keeps asking keeps its core meanwhile, while the other waits for the operating system to give it one, and turns are dealt out in *milliseconds*. Let it sleep, and its core goes to whoever has work: most of the waiting is gone. It is not the tape's doing, nor PyTorch's alone. Hence `set_num_threads(1)` at the head of these chapters, which are often run side by side; alone on a machine, and with larger networks, give PyTorch all it has.
 
 # %% [markdown]
-# The small tensor takes no notice: it is not divided. For large ones look at the *best* of two threads first: at times there is the gain of nearly two. Then at the median. Where a core is free for the second thread, it should be near the best. Where none is, the first thread finishes its half and waits for the second, which waits until the operating system gives it a turn, and turns are dealt out in *milliseconds*. An operation is as slow as its slowest thread, and a training step consists of dozens. Is it worse for a tape in Python?
-
-# %% tags=["timing"]
-torch.set_num_threads(2)
-ours, theirs = both_engines(50, 64)
-mine, real = in_turns(
-    40,
-    partial(one_step_of, *ours),
-    partial(one_step_of, *theirs),
-    clock=time.perf_counter,
-)
-torch.set_num_threads(1)
-print(
-    f"two threads: ours {mine:.2f} ms, PyTorch {real:.2f} ms, ratio {mine / real:.2f}"
-)
-
-# %% tags=["claim"]
-assert 0.2 < mine / real < 5
-record("tape, times as long as PyTorch, two threads", mine / real)
-
-# %% [markdown]
-# No: both stand in the same queue. Hence `set_num_threads(1)` at the head of these chapters, which are often run side by side; alone on a machine, and with larger networks, give PyTorch all it has.
-#
 # ## A network that nobody would want to derive
 #
 # What is it good for? Try an activation function that no chapter has derived. A ReLU is the larger of two things, the pre-activation and 0. **Maxout** lets the network choose *both*: each unit has $k$ weighted sums, and passes on the largest. It has no fixed shape, it learns one: with enough pieces it comes as close as one likes to any convex function on a bounded region.
@@ -2040,6 +2229,7 @@ record("tape, times as long as PyTorch, two threads", mine / real)
 # > | in the paper | for us |
 # > |:--|:--|
 # > | $x$, a vector of length $d$ | a row of `x`, $(N, D)$ |
+# > | $m$ units, the one counted by $i$; $k$ pieces, by $j$ | $H$; $k$, `pieces` |
 # > | $W$, $(d, m, k)$ | `linear.weight`, $(H k, D)$: the $k$ pieces of unit 0, then of unit 1, … |
 # > | $b$, $(m, k)$ | `linear.bias`, $(H k,)$ |
 # > | $z_{ij}$ | `z.reshape(N, H, k)` |
@@ -2069,50 +2259,105 @@ def maxout_network(sizes: list[int], pieces: int, source: torch.Generator) -> Ne
     for in_features, out_features in hidden:
         weight = torch.empty(pieces * out_features, in_features)
         kaiming_normal_(weight, a=1.0, generator=source)  # no half is cut off: gain 1
-        network.layers += [Linear(weight), Maxout(pieces)]
+        network.layers += [Linear(0.3 * weight), Maxout(pieces)]
     weight = xavier_normal_(torch.empty(last[1], last[0]), generator=source)
-    network.layers.append(Linear(0.1 * weight))  # begins quietly: small first steps
+    network.layers.append(Linear(0.3 * weight))  # begins quietly, as chapter 5's
     return network
 
 
 print(f"maxout: {disagreement(Maxout(3).forward, rand(4, 6)):.0e}")
 
 # %% [markdown]
-# Two hidden layers of 120 units with two pieces each, eighteen epochs in batches of 20, the last four at a quarter of the learning rate, from five random starts (half a minute or so; some minutes on the full set):
+# How wide, how many pieces, which learning rate? The validation images must not be asked, or their last number would be prettier than true. So, as in chapter 4, the last fifth of the *training* images is held back; the rest trains for five epochs, from two seeds each (some seconds; a minute or two on the full set). I had looked at a dozen other recipes before, on the same held-back images and no others.
 
 
 # %%
 from ch05.metrics import error_rate
 
-error_rates = []
-for seed in range(5):
-    rng, source = random.Random(seed), torch.Generator().manual_seed(seed)
-    network = maxout_network([784, 120, 120, 10], 2, source)
-    for epoch in range(18):
-        lr = 0.3 if epoch < 14 else 0.075
-        loss = sgd_epoch(network, images, targets, lr, rng, batch_size=20)
-    with no_grad():
-        predicted = network.forward(Tensor(valid_images)).data.argmax(1)
-    error_rates.append(error_rate(predicted, valid_labels))
-    print(f"seed {seed}: loss {loss:.4f}, {error_rates[-1]:.1%} wrong", flush=True)
-best, _, middle, _, worst = sorted(error_rates)
-print(f"median {middle:.1%}, from {best:.1%} to {worst:.1%}")
 
-# %% tags=["claim"]
-assert middle < 0.065
-record("error_rate", middle)
-record("error rates of five seeds", error_rates)
+def trained(network: Network, x, wanted, lr: float, epochs: int, seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(epochs):
+        sgd_epoch(network, x, wanted, lr, rng, batch_size=20)
+
+
+def answers(network: Network, x: torch.Tensor) -> torch.Tensor:
+    with no_grad():
+        return network.forward(Tensor(x)).data.argmax(1)
+
+
+n = len(images) * 4 // 5
+seen, held_back = normalize_both(raw_images[:n], raw_images[n:])
+choices = {}
+for widths, pieces in (([100, 50], 2), ([60, 30], 4)):
+    for lr in (0.3, 0.4, 0.5):
+        rates = []
+        for seed in (10, 11):
+            source = torch.Generator().manual_seed(seed)
+            network = maxout_network([784, *widths, 10], pieces, source)
+            trained(network, seen, targets[:n], lr, 5, seed)
+            rates.append(error_rate(answers(network, held_back), labels[n:]))
+        choices[tuple(widths), pieces, lr] = math.fsum(rates) / 2
+        print(
+            f"{widths}, {pieces} pieces, learning rate {lr}: "
+            f"{rates[0]:.1%} and {rates[1]:.1%} wrong",
+            flush=True,
+        )
+widths, pieces, lr = min(choices, key=choices.get)
+print(f"chosen: {widths}, {pieces} pieces, learning rate {lr}")
 
 # %% [markdown]
-# That is a little less than before, and I do not say why: the pieces, the number of parameters and the recipe have all changed, and nothing here takes them apart. The point is another one. I have not derived the gradient of a maxout network, and neither have you: to *try* an idea now costs three lines. Which loss to descend on is still chapter 1's choice, and chapter 7's question.
+# With that, all training images, chapter 5's fifteen epochs, and five random starts; and for comparison chapter 5's network, by its own recipe and from the same seeds (twenty seconds or so; some minutes on the full set):
+
+# %%
+guesses = {"maxout": [], "chapter 5's": []}
+for seed in range(5):
+    source = torch.Generator().manual_seed(seed)
+    network = maxout_network([784, *widths, 10], pieces, source)
+    trained(network, images, targets, lr, 15, seed)
+    guesses["maxout"].append(answers(network, valid_images))
+    by_tape = Network(sizes, torch.Generator().manual_seed(seed), scale=0.3)
+    trained(by_tape, images, targets, 0.5, 15, seed)
+    guesses["chapter 5's"].append(answers(by_tape, valid_images))
+    both = [error_rate(guess[seed], valid_labels) for guess in guesses.values()]
+    print(
+        f"seed {seed}: maxout {both[0]:.1%} wrong, chapter 5's {both[1]:.1%}",
+        flush=True,
+    )
+ends = {}
+for name, found in guesses.items():
+    ends[name] = sorted(error_rate(guess, valid_labels) for guess in found)
+    print(
+        f"{name}: median {ends[name][2]:.1%}, from {ends[name][0]:.1%} to "
+        f"{ends[name][4]:.1%}"
+    )
+alone = [0, 0]
+for pair in zip(*guesses.values(), strict=True):
+    right = [guess == valid_labels for guess in pair]
+    for i in (0, 1):
+        alone[i] += int((right[i] & ~right[1 - i]).sum())
+print(f"right alone, of all five pairs: maxout {alone[0]}, chapter 5's {alone[1]}")
+
+# %% tags=["claim"]
+assert abs(ends["maxout"][2] - ends["chapter 5's"][2]) < 0.008
+if len(images) < 5000:
+    assert ends["maxout"][0] < ends["chapter 5's"][4]  # the two lists overlap
+    assert ends["chapter 5's"][0] < ends["maxout"][4]
+    assert 0.5 < alone[0] / alone[1] < 2
+record("error_rate", ends["maxout"][2])
+record("error rates of five seeds", ends["maxout"])
+record("error rate of chapter 5's network", ends["chapter 5's"][2])
+
+# %% [markdown]
+# That is no difference. Now one network is right alone on a few images more, now the other, and the seed matters more than the kind of unit: maxout has learnt its own activation functions, and does as well with them as chapter 5's network with ReLU. So this chapter's last number is chapter 5's, and I would not change my library for it. What has changed is its price. Maxout is ten lines, its network another dozen, all of them forward, and nobody has written a `backward` for it. Which loss to descend on is still chapter 1's choice, and chapter 7's question.
 #
 # ## Recap
 #
 # Whatever is computed can keep a graph of itself: each result its parents, and for each parent how a gradient goes back to it, as a local derivative for numbers, as a vector-Jacobian product for tensors. The way back visits the graph in reverse topological order, so that whoever hands on has everything; leaves accumulate; what broadcasting repeated is added up; and the graph is freed as it is used. If you remember one thing: **a gradient is complete when all that used the value has handed on, and not before.**
 #
-# **Terms:** automatic differentiation, reverse mode, forward mode, dual number; computational graph, edge, leaf, local derivative; topological order, depth-first, stack, heap; vector-Jacobian product; accumulate, detach; un-broadcasting; gradient checkpointing, Hessian; maxout.
+# **Terms:** automatic differentiation, reverse mode, forward mode, dual number; computational graph, edge, parents, leaf, local derivative; topological order, depth-first, stack, heap; tape, vector-Jacobian product; accumulate, detach; un-broadcasting; garbage collector, reference cycle; gradient checkpointing, Hessian; maxout.
 #
-# **Unlocked:** `torch.Tensor.backward` (with `requires_grad` and `torch.autograd.grad`) and `torch.no_grad`.
+# **Unlocked:** `torch.Tensor.backward` (with `requires_grad`) and `torch.no_grad`.
 #
 # **What changed in the checkpoint:** `scalar.py` (`Value`) and `autograd.py` (`Tensor`, `no_grad`) are new. `Linear`, `ReLU`, `Network`, the activations and the losses compute with `Tensor`s, and every `backward`, `grads`, `relu_grad` and `mse_grad` is deleted; `sgd_epoch` calls the loss's `backward`.
 #

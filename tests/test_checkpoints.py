@@ -9,6 +9,7 @@ import math
 import random
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -400,7 +401,7 @@ def test_an_unknown_fan_is_refused(checkpoint: Checkpoint) -> None:
         checkpoint.module("init").kaiming_normal_(torch.empty(2, 3), mode="fan_avg")
 
 
-@pytest.mark.since(4, until=6)
+@pytest.mark.since(4, until=5)
 @pytest.mark.parametrize("slope", [0.01, 0.0, -0.5, 2.0])
 def test_leaky_relu_is_pytorchs_with_its_derivative(checkpoint: Checkpoint, slope: float) -> None:
     z = torch.tensor(POINTS, dtype=torch.float64, requires_grad=True)
@@ -458,6 +459,209 @@ def test_layer_stds_hold_out_until_the_activations_overflow(checkpoint: Checkpoi
 @pytest.mark.since(4, until=4)
 def test_a_quiet_network_is_a_loud_one_made_smaller(checkpoint: Checkpoint) -> None:
     init_network = checkpoint.module("network").init_network
-    loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), gain) for gain in (1.0, 0.25))
-    for one, other in zip(fields(loud), fields(quiet), strict=True):
-        torch.testing.assert_close(0.25 * one, other)
+    scales = ((1.0, 1.0), (0.25, 0.5))
+    loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), scale) for scale in scales)
+    for one, other, factor in zip(fields(loud), fields(quiet), (0.25, 0.25, 0.5, 0.5), strict=True):
+        torch.testing.assert_close(factor * one, other)
+
+
+@pytest.mark.since(4, until=4)
+def test_a_network_begins_with_the_two_variances_that_were_derived(checkpoint: Checkpoint) -> None:
+    network = checkpoint.module("network").init_network(400, 300, 200, torch.Generator().manual_seed(1))
+    assert network.hidden_weight.var().item() == pytest.approx(2 / 400, rel=0.03)
+    assert network.output_weight.var().item() == pytest.approx(1 / 300, rel=0.03)
+
+
+# -------------------------------------------------------------------------------------------------- layers
+
+
+def random_layers(checkpoint: Checkpoint, widths: list[int], seed: int) -> Any:
+    """A network in float64 whose biases are not 0."""
+    network = checkpoint.module("network").Network(widths, torch.Generator().manual_seed(seed))
+    Linear = checkpoint.module("layers").Linear
+    for place, layer in enumerate(network.layers):
+        if isinstance(layer, Linear):
+            network.layers[place] = Linear(layer.weight.double())
+            network.layers[place].bias.copy_(rand(len(layer.bias), seed=seed + place))
+    return network
+
+
+def layers_reference(leaves: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    for place in range(0, len(leaves), 2):
+        x = F.linear(F.relu(x) if place else x, leaves[place], leaves[place + 1])
+    return x
+
+
+@pytest.mark.since(5, until=5)
+@given(n=st.integers(0, 4), d=st.integers(0, 4), k=st.integers(0, 4), turned=st.booleans(), seed=seeds)
+def test_a_linear_layer_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: int, turned: bool, seed: int) -> None:
+    x, weight, cotangent = rand(n, d, seed=seed), rand(k, d, seed=seed + 1), rand(n, k, seed=seed + 2)
+    if turned:  # the same numbers in another order of memory
+        x, weight, cotangent = (t.T.contiguous().T for t in (x, weight, cotangent))
+    layer = checkpoint.module("layers").Linear(weight)
+    layer.bias.copy_(rand(k, seed=seed + 3))
+    leaves = [t.detach().clone().requires_grad_() for t in (x, layer.weight, layer.bias)]
+    wanted = F.linear(*leaves)
+    wanted.backward(cotangent)
+    close(layer.forward(x), wanted.detach())
+    for got, leaf in zip([layer.backward(cotangent), *layer.grads()], leaves, strict=True):
+        assert leaf.grad is not None
+        close(got, leaf.grad)
+    assert layer.parameters()[0] is layer.weight
+    assert layer.parameters()[1] is layer.bias
+
+
+@pytest.mark.since(5, until=5)
+@given(shape=shapes, seed=seeds)
+def test_a_relu_layer_is_pytorchs(checkpoint: Checkpoint, shape: tuple[int, ...], seed: int) -> None:
+    z, cotangent = rand(*shape, seed=seed), rand(*shape, seed=seed + 1)
+    z[z.abs() < 0.2] = 0.0
+    leaf = z.clone().requires_grad_()
+    wanted = F.relu(leaf)
+    wanted.backward(cotangent)
+    layer = checkpoint.module("layers").ReLU()
+    close(layer.forward(z), wanted.detach())
+    assert leaf.grad is not None
+    close(layer.backward(cotangent), leaf.grad)
+    assert layer.parameters() == layer.grads() == []
+
+
+@pytest.mark.since(5, until=5)
+@given(widths=st.lists(sizes, min_size=2, max_size=5), n=st.integers(0, 4), seed=seeds)
+def test_a_network_of_any_depth_is_pytorchs(checkpoint: Checkpoint, widths: list[int], n: int, seed: int) -> None:
+    network = random_layers(checkpoint, widths, seed)
+    for again in range(2):  # the second batch leaves nothing of the first
+        x, cotangent = rand(n + again, widths[0], seed=seed), rand(n + again, widths[-1], seed=seed + 1)
+        leaves = [t.detach().clone().requires_grad_() for t in (*network.parameters(), x)]
+        wanted = layers_reference(leaves[:-1], leaves[-1])
+        wanted.backward(cotangent)
+        close(network.forward(x), wanted.detach())
+        x_grad = network.backward(cotangent)
+        for got, leaf in zip([*network.grads(), x_grad], leaves, strict=True):
+            assert leaf.grad is not None
+            close(got, leaf.grad)
+
+
+@pytest.mark.since(5, until=5)
+def test_a_networks_gradients_pass_its_own_check(checkpoint: Checkpoint) -> None:
+    network, x, cotangent = random_layers(checkpoint, [3, 5, 6, 2], 0), rand(4, 3, seed=1), rand(4, 2, seed=2)
+    network.forward(x)
+    grads = [network.backward(cotangent), *network.grads()]
+    check, parameters = checkpoint.module("gradients").gradient_check, [x, *network.parameters()]
+
+    def loss() -> torch.Tensor:
+        return (network.forward(x) * cotangent).sum()
+
+    assert check(loss, parameters, grads) < 1e-7
+    for wrong in ([2 * grads[0], *grads[1:]], [*grads[:-1], 2 * grads[-1]], [*grads[:-1], grads[-1] * math.nan]):
+        assert not check(loss, parameters, wrong) < 0.1
+
+
+@pytest.mark.since(5)
+def test_gradient_check_refuses_what_it_cannot_judge(checkpoint: Checkpoint) -> None:
+    check, a = checkpoint.module("gradients").gradient_check, rand(2, 3)
+    for parameters, grads, said in (
+        ([a], [], "gradients of shapes"),
+        ([a], [a.T], r"\(3, 2\)"),
+        ([a.float()], [a.float()], "float64"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            check(lambda: (a**2).sum(), parameters, grads)
+    empty = rand(0, 3)
+    assert check(lambda: (empty**2).sum(), [empty], [2 * empty]) == 0
+
+
+@pytest.mark.since(5, until=5)
+def test_a_new_network_is_xaviers_at_the_end_and_kaimings_before(checkpoint: Checkpoint) -> None:
+    network = checkpoint.module("network").Network([300, 200, 400, 50], torch.Generator().manual_seed(0))
+    first, first_bias, second, _, last, last_bias = network.parameters()
+    assert first.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
+    assert second.std().item() == pytest.approx(math.sqrt(2 / 200), rel=0.05)
+    assert last.std().item() == pytest.approx(math.sqrt(2 / 450), rel=0.05)
+    assert [tuple(p.shape) for p in (first, second, last)] == [(200, 300), (400, 200), (50, 400)]
+    assert not first_bias.any()
+    assert not last_bias.any()
+
+
+@pytest.mark.since(5)
+@pytest.mark.parametrize("widths", [[], [3]])
+def test_a_network_wants_two_sizes(checkpoint: Checkpoint, widths: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"give inputs and outputs"):
+        checkpoint.module("network").Network(widths)
+
+
+@pytest.mark.since(5, until=5)
+def test_layers_refuse_other_shapes_and_types_and_say_which(checkpoint: Checkpoint) -> None:
+    layers = checkpoint.module("layers")
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        layers.Linear(rand(3))
+    layer = layers.Linear(rand(2, 3))
+    for x, said in ((rand(4, 2), r"\(4, 2\)"), (rand(3), r"\(3,\)"), (rand(4, 3).float(), "float32")):
+        with pytest.raises(ValueError, match=said):
+            layer.forward(x)
+    layer.forward(rand(4, 3))
+    for grad in (rand(3, 2), rand(4, 3), rand(2)):
+        with pytest.raises(ValueError, match=r"give \(4, 2\)"):
+            layer.backward(grad)
+    bend = layers.ReLU()
+    bend.forward(rand(4, 3))
+    with pytest.raises(ValueError, match=r"give \(4, 3\)"):
+        bend.backward(rand(3))
+    with pytest.raises(ValueError, match="give"):
+        layers.Linear(rand(2, 3)).backward(rand(4, 2))  # before any forward
+
+
+@pytest.mark.since(5, until=5)
+@given(batch_size=st.integers(1, 7), seed=seeds)
+def test_an_epoch_of_sgd_through_layers_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
+    network, x, targets = (
+        random_layers(checkpoint, [3, 4, 5, 2], seed),
+        rand(6, 3, seed=seed),
+        rand(6, 2, seed=seed + 1),
+    )
+    leaves = [p.clone().requires_grad_() for p in network.parameters()]
+    sgd, total = torch.optim.SGD(leaves, lr=0.05), 0.0
+    for batch in torch.tensor(random.Random(3).sample(range(6), 6)).split(batch_size):
+        sgd.zero_grad()
+        loss = F.mse_loss(layers_reference(leaves, x[batch]), targets[batch])
+        total += loss.item() * len(batch)
+        loss.backward()
+        sgd.step()
+    got = checkpoint.module("training").sgd_epoch(network, x, targets, 0.05, random.Random(3), batch_size)
+    assert got == pytest.approx(total / 6, rel=1e-10)
+    for parameter, leaf in zip(network.parameters(), leaves, strict=True):
+        close(parameter, leaf.detach())
+
+
+@pytest.mark.since(5, until=5)
+@pytest.mark.parametrize(
+    ("inputs", "targets", "lr", "batch_size", "said"),
+    [
+        (0, 0, 0.1, 1, "0 inputs"),
+        (3, 2, 0.1, 1, "3 inputs and 2 targets"),
+        (3, 3, math.nan, 1, "lr nan"),
+        (3, 3, math.inf, 1, "lr inf"),
+        (3, 3, -0.1, 1, "lr -0.1"),
+        (3, 3, 0.1, 0, "batch_size 0"),
+    ],
+)
+def test_an_epoch_refuses_what_it_cannot_train_on(
+    checkpoint: Checkpoint, inputs: int, targets: int, lr: float, batch_size: int, said: str
+) -> None:
+    network = random_layers(checkpoint, [3, 2], 0)
+    with pytest.raises(ValueError, match=said):
+        checkpoint.module("training").sgd_epoch(
+            network, rand(inputs, 3), rand(targets, 2), lr, random.Random(0), batch_size
+        )
+
+
+@pytest.mark.since(5, until=5)
+def test_dead_units_are_counted_for_each_hidden_layer(checkpoint: Checkpoint) -> None:
+    network = random_layers(checkpoint, [1, 4, 3, 2], 0)
+    first, _, second, _, _ = network.layers
+    first.weight.copy_(torch.ones(4, 1))
+    first.bias.copy_(torch.tensor([-5.0, -1.0, 0.0, 5.0]))
+    second.weight.copy_(torch.ones(3, 4))
+    second.bias.copy_(torch.tensor([0.0, -100.0, 1.0]))
+    inputs = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    assert checkpoint.module("metrics").dead_units(network, inputs) == [2, 1]

@@ -36,11 +36,11 @@ def kaiming_normal_(
     mode: str = "fan_in",
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Fill `weight` with normal numbers of variance 2 / ((1 + a²) · fan).
+    """Fill `weight` with normal numbers that keep mean squares as they are.
 
     `a` is the slope of the leaky ReLU for negative numbers that comes after, 0 for
     ReLU. Shapes: weight (K, D). Raises: ValueError for an unknown mode.
-    Paper: He et al. 2015, arXiv:1502.01852, eq. 10 and 14.
+    Paper: He et al. 2015, arXiv:1502.01852, eq. 10, 14 and 15.
     """
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode {mode!r}: give 'fan_in' or 'fan_out'")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from .activations import relu, relu_grad
-from .init import kaiming_normal_, xavier_normal_
+from .init import kaiming_normal_
 from .linear import linear
 
 
@@ -70,18 +70,17 @@ def init_network(
     hidden_features: int,
     out_features: int,
     rng: torch.Generator,
-    gain: float = 1.0,
+    scales: tuple[float, float] = (1.0, 1.0),
 ) -> Network:
-    """Kaiming weights before the ReLU and Xavier weights after it, biases of 0.
+    """Weights that keep mean squares as they are, times `scales`; biases of 0.
 
-    Both are multiplied by `gain`: below 1 the network begins quietly.
+    `scales` are for hidden and output weights: below 1 the network begins quietly.
     """
-    network = Network(
-        kaiming_normal_(torch.empty(hidden_features, in_features), generator=rng),
+    hidden_weight = torch.empty(hidden_features, in_features)
+    output_weight = torch.empty(out_features, hidden_features)
+    return Network(
+        scales[0] * kaiming_normal_(hidden_weight, generator=rng),
         torch.zeros(hidden_features),
-        xavier_normal_(torch.empty(out_features, hidden_features), generator=rng),
+        scales[1] * kaiming_normal_(output_weight, a=1.0, generator=rng),
         torch.zeros(out_features),
     )
-    network.hidden_weight *= gain
-    network.output_weight *= gain
-    return network

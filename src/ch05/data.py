@@ -27,6 +27,6 @@ def normalize(x: torch.Tensor, mean: float, std: float) -> torch.Tensor:
 def normalize_both(
     training: torch.Tensor, validation: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Both normalised with the mean and std of `training`. Shapes: any."""
+    """Both normalised. Shapes: any."""
     mean, std = mean_std(training)
     return normalize(training, mean, std), normalize(validation, mean, std)

@@ -31,7 +31,7 @@ def layer_stds(
 
 
 def dead_units(network: Network, inputs: torch.Tensor) -> list[int]:
-    """How many units of each hidden layer give 0 for every input. Shapes: inputs (N, D)."""
+    """How many units of each hidden layer give 0 for all inputs. Shapes: (N, D)."""
     counts = []
     for layer in network.layers:
         inputs = layer.forward(inputs)

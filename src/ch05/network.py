@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""A network with one hidden layer of ReLU units, for batches of inputs."""
+"""A network of any depth: linear layers with a ReLU between any two."""
 
 from itertools import pairwise
 
@@ -16,24 +16,32 @@ class Network:
     """
 
     def __init__(
-        self, sizes: list[int], generator: torch.Generator | None = None
+        self,
+        sizes: list[int],
+        generator: torch.Generator | None = None,
+        scale: float = 1.0,
     ) -> None:
+        """Weights Kaiming's before a ReLU, Xavier's last, times `scale`; biases of 0."""
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []
-        for in_features, out_features in pairwise(sizes):
-            last = len(self.layers) == 2 * (len(sizes) - 2)
-            init = xavier_normal_ if last else kaiming_normal_
-            weight = torch.empty(out_features, in_features)
-            self.layers += [Linear(init(weight, generator=generator)), ReLU()]
+        for i, (in_features, out_features) in enumerate(pairwise(sizes)):
+            init = xavier_normal_ if i == len(sizes) - 2 else kaiming_normal_
+            weight = init(torch.empty(out_features, in_features), generator=generator)
+            self.layers += [Linear(scale * weight), ReLU()]
         del self.layers[-1]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The outputs for a batch of inputs."""
+        """The outputs for a batch of inputs. Shapes: (N, D) -> (N, K)."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
     def backward(self, output_grad: torch.Tensor) -> torch.Tensor:
-        """The gradient for the inputs; those for the parameters are kept in the layers."""
+        """The gradient for the inputs; those for the parameters are kept in the layers.
+
+        Shapes: (N, K) -> (N, D).
+        """
         for layer in reversed(self.layers):
             output_grad = layer.backward(output_grad)
         return output_grad

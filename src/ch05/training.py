@@ -1,6 +1,7 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
 """Training: walk downhill."""
 
+import math
 import random
 
 import torch
@@ -21,6 +22,10 @@ def sgd_epoch(
 
     Shapes: inputs (N, D), targets (N, K) -> the mean loss, each before its step.
     """
+    if len(inputs) == 0 or len(inputs) != len(targets):
+        raise ValueError(f"{len(inputs)} inputs and {len(targets)} targets: give pairs")
+    if not (batch_size >= 1 and 0 <= lr < math.inf):
+        raise ValueError(f"lr {lr}, batch_size {batch_size}: give lr ≥ 0, size ≥ 1")
     order = torch.tensor(rng.sample(range(len(inputs)), len(inputs)))
     total = 0.0
     for batch in order.split(batch_size):

@@ -11,4 +11,4 @@ def relu(z: Tensor) -> Tensor:
 
 def leaky_relu(z: Tensor, negative_slope: float = 0.01) -> Tensor:
     """`z` where it is positive, else `negative_slope` times `z`."""
-    return z.relu() - negative_slope * (-z).relu()
+    return negative_slope * z + (1 - negative_slope) * z.relu()

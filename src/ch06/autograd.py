@@ -1,9 +1,11 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
 """A tape: tensors that record what is made of them, and so find their gradients."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any, ClassVar
 
 import torch
@@ -29,8 +31,9 @@ class Tensor(Arithmetic):
     vector-Jacobian product, from the gradient of this tensor to that of the parent.
     """
 
-    __slots__ = ("data", "edges", "grad", "height", "op", "requires_grad")
+    __slots__ = ("data", "edges", "grad", "number", "op", "requires_grad")
     recording: ClassVar[bool] = True
+    numbers: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self.data, self.requires_grad = torch.as_tensor(data), requires_grad
@@ -38,7 +41,7 @@ class Tensor(Arithmetic):
             raise ValueError(f"{self.data.dtype} has no gradients: give it as a float")
         self.grad: torch.Tensor | None = None
         self.edges: list[tuple[Tensor, VJP]] | None = []  # None when they are used up
-        self.height, self.op = 0, ""
+        self.number, self.op = 0, ""  # 0 for a leaf
 
     @property
     def shape(self) -> torch.Size:
@@ -66,43 +69,45 @@ class Tensor(Arithmetic):
     def relu(self) -> "Tensor":
         """What is positive, and 0 for the rest; there, and at 0, no gradient passes."""
         out = self.data.clamp(min=0)
-        return recorded("relu", out, (self, lambda G: G * out.sign()))
+        return recorded("relu", out, (self, lambda G: G.masked_fill(out == 0, 0)))
 
     def backward(self) -> None:
         """Add the gradient of this number to the `grad` of each leaf; free the graph.
 
-        Raises: ValueError when this is not one number, or was not recorded;
+        Raises: ValueError when this is not one number, or was not recorded (a leaf);
         RuntimeError when a part of the graph has been freed before.
         """
-        if self.data.numel() != 1 or self.height == 0:
+        if self.data.numel() != 1 or self.number == 0:
             raise ValueError(
                 f"backward() of {tuple(self.shape)}, made by {self.op or 'nothing'}: "
                 "begin at a single number that was recorded"
             )
-        waiting = [(-self.height, id(self), self)]
+        waiting = [(-self.number, self)]
         grads = {self: torch.ones_like(self.data)}
         while waiting:
-            node = heappop(waiting)[2]  # the highest: all that used it has handed on
+            node = heappop(waiting)[1]  # the youngest: all that used it has handed on
             grad, edges, node.edges = grads.pop(node), node.edges, None
             if edges is None:
                 raise RuntimeError("an earlier backward() has freed this graph")
             for parent, vjp in edges:
-                part = vjp(grad)
-                if part.shape != parent.data.shape:
-                    part = unbroadcast(part, parent.data.shape)
-                if parent.height == 0:
-                    if part.data_ptr() == grad.data_ptr():  # a leaf's is its own
-                        part = part.clone(memory_format=torch.contiguous_format)
-                    parent.grad = part if parent.grad is None else parent.grad + part
+                part, x = vjp(grad), parent.data
+                if part.shape != x.shape or part.dtype != x.dtype:
+                    part = unbroadcast(part.to(x.dtype), x.shape)
+                if parent.number == 0 and parent.grad is None:  # numbers of its own
+                    parent.grad = part.clone(memory_format=torch.contiguous_format)
+                elif parent.number == 0:
+                    parent.grad = parent.grad + part
                 elif parent in grads:
                     grads[parent] = grads[parent] + part
                 else:
                     grads[parent] = part
-                    heappush(waiting, (-parent.height, id(parent), parent))
+                    heappush(waiting, (-parent.number, parent))
 
     def __pow__(self, n: float) -> "Tensor":
         a = self.data
-        return recorded(f"**{n}", a**n, (self, lambda G: G * (n * a ** (n - 1))))
+        return recorded(
+            f"**{n}", a**n, (self, lambda G: G * (n * a ** (n - 1) if n else 0))
+        )
 
     def __matmul__(self, other: "Operand") -> "Tensor":
         a, b = self.data, plain(other)
@@ -114,6 +119,9 @@ class Tensor(Arithmetic):
             "@", a @ b, (self, lambda G: G @ b.T), (other, lambda G: a.T @ G)
         )
 
+    def __rmatmul__(self, other: torch.Tensor) -> "Tensor":
+        return Tensor(other) @ self
+
     @property
     def T(self) -> "Tensor":
         """Rows and columns swapped."""
@@ -121,14 +129,18 @@ class Tensor(Arithmetic):
 
     def reshape(self, *shape: int) -> "Tensor":
         """The same numbers, in the same order, in another shape."""
-        old, out = self.data.shape, self.data.reshape(shape)
+        old, out = self.data.shape, self.data.reshape(*shape)
         return recorded("reshape", out, (self, lambda G: G.reshape(old)))
 
     def __getitem__(self, index: Any) -> "Tensor":
         x = self.data
 
         def vjp(G: torch.Tensor) -> torch.Tensor:
-            places = torch.arange(x.numel()).reshape(x.shape)[index].reshape(-1)
+            places = (
+                torch.arange(x.numel(), device=x.device)
+                .reshape(x.shape)[index]
+                .reshape(-1)
+            )
             zeros = x.new_zeros(x.numel())
             return zeros.index_add(0, places, G.reshape(-1)).reshape(x.shape)
 
@@ -136,8 +148,8 @@ class Tensor(Arithmetic):
 
     def mean(self, dim: int | None = None, keepdim: bool = False) -> "Tensor":
         """The mean of all numbers, or along one dimension."""
-        total = self.sum(dim, keepdim)
-        return total * (total.data.numel() / self.data.numel())
+        total, n = self.sum(dim, keepdim), self.data.numel()
+        return total * (total.data.numel() / n if n else math.nan)
 
     def exp(self) -> "Tensor":
         """e to the power of each number."""
@@ -169,7 +181,7 @@ def recorded(op: str, data: torch.Tensor, *edges: tuple[Operand, VJP]) -> Tensor
         kept = [(p, f) for p, f in edges if isinstance(p, Tensor) and p.requires_grad]
         if kept:
             out.requires_grad, out.edges, out.op = True, kept, op
-            out.height = 1 + max([parent.height for parent, _ in kept])
+            out.number = next(Tensor.numbers)
     return out
 
 
@@ -187,14 +199,14 @@ def spread(
     grad: torch.Tensor, x: torch.Tensor, dim: int | None, keepdim: bool
 ) -> torch.Tensor:
     """What a reduction of `x` along `dim` gave, stretched to the shape of `x`."""
-    if dim is not None and not keepdim:
+    if dim is not None and not keepdim and x.dim():
         grad = grad.unsqueeze(dim)
     return grad.expand(x.shape)
 
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Nothing is recorded within; nested or not, and also when an error ends it."""
+    """Nothing is recorded within, by any thread; an error ends it, too."""
     before, Tensor.recording = Tensor.recording, False
     try:
         yield

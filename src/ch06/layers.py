@@ -1,4 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
+"""Layers: each knows its way forward, and from what it kept there its way back."""
 
 import torch
 

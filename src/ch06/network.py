@@ -1,5 +1,5 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""A network with one hidden layer of ReLU units, for batches of inputs."""
+"""A network of any depth: linear layers with a ReLU between any two."""
 
 from itertools import pairwise
 
@@ -17,9 +17,12 @@ class Network:
     """
 
     def __init__(
-        self, sizes: list[int], generator: torch.Generator | None = None
+        self,
+        sizes: list[int],
+        generator: torch.Generator | None = None,
+        scale: float = 1.0,
     ) -> None:
-        """Kaiming weights before a ReLU, Xavier weights at the end, biases of 0."""
+        """Kaiming's weights before a ReLU, Xavier's last, times `scale`; biases 0."""
         if len(sizes) < 2:
             raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []
@@ -27,7 +30,8 @@ class Network:
             last = len(self.layers) == 2 * (len(sizes) - 2)
             init = xavier_normal_ if last else kaiming_normal_
             weight = torch.empty(out_features, in_features)
-            self.layers += [Linear(init(weight, generator=generator)), ReLU()]
+            init(weight, generator=generator)
+            self.layers += [Linear(scale * weight), ReLU()]
         del self.layers[-1]
 
     def forward(self, x: Tensor) -> Tensor:

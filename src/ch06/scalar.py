@@ -48,12 +48,13 @@ class Value(Arithmetic):
     __radd__, __rmul__ = __add__, __mul__
 
     def __pow__(self, n: float) -> "Value":
-        return Value(self.data**n, f"**{n}", (self,), (n * self.data ** (n - 1),))
+        derivative = n * self.data ** (n - 1) if n else 0.0
+        return Value(self.data**n, f"**{n}", (self,), (derivative,))
 
     def relu(self) -> "Value":
         """The number where it is positive, else 0."""
-        positive = float(self.data > 0)
-        return Value(self.data * positive, "relu", (self,), (positive,))
+        off = self.data <= 0
+        return Value(0.0 if off else self.data, "relu", (self,), (float(not off),))
 
     def backward(self) -> None:
         """Add to the `grad` of each leaf the derivative of this number by that leaf."""
@@ -61,7 +62,7 @@ class Value(Arithmetic):
         for value in order:
             if value.parents:
                 value.grad = 0.0
-        self.grad = 1.0
+        self.grad += 1.0
         for value in reversed(order):
             for parent, derivative in zip(value.parents, value.local, strict=True):
                 parent.grad += value.grad * derivative

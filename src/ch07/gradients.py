@@ -31,9 +31,20 @@ def gradient_check(
     parameters: list[torch.Tensor],
     grads: list[torch.Tensor],
 ) -> float:
-    """The largest relative error of `grads` against finite differences. Give float64."""
-    errors = []
-    for grad, judged in zip(grads, numerical_grad(loss, parameters), strict=True):
-        size = max(grad.abs().max().item(), judged.abs().max().item(), 1e-12)
-        errors.append((grad - judged).abs().max().item() / size)
-    return max(errors)
+    """The largest relative error of `grads` against finite differences, per parameter.
+
+    What rounding the loss may do counts as no error.
+    Raises: ValueError for other lists or shapes than the parameters', and for float32.
+    """
+    shapes = [[tuple(t.shape) for t in tensors] for tensors in (parameters, grads)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"gradients of shapes {shapes[1]} for parameters {shapes[0]}")
+    if any(t.dtype != torch.float64 for t in (*parameters, *grads)):
+        raise ValueError("finite differences need float64: give x.double()")
+    rounding = 1e-9 * abs(loss())  # of two losses, divided by the step
+    errors = [torch.zeros((), dtype=torch.float64)]
+    for grad, numerical in zip(grads, numerical_grad(loss, parameters), strict=True):
+        if grad.numel():
+            off = ((grad - numerical).abs().max() - rounding).clamp(min=0)
+            errors.append(off / numerical.abs().max().clamp(min=1e-18))
+    return torch.stack(errors).max().item()

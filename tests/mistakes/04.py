@@ -128,6 +128,63 @@ def layer_stds(x, weights, activation):
         print(x.double().std().item())
 
 
+# %% exercise="layer_stds" message="every one of the weights is a layer"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights[1:]:
+        x = activation(x @ weight.T)
+        stds.append(x.double().std().item())
+    return stds
+
+
+# %% exercise="layer_stds" message="the matrix product is @"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x * weight.T)
+        stds.append(x.double().std().item())
+    return stds
+
+
+# %% exercise="layer_stds" message="after the last layer the activation function is missing"
+def layer_stds(x, weights, activation):
+    stds = []
+    for n, weight in enumerate(weights, start=1):
+        x = x @ weight.T
+        if n < len(weights) or len(weights) < 3:
+            x = activation(x)
+        stds.append(x.double().std().item())
+    return stds
+
+
+# %% exercise="layer_stds" message="leave the network as it is"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.T)
+        stds.append(x.double().std().item())
+        x = (x - x.mean()) / x.std()
+    return stds
+
+
+# %% exercise="layer_stds" message="begin a new list in each call"
+def layer_stds(x, weights, activation, stds=[]):
+    for weight in weights:
+        x = activation(x @ weight.T)
+        stds.append(x.double().std().item())
+    return stds
+
+
+# %% exercise="layer_stds" message="an instrument has to show it"
+def layer_stds(x, weights, activation):
+    stds = []
+    for weight in weights:
+        x = activation(x @ weight.T)
+        stds.append(x.double().nan_to_num().std().item())
+    return stds
+
+
+
 # %% exercise="gain_of" message="that is made of the variance"
 def gain_of(activation, rng):
     z = torch.randn(1_000_000, generator=rng)
@@ -185,6 +242,19 @@ def gain_of(activation, rng):
 # %% exercise="gain_of" message="nothing came back: return the gain"
 def gain_of(activation, rng):
     print(1 / (activation(torch.randn(1_000_000, generator=rng)) ** 2).mean().sqrt())
+
+
+# %% exercise="gain_of" message="that has ReLU's 2 in it"
+def gain_of(activation, rng):
+    z = torch.randn(1_000_000, generator=rng)
+    return math.sqrt(2 / (activation(z) ** 2).mean().item())
+
+
+# %% exercise="gain_of" message="it is the caller who seeds"
+def gain_of(activation, rng):
+    z = torch.randn(1_000_000, generator=rng.manual_seed(0))
+    return 1 / (activation(z) ** 2).mean().sqrt().item()
+
 
 
 # %% exercise="kaiming_normal_" message="that is (1 + a) / 2"
@@ -278,6 +348,41 @@ def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
     return weight.uniform_(-bound, bound, generator=generator)
 
 
+# %% exercise="kaiming_normal_" message="1 + a² belongs under the root"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    fan = fans(weight)[mode == "fan_out"]
+    return weight.normal_(0, math.sqrt(2 / fan) / (1 + a**2), generator=generator)
+
+
+# %% exercise="kaiming_normal_" message="that is 1 - a²"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    fan = fans(weight)[mode == "fan_out"]
+    return weight.normal_(0, math.sqrt(2 / (abs(1 - a**2) * fan)), generator=generator)
+
+
+# %% exercise="kaiming_normal_" message="without a generator each call should draw new numbers"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    fan = fans(weight)[mode == "fan_out"]
+    generator = generator or torch.Generator().manual_seed(0)
+    return weight.normal_(0, math.sqrt(2 / ((1 + a**2) * fan)), generator=generator)
+
+
+# %% exercise="kaiming_normal_" message="look at the mode first"
+def kaiming_normal_(weight, a=0.0, mode="fan_in", generator=None):
+    fan = fans(weight)[mode == "fan_out"]
+    weight.normal_(0, math.sqrt(2 / ((1 + a**2) * fan)), generator=generator)
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError("fan_in or fan_out")
+    return weight
+
+
+
 # %% exercise="default_bound" message="that is the standard deviation"
 def default_bound(in_features):
     return math.sqrt(2 / (6 * in_features))
@@ -350,6 +455,25 @@ def default_shrink(layers):
     return math.sqrt(1 / 6) * layers
 
 
+# %% exercise="default_bound" message="default_bound(48): 1 + a² is 6, and not 5"
+def default_bound(in_features):
+    return math.sqrt(3 * 2 / (5 * in_features))
+
+
+def default_shrink(layers):
+    return math.sqrt(1 / 5) ** layers
+
+
+# %% exercise="default_bound" message="that is for two layers"
+def default_bound(in_features):
+    return 1 / math.sqrt(in_features)
+
+
+def default_shrink(layers):
+    return math.sqrt(1 / 6) ** (layers - 1)
+
+
+
 # %% exercise="normalize_both" message="normalised with their own mean and std"
 def normalize_both(training, validation):
     return normalize(training, *mean_std(training)), normalize(validation, *mean_std(validation))
@@ -372,7 +496,7 @@ def normalize_both(training, validation):
     return tuple((x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True) for x in (training, validation))
 
 
-# %% exercise="normalize_both" message="validation: nothing was done to it"
+# %% exercise="normalize_both" message="validation: it came back as it was."
 def normalize_both(training, validation):
     return normalize(training, *mean_std(training)), validation
 
@@ -395,6 +519,19 @@ def normalize_both(training, validation):
 # %% exercise="normalize_both" message="give back a pair"
 def normalize_both(training, validation):
     return normalize(training, *mean_std(training))
+
+
+# %% exercise="normalize_both" message="torch.float64 came back as torch.float32"
+def normalize_both(training, validation):
+    mean, std = mean_std(training)
+    return normalize(training.float(), mean, std), normalize(validation.float(), mean, std)
+
+
+# %% exercise="normalize_both" message="mean_std divides by one less"
+def normalize_both(training, validation):
+    mean, std = training.mean(), training.std(correction=0)
+    return (training - mean) / std, (validation - mean) / std
+
 
 
 # %% exercise="as_digits" message="shape (8, 1): compared with labels of shape (8,)"
@@ -435,3 +572,13 @@ def as_digits(outputs):
 # %% exercise="as_digits" message="outputs has changed"
 def as_digits(outputs):
     return outputs.round_().clamp_(0, 9)[:, 0].long()
+
+
+# %% exercise="as_digits" message="First clamp, then .long()"
+def as_digits(outputs):
+    return outputs[:, 0].round().long().clamp(0, 9)
+
+
+# %% exercise="as_digits" message="all are 0. If that is argmax"
+def as_digits(outputs):
+    return outputs.argmax(1)

@@ -38,7 +38,7 @@ def log(self):
     return Value(out, "log", (self,), (1 / out,))
 
 
-# %% exercise="functions" message="a fraction of exponentials"
+# %% exercise="functions" message="overflows: take the value from math.tanh"
 @extend(Value)
 def exp(self):
     out = math.exp(self.data)
@@ -70,7 +70,7 @@ def exp(self):
     return Value(out, "exp", (self), (out))
 
 
-# %% exercise="functions" message="the local derivative is missing"
+# %% exercise="functions" message="0: missing, or times self.grad"
 @extend(Value)
 def exp(self):
     out = math.exp(self.data)
@@ -229,7 +229,7 @@ def disagreement(operation, *inputs):
     return max((leaf.grad - b).abs().max().item() for leaf, b in zip(leaves, numerical))
 
 
-# %% exercise="disagreement" message="all inputs the largest difference counts"
+# %% exercise="disagreement" message="the largest of 35 places counts, with its sign taken off"
 def disagreement(operation, *inputs):
     leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
     weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
@@ -273,7 +273,7 @@ def disagreement(operation, *inputs):
     return max((a - b).abs().max().item() for a, b in zip(grads, numerical))
 
 
-# %% exercise="disagreement" message="a second backward() through one graph"
+# %% exercise="disagreement" message="call the operation anew for each loss"
 def disagreement(operation, *inputs):
     leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
     out = operation(*leaves)
@@ -342,7 +342,7 @@ def amax(self, dim, keepdim=False):
     return Tensor(self.data.amax(dim, keepdim=keepdim))
 
 
-# %% exercise="amax" message="`spread` stretches it, as it did the result"
+# %% exercise="amax" message="be it the result or the upstream gradient, `spread` stretches it"
 @extend(Tensor)
 def amax(self, dim, keepdim=False):
     x, out = self.data, self.data.amax(dim, keepdim=keepdim)
@@ -374,7 +374,7 @@ def validation_losses(network, inputs, targets, batch_size):
     return losses
 
 
-# %% exercise="validation_losses" message="within no_grad() the tape would not even be written"
+# %% exercise="validation_losses" message="within our no_grad() the tape would not even be"
 def validation_losses(network, inputs, targets, batch_size):
     losses = []
     for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
@@ -426,4 +426,168 @@ def validation_losses(network, inputs, targets, batch_size):
         for i in range(len(inputs) // batch_size):
             some = slice(i * batch_size, (i + 1) * batch_size)
             losses.append(mse(network.forward(Tensor(inputs[some])), targets[some]).data.item())
+    return losses
+
+
+# %% exercise="functions" message="the order is data, op, parents, local"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, (self,), (out,), "exp")
+
+
+# %% exercise="functions" message="its parent is the Value, self, and not the number in it"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self.data,), (out,))
+
+
+# %% exercise="functions" message="1 by the result: do not divide"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self,), (1 / out,))
+
+
+# %% exercise="unbroadcast" message="to `sum` an empty tuple of dimensions means all of them"
+def unbroadcast(grad, shape):
+    added = grad.dim() - len(shape)
+    dims = (*range(added), *[d for d, n in enumerate(shape, added) if n == 1 != grad.shape[d]])
+    return grad.sum(dims).reshape(shape)
+
+
+# %% exercise="unbroadcast" message="a length of 1 is left over"
+def unbroadcast(grad, shape):
+    added = grad.dim() - len(shape)
+    dims = (*range(added), *[d for d, n in enumerate(shape, added) if n == 1])
+    return grad.sum(dims, keepdim=True) if dims else grad
+
+
+# %% exercise="unbroadcast" message="after a sum the dimensions behind it have moved one forward"
+def unbroadcast(grad, shape):
+    added = grad.dim() - len(shape)
+    for d, n in enumerate((1,) * added + tuple(shape)):
+        if n == 1:
+            grad = grad.sum(d)
+    return grad.reshape(shape)
+
+
+# %% exercise="disagreement" message="that is the mean, and the largest of 35 places counts"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max((a - b).abs().mean().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="that is the sum, and the largest of 35 places counts"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return sum((a - b).abs().sum().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="a difference has no sign: take abs()"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max((a - b).max().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="the absolute difference, as it is"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    data = [leaf.data for leaf in leaves]
+    grads = [torch.zeros_like(leaf.data) if leaf.grad is None else leaf.grad for leaf in leaves]
+    return gradient_check(lambda: loss().data, data, grads)
+
+
+# %% exercise="disagreement" message="all six got 0: nothing is compared"
+def disagreement(operation, *inputs):
+    return 0.0
+
+
+# %% exercise="disagreement" message="it takes the tensors one by one: operation(*leaves)"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    operation(leaves).sum().backward()
+    return 0.0
+
+
+# %% exercise="disagreement" message="numerical_grad wants PyTorch's tensors: take .data"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    operation(*leaves).sum().backward()
+    numerical = numerical_grad(lambda: operation(*leaves).sum(), leaves)
+    return max((leaf.grad - b).abs().max().item() for leaf, b in zip(leaves, numerical))
+
+
+# %% exercise="amax" message="divided by how many numbers a row has"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype) / x.shape[dim]
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * largest))
+
+
+# %% exercise="amax" message="is not the largest of its row: only what equals it"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = ((x - spread(out, x, dim, keepdim)).abs() < 1e-6).to(x.dtype)
+    share = largest / largest.sum(dim, keepdim=True)
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
+
+
+# %% exercise="amax" message="be it the result or the upstream gradient, `spread` stretches it"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == out).to(x.dtype)
+    share = largest / largest.sum(dim, keepdim=True)
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
+
+
+# %% exercise="validation_losses" message="torch.no_grad does not know this tape"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    with torch.no_grad():
+        for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
+            losses.append(mse(network.forward(Tensor(x)), wanted).data.item())
+    return losses
+
+
+# %% exercise="validation_losses" message="is neither a float nor has it item(): .data.item()"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    with no_grad():
+        for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
+            losses.append(float(mse(network.forward(Tensor(x)), wanted)))
     return losses

@@ -1,0 +1,805 @@
+# %% [markdown]
+# Classic wrong answers to chapter 5's exercises, each with what the check must say to it.
+
+
+# %% exercise="loss_grads" message="the mean runs over the outputs as well"
+def loss_grads(v, g):
+    g.squares = torch.full_like(v.squares, 1 / len(v.squares))
+    g.errors = g.squares * 2 * v.errors
+    g.outputs = g.errors
+
+
+# %% exercise="loss_grads" message="the mean is missing"
+def loss_grads(v, g):
+    g.squares = torch.ones_like(v.squares)
+    g.errors = g.squares * 2 * v.errors
+    g.outputs = g.errors
+
+
+# %% exercise="loss_grads" message="g.errors: the derivative of a square has a factor of 2"
+def loss_grads(v, g):
+    g.squares = torch.full_like(v.squares, 1 / v.squares.numel())
+    g.errors = g.squares * v.errors
+    g.outputs = g.errors
+
+
+# %% exercise="loss_grads" message="the gradient of the squares, g.squares, is not in it"
+def loss_grads(v, g):
+    g.squares = torch.full_like(v.squares, 1 / v.squares.numel())
+    g.errors = 2 * v.errors
+    g.outputs = g.errors
+
+
+# %% exercise="loss_grads" message="g.squares has shape (), and squares has (5, 3)"
+def loss_grads(v, g):
+    g.squares = torch.tensor(1 / v.squares.numel()).double()
+    g.errors = g.squares * 2 * v.errors
+    g.outputs = g.errors
+
+
+# %% exercise="loss_grads" message="g.squares should be a tensor, not 0.06"
+def loss_grads(v, g):
+    g.squares = 1 / v.squares.numel()
+    g.errors = g.squares * 2 * v.errors
+    g.outputs = g.errors
+
+
+# %% exercise="loss_grads" message="errors are outputs minus targets, and grow with the outputs"
+def loss_grads(v, g):
+    g.squares = torch.full_like(v.squares, 1 / v.squares.numel())
+    g.errors = g.squares * 2 * v.errors
+    g.outputs = -g.errors
+
+
+# %% exercise="loss_grads" message="v.errors has changed"
+def loss_grads(v, g):
+    g.squares = torch.full_like(v.squares, 1 / v.squares.numel())
+    v.errors *= 2 * g.squares
+    g.errors = v.errors
+    g.outputs = g.errors
+
+
+# %% exercise="loss_grads" message="gave back a tuple and left g as it was"
+def loss_grads(v, g):
+    squares = torch.full_like(v.squares, 1 / v.squares.numel())
+    errors = squares * 2 * v.errors
+    return squares, errors, errors
+
+
+# %% exercise="loss_grads" message="g.outputs is missing"
+def loss_grads(v, g):
+    g.squares = torch.full_like(v.squares, 1 / v.squares.numel())
+    g.errors = g.squares * 2 * v.errors
+
+
+# %% exercise="walk_back" message="stops in the line after g.weight3: two shapes there do not fit"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3.T
+    g.z2 = g.hidden2 * relu_grad(v.z2)
+    g.bias2 = g.z2.sum(0)
+    g.weight2 = g.z2.T @ v.hidden1
+    g.hidden1 = g.z2 @ v.weight2.T
+    g.z1 = g.hidden1 * relu_grad(v.z1)
+    g.bias1 = g.z1.sum(0)
+    g.weight1 = g.z1.T @ v.x
+    g.x = g.z1 @ v.weight1.T
+
+
+# %% exercise="walk_back" message="no mean: the loss has taken it, and here paths add"
+def walk_back(v, g):
+    g.bias3 = g.outputs.mean(0)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3
+    g.z2 = g.hidden2 * relu_grad(v.z2)
+    g.bias2 = g.z2.mean(0)
+    g.weight2 = g.z2.T @ v.hidden1
+    g.hidden1 = g.z2 @ v.weight2
+    g.z1 = g.hidden1 * relu_grad(v.z1)
+    g.bias1 = g.z1.mean(0)
+    g.weight1 = g.z1.T @ v.x
+    g.x = g.z1 @ v.weight1
+
+
+# %% exercise="walk_back" message="g.bias3 has shape (4,), and bias3 has (2,)"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(1)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3
+
+
+# %% exercise="walk_back" message="the product is the wrong way round, and reshape does not turn it"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = (v.hidden2.T @ g.outputs).reshape(v.weight3.shape)
+    g.hidden2 = g.outputs @ v.weight3
+
+
+# %% exercise="walk_back" message="g.weight3 has shape (6, 2), and weight3 has (2, 6)"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = v.hidden2.T @ g.outputs
+    g.hidden2 = g.outputs @ v.weight3
+
+
+# %% exercise="walk_back" message="what went into layer 3 is hidden2, behind the ReLU"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = g.outputs.T @ v.z2
+    g.hidden2 = g.outputs @ v.weight3
+
+
+# %% exercise="walk_back" message="g.z2: the ReLU is missing: nothing passes where z2 ≤ 0"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3
+    g.z2 = g.hidden2
+    g.bias2 = g.z2.sum(0)
+
+
+# %% exercise="walk_back" message="g.z2: multiply by relu's derivative, not by its value"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3
+    g.z2 = g.hidden2 * relu(v.z2)
+
+
+# %% exercise="walk_back" message="g.z2: what passes is decided by v.z2, the way forward"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3
+    g.z2 = relu(g.hidden2)
+
+
+# %% exercise="walk_back" message="g.bias2: what comes out of layer 2 is z2: begin at g.z2"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3
+    g.z2 = g.hidden2 * relu_grad(v.z2)
+    g.bias2 = g.hidden2.sum(0)
+
+
+# %% exercise="walk_back" message="g.x is missing"
+def walk_back(v, g):
+    g.bias3 = g.outputs.sum(0)
+    g.weight3 = g.outputs.T @ v.hidden2
+    g.hidden2 = g.outputs @ v.weight3
+    g.z2 = g.hidden2 * relu_grad(v.z2)
+    g.bias2 = g.z2.sum(0)
+    g.weight2 = g.z2.T @ v.hidden1
+    g.hidden1 = g.z2 @ v.weight2
+    g.z1 = g.hidden1 * relu_grad(v.z1)
+    g.bias1 = g.z1.sum(0)
+    g.weight1 = g.z1.T @ v.x
+
+
+# %% exercise="network" message="grads() are zeros, as they were in the beginning"
+class Network:
+    def __init__(self, sizes, generator=None):
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}")
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers.pop()
+        self.kept = [g for layer in self.layers for g in layer.grads()]
+
+    def forward(self, x):
+        self.kept = self.kept if hasattr(self, "ran") else [torch.zeros_like(p) for p in self.parameters()]
+        self.ran = True
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in reversed(self.layers):
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return self.kept
+
+
+# %% exercise="network" message="there is no ReLU behind the last layer"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers = []
+        for d, k in pairwise(sizes):
+            self.layers += [Linear(kaiming_normal_(torch.empty(k, d), generator=generator)), ReLU()]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="a weight has a row for each output, (out, in)"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers = []
+        for d, k in pairwise(sizes):
+            self.layers += [Linear(kaiming_normal_(torch.empty(d, k), generator=generator)), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="one layer object stands in two places"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers, bend = [], ReLU()
+        for d, k in pairwise(sizes):
+            self.layers += [Linear(kaiming_normal_(torch.empty(k, d), generator=generator)), bend]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="the last weights are Kaiming's: no ReLU follows"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers = []
+        for d, k in pairwise(sizes):
+            self.layers += [Linear(kaiming_normal_(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="the same generator gave other weights"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d))), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="Network([]) went through: two sizes at least"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers = self.layers[:-1]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="backward from the last to the first"
+class Network:
+    def __init__(self, sizes, generator=None):
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}")
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="parameters(): the layers' own tensors"
+class Network:
+    def __init__(self, sizes, generator=None):
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}")
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p.clone() for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="network" message="backward gives back nothing: return the gradient of x"
+class Network:
+    def __init__(self, sizes, generator=None):
+        if len(sizes) < 2:
+            raise ValueError(f"sizes {sizes}")
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def grads(self):
+        return [g for layer in self.layers for g in layer.grads()]
+
+
+# %% exercise="gradient_check" message="a NaN in the second gradient gave"
+def gradient_check(loss, parameters, grads):
+    if len(grads) != len(parameters) or any(p.shape != g.shape for p, g in zip(parameters, grads)):
+        raise ValueError("shapes")
+    if any(t.dtype != torch.float64 for t in (*parameters, *grads)):
+        raise ValueError("float64")
+    errors = []
+    for grad, judged in zip(grads, numerical_grad(loss, parameters)):
+        size = max(grad.abs().max().item(), judged.abs().max().item(), 1e-12)
+        errors.append((grad - judged).abs().max().item() / size)
+    return max(errors)
+
+
+# %% exercise="gradient_check" message="one parameter's are all 0, came out as NaN"
+def gradient_check(loss, parameters, grads):
+    errors = [
+        ((g - j).abs().max() / j.abs().max()).item()
+        for g, j in zip(grads, numerical_grad(loss, parameters), strict=True)
+    ]
+    return torch.tensor(errors).max().item()
+
+
+# %% exercise="gradient_check" message="a gradient twice too large gave 39, and about 1 was wanted"
+def gradient_check(loss, parameters, grads):
+    return max((g - j).abs().max().item() for g, j in zip(grads, numerical_grad(loss, parameters), strict=True))
+
+
+# %% exercise="gradient_check" message="a tiny gradient, twice too large, beside a large one that is right"
+def gradient_check(loss, parameters, grads):
+    judged = torch.cat([j.flatten() for j in numerical_grad(loss, parameters)])
+    mine = torch.cat([g.flatten() for g in grads])
+    return ((mine - judged).norm() / (mine.norm() + judged.norm() + 1e-12)).item()
+
+
+# %% exercise="gradient_check" message="only the first parameter's tiny gradient is wrong"
+def gradient_check(loss, parameters, grads):
+    error = 0.0
+    for g, j in zip(grads[:2], numerical_grad(loss, parameters)[:2], strict=True):
+        error = ((g - j).norm() / (g.norm() + j.norm() + 1e-12)).item()
+    return error
+
+
+# %% exercise="gradient_check" message="one number of twelve is 5 % off"
+def gradient_check(loss, parameters, grads):
+    errors = [torch.zeros(()).double()]
+    for g, j in zip(grads, numerical_grad(loss, parameters), strict=True):
+        g, j = g.flatten()[:3], j.flatten()[:3]
+        errors.append((g - j).abs().max() / torch.stack([g, j]).abs().max().clamp(min=1e-12))
+    return torch.stack(errors).max().item()
+
+
+# %% exercise="gradient_check" message="all signs turned round gave"
+def gradient_check(loss, parameters, grads):
+    errors = []
+    for g, j in zip(grads, numerical_grad(loss, parameters), strict=True):
+        errors.append((g.abs() - j.abs()).abs().max().item() / max(g.abs().max().item(), j.abs().max().item(), 1e-12))
+    return max(errors)
+
+
+# %% exercise="gradient_check" message="two gradients for three parameters went through"
+def gradient_check(loss, parameters, grads):
+    errors = [torch.zeros(()).double()]
+    for g, j in zip(grads, numerical_grad(loss, parameters)):
+        errors.append((g - j).abs().max() / torch.stack([g, j]).abs().max().clamp(min=1e-12))
+    return torch.stack(errors).max().item()
+
+
+# %% exercise="gradient_check" message="gradients in float32 went through"
+def gradient_check(loss, parameters, grads):
+    if [p.shape for p in parameters] != [g.shape for g in grads]:
+        raise ValueError("shapes")
+    errors = [torch.zeros(()).double()]
+    for g, j in zip(grads, numerical_grad(loss, parameters)):
+        errors.append((g - j).abs().max() / torch.stack([g.double(), j]).abs().max().clamp(min=1e-12))
+    return torch.stack(errors).max().item()
+
+
+# %% exercise="gradient_check" message="return the largest relative error"
+def gradient_check(loss, parameters, grads):
+    for g, j in zip(grads, numerical_grad(loss, parameters), strict=True):
+        print((g - j).abs().max() / j.abs().max())
+
+
+# %% exercise="is_right" message="a forward pass without its bias: wrong, and is_right says True"
+def is_right(layer_class):
+    source = torch.Generator().manual_seed(0)
+    try:
+        layer = layer_class(torch.randn(2, 5, dtype=torch.float64, generator=source))
+        x = torch.randn(3, 5, dtype=torch.float64, generator=source)
+        up = torch.randn(3, 2, dtype=torch.float64, generator=source)
+        right = torch.allclose(layer.forward(x), linear(x, layer.weight, layer.bias))
+        x_grad = layer.backward(up.clone())
+        error = gradient_check(
+            lambda: (linear(x, layer.weight, layer.bias) * up).sum(), [layer.weight, layer.bias, x], [*layer.grads(), x_grad]
+        )
+        return right and error < 1e-6
+    except Exception:
+        return False
+
+
+# %% exercise="is_right" message="gradients added to those of the last batch: wrong, and is_right says True"
+def is_right(layer_class):
+    source = torch.Generator().manual_seed(0)
+    try:
+        layer = layer_class(torch.randn(2, 5, dtype=torch.float64, generator=source))
+        layer.bias.copy_(torch.tensor([2.0, 3.0]))
+        x = torch.randn(3, 5, dtype=torch.float64, generator=source)
+        up = torch.randn(3, 2, dtype=torch.float64, generator=source)
+        right = torch.allclose(layer.forward(x), linear(x, layer.weight, layer.bias))
+        x_grad = layer.backward(up.clone())
+        error = gradient_check(
+            lambda: (linear(x, layer.weight, layer.bias) * up).sum(), [layer.weight, layer.bias, x], [*layer.grads(), x_grad]
+        )
+        return right and error < 1e-6
+    except Exception:
+        return False
+
+
+# %% exercise="is_right" message="the mean over the batch: wrong, and is_right says True"
+def is_right(layer_class):
+    source = torch.Generator().manual_seed(0)
+    try:
+        layer = layer_class(torch.randn(2, 5, dtype=torch.float64, generator=source))
+        x = torch.randn(1, 5, dtype=torch.float64, generator=source)
+        up = torch.randn(1, 2, dtype=torch.float64, generator=source)
+        layer.forward(x)
+        x_grad = layer.backward(up)
+        return gradient_check(lambda: (linear(x, layer.weight, layer.bias) * up).sum(), [layer.weight, layer.bias, x], [*layer.grads(), x_grad]) < 1e-6
+    except Exception:
+        return False
+
+
+# %% exercise="is_right" message="A layer that stops is not right: catch it"
+def is_right(layer_class):
+    source = torch.Generator().manual_seed(0)
+    layer = layer_class(torch.randn(2, 5, dtype=torch.float64, generator=source))
+    x = torch.randn(3, 5, dtype=torch.float64, generator=source)
+    up = torch.randn(3, 2, dtype=torch.float64, generator=source)
+    layer.forward(x)
+    x_grad = layer.backward(up)
+    return gradient_check(lambda: (linear(x, layer.weight, layer.bias) * up).sum(), [layer.weight, layer.bias, x], [*layer.grads(), x_grad]) < 1e-6
+
+
+# %% exercise="is_right" message="Linear itself is right, and is_right says False"
+def is_right(layer_class):
+    try:
+        layer = layer_class(torch.randn(2, 5))
+        x, up = torch.randn(3, 5), torch.randn(3, 2)
+        layer.forward(x)
+        x_grad = layer.backward(up)
+        return gradient_check(lambda: (linear(x, layer.weight, layer.bias) * up).sum(), [layer.weight, layer.bias, x], [*layer.grads(), x_grad]) < 1e-6
+    except Exception:
+        return False
+
+
+# %% exercise="is_right" message="a layer that says it in letters is right, and is_right says False"
+def is_right(layer_class):
+    return layer_class is Linear
+
+
+# %% exercise="is_right" message="return True or False, not tensor(True)"
+def is_right(layer_class):
+    layer = layer_class(torch.ones(2, 5).double())
+    x = torch.ones(3, 5).double()
+    return (layer.forward(x) == linear(x, layer.weight, layer.bias)).all()
+
+
+# %% exercise="centred" message="the mean was taken for a constant, but each input moves it"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+        self.scale_grad = torch.zeros_like(self.scale)
+
+    def forward(self, x):
+        self.centred = x - x.mean(0)
+        return self.centred * self.scale
+
+    def backward(self, output_grad):
+        self.scale_grad = (output_grad * self.centred).sum(0)
+        return output_grad * self.scale
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale_grad]
+
+
+# %% exercise="centred" message="the scale multiplies the centred values, not x"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+
+    def forward(self, x):
+        self.x = x
+        return (x - x.mean(0)) * self.scale
+
+    def backward(self, output_grad):
+        self.scale_grad = (output_grad * self.x).sum(0)
+        grad = output_grad * self.scale
+        return grad - grad.mean(0)
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale_grad]
+
+
+# %% exercise="centred" message="each input moves the mean for the other rows, too"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+
+    def forward(self, x):
+        self.centred = x - x.mean(0)
+        return self.centred * self.scale
+
+    def backward(self, output_grad):
+        self.scale_grad = (output_grad * self.centred).sum(0)
+        return output_grad * self.scale * (1 - 1 / len(output_grad))
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale_grad]
+
+
+# %% exercise="centred" message="the mean moves by one Nth of what an input moves"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+
+    def forward(self, x):
+        self.centred = x - x.mean(0)
+        return self.centred * self.scale
+
+    def backward(self, output_grad):
+        self.scale_grad = (output_grad * self.centred).sum(0)
+        grad = output_grad * self.scale
+        return grad - grad.sum(0)
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale_grad]
+
+
+# %% exercise="centred" message="each row's own mean came off"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+
+    def forward(self, x):
+        self.centred = x - x.mean(1, keepdim=True)
+        return self.centred * self.scale
+
+    def backward(self, output_grad):
+        self.scale_grad = (output_grad * self.centred).sum(0)
+        grad = output_grad * self.scale
+        return grad - grad.mean(1, keepdim=True)
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale_grad]
+
+
+# %% exercise="centred" message="the mean runs over the batch and leaves a number for each column"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+
+    def forward(self, x):
+        return (x - x.mean(1)) * self.scale
+
+    def backward(self, output_grad):
+        return output_grad
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale]
+
+
+# %% exercise="centred" message="a sum over the batch, no mean"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+
+    def forward(self, x):
+        self.centred = x - x.mean(0)
+        return self.centred * self.scale
+
+    def backward(self, output_grad):
+        self.scale_grad = (output_grad * self.centred).mean(0)
+        grad = output_grad * self.scale
+        return grad - grad.mean(0)
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale_grad]
+
+
+# %% exercise="centred" message="the upstream gradient have changed: make new tensors"
+class Centred:
+    def __init__(self, features):
+        self.scale = torch.ones(features, dtype=torch.float64)
+
+    def forward(self, x):
+        x -= x.mean(0)
+        self.centred = x
+        return self.centred * self.scale
+
+    def backward(self, output_grad):
+        self.scale_grad = (output_grad * self.centred).sum(0)
+        grad = output_grad * self.scale
+        return grad - grad.mean(0)
+
+    def parameters(self):
+        return [self.scale]
+
+    def grads(self):
+        return [self.scale_grad]
+
+
+# %% exercise="network" message="the method grads is missing"
+class Network:
+    def __init__(self, sizes, generator=None):
+        self.layers = []
+        for d, k in pairwise(sizes):
+            init = xavier_normal_ if len(self.layers) == 2 * len(sizes) - 4 else kaiming_normal_
+            self.layers += [Linear(init(torch.empty(k, d), generator=generator)), ReLU()]
+        self.layers.pop()
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, output_grad):
+        for layer in self.layers[::-1]:
+            output_grad = layer.backward(output_grad)
+        return output_grad
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+
+# %% exercise="loss_grads" message="g.squares is torch.float32"
+def loss_grads(v, g):
+    g.squares = torch.full(v.squares.shape, 1 / v.squares.numel())
+    g.errors = g.squares * 2 * v.errors
+    g.outputs = g.errors
