@@ -1,15 +1,14 @@
 # %% [markdown]
 # # 7. The training loop
 #
-# Chapter 6 gave us the gradient of any loss that we can write down. The loss that we do write down is still chapter 3's: the squared distance from ten targets of 0 and 1. And the loop around it is a heap of lines that know each other's secrets. This chapter asks what a loss ought to say, and answers with an argument that is two hundred years old. Then it takes the loop apart into the pieces that every framework has, and not one bit of what it computes may change on the way.
+# Chapter 6 gave us the gradient of any loss that we can write down. The loss that we do write down is still chapter 3's: the squared distance from ten targets of 0 and 1. And the loop around it is a heap of lines that know each other's secrets. This chapter asks what a loss ought to say, and answers with an argument that Gauss used in 1809 and Fisher gave its name in 1921. Then it takes the loop apart into the pieces that every framework has, and not one bit of what it computes may change on the way.
 #
-# **You need:** chapters 1 to 6, and logarithms: $\log ab = \log a + \log b$, and $\log$ undoes $e^x$. **You will reach:** a network that says how sure it is; a loop of ten lines that trains whatever you give it; a run that can be stopped and taken up again to the same bit. **Time:** about five hours, more than half of them for the exercises.
+# **You need:** chapters 1 to 6, and logarithms: $\log ab = \log a + \log b$, and $\log$ undoes $e^x$. **You will reach:** a network that says how sure it is; a loop of ten lines that trains whatever sorts things into classes; a run that can be stopped and taken up again to the same bit. **Time:** about four and a half hours, half of them for the exercises; the computer needs about a minute.
 
 # %%
 import json
 import math
 import os
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -36,7 +35,7 @@ valid_images = normalize(valid_pixels, mean, std)
 # %% [markdown]
 # ## How sure are you?
 #
-# Tensors may require gradients now, so the network is four of them, and the loop has no backward pass of ours left in it. The weights begin with uniform numbers, as PyTorch's own linear layer does; the square root of 784 is 28.
+# Tensors may require gradients now, so the network is four of them, and the loop has no backward pass of ours left in it. Weights and biases begin as in PyTorch's own linear layer, uniform within one over the root of their inputs (28 for 784), so that the two can be compared bit for bit.
 
 
 # %%
@@ -79,7 +78,7 @@ print("the first image is a", valid_labels[0].item(), "and its outputs are")
 print([round(output, 2) for output in outputs[0].tolist()])
 
 # %% [markdown]
-# The largest output names the digit, and mostly it is right. But ask the network how sure it is. Is 0.9 twice as sure as 0.45? What is an output below 0, or above 1? Squared error pulls the ten numbers towards 0 and 1, and nothing makes them probabilities.
+# The largest output names the digit, and mostly it is right. But ask the network how sure it is. What is an output below 0, or above 1? Squared error pulls the ten numbers towards 0 and 1, and nothing makes them probabilities.
 
 # %%
 outside = ((outputs < 0) | (outputs > 1)).any(1).float().mean().item()
@@ -100,7 +99,7 @@ assert outside > 0.9 and sums.amin() < 0.9 and sums.amax() > 1.1
 # | the careful one | 0.6 | 0.5 | 0.6 |
 # | the bold one | 0.9 | 0.95 | 0.01 |
 #
-# How probable did each of them hold it that all three images are what they are? For independent images probabilities multiply. That product is the **likelihood** of the network, given the images: the probability, by its own account, of what in fact happened.
+# For independent images probabilities multiply. The product is the **likelihood** of the network, given the images: the probability, by its own account, of what in fact happened.
 
 # %% [markdown] tags=["predict"]
 # Which of the two has the higher likelihood? By what factor, roughly?
@@ -110,13 +109,13 @@ careful, bold = torch.tensor([0.6, 0.5, 0.6]), torch.tensor([0.9, 0.95, 0.01])
 print(f"careful {careful.prod():.4f}, bold {bold.prod():.4f}")
 
 # %% [markdown] tags=["answer"]
-# The careful one, by a factor of twenty. Two good answers do not make up for one that was nearly ruled out, and came.
+# The careful one, by a factor of twenty. Two good answers do not make up for one that was nearly ruled out.
 
 # %% tags=["claim"]
 assert 20 < careful.prod() / bold.prod() < 22
 
 # %% [markdown]
-# To choose parameters by the highest likelihood is called **maximum likelihood**. It gave us chapter 1's squares, for *numbers* with Gaussian noise on them. A digit is no number with noise on it; it is one of ten kinds, and a statement about it is ten probabilities. So let us go from there.
+# To choose parameters by the highest likelihood is called **maximum likelihood**. It gave us chapter 1's squares, for *numbers* with Gaussian noise on them. A digit is one of ten kinds, and a statement about it is ten probabilities.
 #
 # A product of thousands of probabilities is no number for a computer. Chapter 4's underflow is back:
 
@@ -128,11 +127,11 @@ print(f"4,000 times its logarithm: {4000 * math.log(0.5):.1f}")
 assert 0.5**4000 == 0.0 and math.isclose(4000 * math.log(0.5), -2772.6, abs_tol=0.1)
 
 # %% [markdown]
-# The logarithm makes a sum of the product, and as it grows with its argument, the highest likelihood has the highest logarithm. Turn the sign round, so that lower is better, and take the mean, so that it does not grow with the number of images:
+# The logarithm makes a sum of the product, and as it grows with its argument, the highest likelihood has the highest logarithm. Turn the sign round, so that lower is better, and take the mean, so that it does not grow with the number of images. If the label $y_n$ says which of the $K$ **classes** example $n$ belongs to, and $p_{nk}$ is the probability that the network gives to class $k$ for it:
 #
 # $$L = -\frac{1}{N} \sum_{n=0}^{N-1} \log p_{n, y_n}$$
 #
-# where $y_n$, a label, says which of the $K$ **classes** example $n$ belongs to, and $p_{nk}$ is the probability that the network gives to class $k$ for example $n$. This mean **negative log-likelihood** is called the **cross-entropy**. Nobody chose it; it is what "as probable as possible" comes to.
+# This mean **negative log-likelihood** is called the **cross-entropy** (a box below says why). It was not picked for its looks: for images whose labels are independent it is what "as probable as possible" comes to.
 
 # %%
 for name, given in (("careful", careful), ("bold", bold)):
@@ -144,7 +143,7 @@ for name, given in (("careful", careful), ("bold", bold)):
 assert -careful.log().mean() < 0.6 and -bold.log().mean() > 1.5
 
 # %% [markdown]
-# A probability of 1 costs nothing, 0.5 costs 0.69, 0.01 costs 4.6, and 0 costs more than you have. It remains to get probabilities out of a network.
+# A probability of 1 costs nothing, 0.5 costs 0.69, 0.01 costs 4.6, and 0 costs more than you have. (Squared error, dashed below, asks at most 1.) It remains to get probabilities out of a network.
 
 # %% tags=["figure"] alt="The cost of giving probability p to what happens, minus log p: 0 at p = 1, 0.69 at one half, and without bound towards p = 0. The squared error of p, beside it, is 1 at most." caption="What it costs to give the probability $p$ to what happens"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
@@ -159,27 +158,27 @@ ax.set(xlabel="p", ylabel="cost", xlim=(0, 1), ylim=(0, 4.8))
 #
 # ## From outputs to probabilities
 #
-# Ten outputs, any numbers, have to become ten positive numbers whose sum is 1. The exponential makes anything positive, and to divide by the sum does the rest. This is called **softmax**, and the outputs that it is fed are called **logits**; $z_k$ is the logit of class $k$:
+# Ten outputs, any numbers, have to become ten positive numbers whose sum is 1. The exponential makes anything positive, and to divide by the sum does the rest. This is called **softmax**, and the outputs that it is fed are called **logits**. Let $z_{nk}$ be the logit of class $k$ for example $n$; of a single example, without the $n$:
 #
 # $$p_k = \frac{e^{z_k}}{\sum_{j=0}^{K-1} e^{z_j}}$$
 #
-# Three logits, 2, 1 and 0, become 7.39, 2.72 and 1; the sum is 11.11; the probabilities are 0.67, 0.24 and 0.09. One more for a logit multiplies its class's odds against any other by $e$. One more for *all* changes nothing: both halves of the fraction grow by the same factor.
+# Three logits, 3, 2 and 1, become 20.09, 7.39 and 2.72; the sum is 30.19; the probabilities are 0.67, 0.24 and 0.09. One more for a logit makes its class $e$ times as probable beside any other. One more for *all* changes nothing: both halves of the fraction grow by the same factor.
 #
 # Now put the two together. If class 0 is right, $L = -\log p_0$, and the logarithm of the fraction is a difference:
 #
 # $$L = \log \sum_{j} e^{z_j} - z_0$$
 
-# %% tags=["figure"] alt="The graph of L = log(exp a + exp b + exp c) − a for a = 2, b = 1, c = 0. The exponentials 7.39, 2.72 and 1 add up to 11.11, whose logarithm is 2.41, and minus 2 that is a loss of 0.41. The gradients at a, b and c are −0.33, 0.24 and 0.09." caption="$a$, $b$ and $c$ are the logits 2, 1 and 0, and class 0 is right"
-logits = {"a": 2, "b": 1, "c": 0, "exp": math.exp, "log": math.log}
-plot.graph("L = log(exp(a) + exp(b) + exp(c)) - a", logits)
+# %% tags=["figure"] alt="The graph of L = log(exp z0 + exp z1 + exp z2) − z0 for z0 = 3, z1 = 2, z2 = 1. The exponentials 20.09, 7.39 and 2.72 add up to 30.19, whose logarithm is 3.41, and minus 3 that is a loss of 0.41. The gradients at z0, z1 and z2 are −0.33, 0.24 and 0.09. z0 is used twice, and drawn twice." caption="The logits are 3, 2 and 1, and class 0 is right. Dashed: $z_0$ once more. What comes back to it by its two ways, 0.67 and −1, adds up to −0.33"
+logits = {"z0": 3, "z1": 2, "z2": 1, "exp": math.exp, "log": math.log}
+plot.graph("L = log(exp(z0) + exp(z1) + exp(z2)) - z0", logits)
 
 # %% [markdown]
 # Look at the three gradients below the leaves: −0.33, 0.24 and 0.09. Two of these numbers you have just seen. What they are is exercise 7.2; first there is a trap.
 #
-# ## Exponentials overflow
+# ## How large a number may be
 
 # %% [markdown] tags=["predict"]
-# Which of these four come out, and what do the others print? A `float32` ends at about $3.4 \cdot 10^{38}$.
+# Which of these four come out, and what do the others print? A `float32` ends at about $3.4 \cdot 10^{38}$, and what is below about $10^{-45}$ becomes 0; $e^{10}$ is about 22,000.
 
 
 # %%
@@ -210,18 +209,18 @@ assert 709.7 < math.log(torch.finfo(torch.float64).max) < 709.8
 # %% [markdown] exercise="logsumexp" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 7.1: a sum that cannot overflow
 #
-# Write `logsumexp(z, dim)`: $\log \sum_j e^{z_j}$ along the dimension `dim`, which goes away. For any finite logits the result must be right to the last digits of their type; single logits of $-\infty$ (a class that is ruled out) must be no trouble either. `z.amax(dim, keepdim=True)` gives the largest along a dimension.
+# Write `logsumexp(z, dim)`: $\log \sum_j e^{z_j}$ along the dimension `dim`, which goes away. For any finite logits the result must be right to the last digits of their type; single logits of $-\infty$ (a class that is ruled out) must be no trouble either.
 
 # %% [markdown] tags=["hint"]
 # "One more for all changes nothing" for the probabilities. What does it change here? Take the same number $m$ off all logits: $\log \sum_j e^{z_j - m}$. How is it related to what you want?
 
 # %% [markdown] tags=["hint"]
-# Which $m$ makes sure that no exponential overflows *and* that at least one of them is no 0? One such $m$ for each row, and in the end it has to be given back.
+# Which $m$ makes sure that no exponential overflows *and* that at least one of them is no 0? One such $m$ for each row, and in the end it has to be given back. (`z.amax(dim, keepdim=True)` gives the largest along a dimension.)
 
 
 # %% tags=["solution"] export="losses.py"
 def logsumexp(z: torch.Tensor, dim: int) -> torch.Tensor:
-    """The logarithm of the sum of exponentials along `dim`; nothing overflows."""
+    """The log of the sum of exponentials along `dim`, finite logits never overflow."""
     largest = z.detach().amax(dim, keepdim=True)
     return (z - largest).exp().sum(dim).log() + largest.squeeze(dim)
 
@@ -240,12 +239,14 @@ def summed(z: torch.Tensor, dim: int) -> torch.Tensor:
     assert torch.equal(z, kept), "z itself has changed: make a new tensor"
     assert got is not None, "nothing came back: return the result"
     assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
+    assert got.dtype == z.dtype, f"for {z.dtype} you give {got.dtype}: keep the type"
     return got
 
 
 def check_logsumexp() -> None:
     rows = torch.tensor([[2.0, 1.0, 0.0], [0.5, -1.0, 3.0]])
     e = rows.double().exp()
+    squeezed = "squeeze `dim`, and not every dimension of length 1"
     got = summed(rows, 1)
     assert got.dim() == 1 or got.shape != (2, 1), (
         "the shape is (2, 1): keepdim helps with the largest; the result has no "
@@ -273,6 +274,7 @@ def check_logsumexp() -> None:
         ),
         (wanted / math.log(2), "the logarithm to base 2: .log() undoes .exp()"),
         (largest, "that is the largest: all of them count"),
+        (wanted - math.log(3), "a mean of exponentials: it is a sum"),
         (rows.double().sum(1), "log of exp undoes itself: first the sum, then the log"),
     ):
         assert not torch.allclose(got.double(), wrong, rtol=1e-5), why
@@ -281,12 +283,14 @@ def check_logsumexp() -> None:
         "m comes off each logit before the exponential, and goes back at the end"
     )
     got = summed(rows, 0)
+    assert got.shape != (1, 3), "(2, 3) along 0 is (3,), not (1, 3): squeeze `dim`"
     assert got.shape == (3,) and torch.allclose(got.double(), e.sum(0).log()), (
         f"along 0 it should be {e.sum(0).log().tolist()}, not {got.tolist()}: both the "
         "largest and the sum go along `dim`"
     )
     large = torch.tensor([[1000.0, 999.0, 0.0]])
     got = summed(large, 1)
+    assert got.shape != (), f"(1, 3) along 1 is (1,), not (): {squeezed}"
     assert not got.isinf().any(), "1000, 999, 0 overflows: take the largest off first"
     assert not got.isnan().any(), (
         "1000, 999, 0 gives NaN: infinity divided by, or taken from, infinity"
@@ -317,10 +321,30 @@ def check_logsumexp() -> None:
     assert torch.allclose(got.double(), wanted, rtol=1e-6), (
         "(2, 3, 4) along 1 came out wrong, and matrices did not: squeeze dim, not 1"
     )
-    z = torch.tensor([[2.0, 1.0, 0.0]], requires_grad=True)
-    logsumexp(z, 1).sum().backward()
-    assert z.grad is not None and torch.allclose(z.grad.sum(), torch.tensor(1.0)), (
-        "right numbers, and the gradient is lost or wrong: stay with operations on z"
+    got = summed(cube[:, :1], 2)
+    assert got.shape == (2, 1), (
+        f"(2, 1, 4) along 2 is (2, 1), not {tuple(got.shape)}: {squeezed}"
+    )
+    exact = rows.double()
+    got = summed(exact, 1)
+    assert torch.allclose(got, exact.exp().sum(1).log(), rtol=1e-12, atol=0), (
+        f"in float64 {exact.tolist()} gave {got.tolist()}, right only to the first "
+        "digits: something was done in float32, or a small number added"
+    )
+    z = torch.tensor([[2.0, 1.0, 0.0], [1000.0, 999.0, 0.0]], requires_grad=True)
+    try:
+        got = logsumexp(z, 1)
+    except Exception as error:
+        raise AssertionError(
+            f"with a z that requires a gradient your code stops at {error!r}: stay "
+            "with operations on tensors"
+        ) from error
+    assert got.requires_grad, "right numbers, but no gradient goes back from them to z"
+    got.sum().backward()
+    shares = torch.tensor([[0.66524, 0.24473, 0.09003], [0.73106, 0.26894, 0.0]])
+    assert z.grad is not None and torch.allclose(z.grad, shares, atol=1e-4), (
+        f"right numbers, and the gradient for {z.tolist()} is {z.grad}, not the "
+        "exponentials' shares of their sum"
     )
 
 
@@ -344,13 +368,9 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     shapes = f"logits {tuple(logits.shape)}, labels {tuple(labels.shape)}"
     if logits.dim() != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
         raise ValueError(f"{shapes}: give (N, K) and (N,), with N of at least 1")
-    if (
-        labels.dtype != torch.int64
-        or not 0 <= labels.amin() <= labels.amax() < logits.shape[1]
-    ):
-        raise ValueError(
-            f"{shapes}: labels must be whole numbers from 0 to K - 1, int64"
-        )
+    K = logits.shape[1]
+    if labels.dtype != torch.int64 or not 0 <= labels.amin() <= labels.amax() < K:
+        raise ValueError(f"{shapes}: labels must be int64, from 0 to K - 1")
     return -log_softmax(logits, 1)[torch.arange(len(labels)), labels].mean()
 
 
@@ -383,7 +403,7 @@ unlock(
 # %% [markdown]
 # Left out, among others: probabilities as targets, weights for classes, and PyTorch's habit of passing over labels of −100, which ours refuses.
 #
-# A first use: what should the loss of an untrained network be? It knows nothing, so it should give each of ten digits about a tenth.
+# What should the loss of an untrained network be? It knows nothing, so it should give each of ten digits about a tenth.
 
 # %%
 fresh = [raw_loop(cross_entropy, labels, 0.0, 1, seed)[0][0] for seed in range(5)]
@@ -426,21 +446,29 @@ def check_cross_entropy_grad() -> None:
         dtype=torch.float64,
     )
     y = torch.tensor([0, 1, 2, 1])
-    kept = z.clone(), y.clone()
-    try:
-        got = cross_entropy_grad(z, y)
-    except Exception as error:
-        raise AssertionError(
-            f"logits (4, 3) and labels (4,): your code stops at {error!r}"
-        ) from error
-    assert got is not None, "nothing came back: return the gradient"
-    assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
-    assert torch.equal(z, kept[0]) and torch.equal(y, kept[1]), (
-        "logits or labels have changed: make a new tensor"
-    )
-    assert got.shape == (4, 3), (
-        f"a gradient has the shape of its logits, (4, 3), not {tuple(got.shape)}"
-    )
+
+    def gradient(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        kept, shapes = (z.clone(), y.clone()), f"logits {tuple(z.shape)}"
+        try:
+            with torch.no_grad():  # by hand: `backward` finds nothing here
+                got = cross_entropy_grad(z, y)
+        except Exception as error:
+            fixed = ": take N and K from the shapes" if len(y) != 4 else ""
+            raise AssertionError(
+                f"{shapes} and labels {tuple(y.shape)}: your code stops at "
+                f"{error!r}{fixed}"
+            ) from error
+        assert got is not None, "nothing came back: return the gradient"
+        assert isinstance(got, torch.Tensor), f"give back a tensor, not {got!r}"
+        assert torch.equal(z, kept[0]) and torch.equal(y, kept[1]), (
+            "logits or labels have changed: make a new tensor"
+        )
+        assert got.shape == z.shape, (
+            f"a gradient has the shape of its {shapes}, not {tuple(got.shape)}"
+        )
+        return got
+
+    got = gradient(z, y)
     p, hot = torch.softmax(z, 1), torch.eye(3, dtype=torch.float64)[y]
     wanted = (p - hot) / 4
     along_columns = (torch.softmax(z, 0) - hot) / 4
@@ -455,6 +483,28 @@ def check_cross_entropy_grad() -> None:
             "the first term alone: the second is minus the right class's logit",
         ),
         (p, "the softmax alone: its second term, and the mean, are missing"),
+        (-hot / 4, "the second term alone: the first is a logarithm of a sum"),
+        ((p - hot) / 16, "divided by the 4 examples twice"),
+        (p / 4 - hot, "the mean divides both terms, and not the first alone"),
+        (p - hot / 4, "the mean divides both terms, and not the second alone"),
+        ((p + hot) / 4, "the second term has a minus in L, and keeps it"),
+        (
+            (p - 1) / 4,
+            "1 is taken off whole columns: p[:, labels] means all rows, and "
+            "p[torch.arange(N), labels] one number in each",
+        ),
+        (
+            (1 / z.exp().sum(1, keepdim=True) - hot) / 4,
+            "1 / s is the derivative by the sum: the inner one, e to the z, is missing",
+        ),
+        (
+            (z.exp() / z.exp().sum() - hot) / 4,
+            "divided by the sum of all exponentials: each row has a sum of its own",
+        ),
+        (
+            (torch.logsumexp(z, 1, keepdim=True) - hot) / 4,
+            "log of the sum is the loss's first term, not yet derived",
+        ),
         (
             -hot / p / 4,
             "that is the gradient for the probabilities: go on, through the softmax",
@@ -495,12 +545,27 @@ def check_cross_entropy_grad() -> None:
         f"{rounded[0]}, not {rounded[1]}"
     )
     assert got.dtype == z.dtype, f"logits in {z.dtype}, and the gradient in {got.dtype}"
-    loud = torch.tensor([[1000.0, 0.0], [0.0, 0.0]])
-    got = cross_entropy_grad(loud, torch.tensor([1, 0]))
-    wanted = torch.tensor([[0.5, -0.5], [-0.25, 0.25]])
+    quiet = torch.tensor([[0.5, -1.0], [0.25, 2.0]])
+    got, wanted = gradient(quiet, torch.tensor([1, 0])), torch.softmax(quiet, 1)
+    wanted = (wanted - torch.tensor([[0.0, 1.0], [1.0, 0.0]])) / 2
     assert torch.allclose(got, wanted), (
-        f"logits {loud.tolist()} gave {got.tolist()}: the exponentials overflowed. "
-        "log_softmax does not"
+        f"right for 4 examples of 3 classes, and wrong for 2 of 2: {got.tolist()} for "
+        f"logits {quiet.tolist()}. Take N and K from the shapes"
+    )
+    loud = torch.tensor([[1000.0, 999.0, 0.0], [0.0, 0.0, 0.0]])
+    got = gradient(loud, torch.tensor([1, 0]))
+    said = f"logits {loud.tolist()} gave {got.tolist()}:"
+    assert not got[0].isnan().any(), (
+        f"{said} the exponentials overflowed. log_softmax does not"
+    )
+    assert not got[1].isnan().any(), (
+        f"{said} the first row's largest was taken off the second, too, and all of its "
+        "exponentials became 0. log_softmax takes each row's own"
+    )
+    wanted = torch.tensor([[0.36553, -0.36553, 0.0], [-1 / 3, 1 / 6, 1 / 6]])
+    assert torch.allclose(got, wanted, atol=1e-5), (
+        f"{said} it should be {wanted.tolist()}. A limit for large logits changes "
+        "them; log_softmax needs none"
     )
 
 
@@ -513,9 +578,13 @@ by_hand = cross_entropy_grad(leaf.detach(), torch.tensor([0]))
 assert (leaf.grad - by_hand).abs().max() < 1e-12
 assert [round(g, 2) for g in by_hand[0].tolist()] == [-0.33, 0.24, 0.09]
 # %% [markdown]
-# However wrong the network is, a logit's error signal stays between −1 and 1, over $N$; and where it is most wrong, nothing is multiplied to it that could be small. (Squared error on top of a softmax does that: see the second aside below.)
+# Written out: the derivative of $\log s$ is $1/s$, and of $s = \sum_j e^{z_{nj}}$ only one term has $z_{nk}$ in it, so by the chain rule the first term of the loss gives $e^{z_{nk}} / s = p_{nk}$. The second, $-z_{n, y_n}$, gives $-1$ if $k = y_n$, else 0. With the mean over the batch:
 #
-# > [!QUOTE] Paper box: Shannon's surprise
+# $$\frac{\partial L}{\partial z_{nk}} = \frac{p_{nk} - [k = y_n]}{N}$$
+#
+# where the bracket is 1 if what stands in it is true, else 0. However wrong the network is, this stays between −1 and 1, over $N$, and where $p_{n, y_n}$ is near 0, it is near −1. The gradient of $(1 - p_{n, y_n})^2$ has $p_{n, y_n}$ as a factor, and is near 0 just there: see the second aside below.
+#
+# > [!QUOTE] Paper box: Shannon's entropy
 # > C. E. Shannon, *A Mathematical Theory of Communication*, Bell System Technical Journal 27 (1948), § 6, asks how much choice there is in an event with the probabilities $p_1, \dots, p_n$, and finds that, up to a factor, only this has the properties that one would want:
 # >
 # > $$H = -K \sum_{i=1}^{n} p_i \log p_i$$
@@ -524,10 +593,10 @@ assert [round(g, 2) for g in by_hand[0].tolist()] == [-0.33, 0.24, 0.09]
 # > |:--|:--|:--|
 # > | $H$ | H, the entropy | a number; not our count of hidden units |
 # > | $K$ | K | a unit: 1 here; not our count of classes |
-# > | $p_i$ | p i | `q[k]`, how often class $k$ really occurs |
+# > | $p_i$ | p i | `q[k]`, the true probability of class $k$ |
 # > | $n$ | n | our $K$ classes |
 # >
-# > $-\log q$ is large for what is rare: its surprise. **Entropy** is the mean surprise of someone who knows the true frequencies $q$. Someone who believes in other ones, $p$, has the mean surprise $-\sum_k q_k \log p_k$: the **cross-entropy** of $q$ and $p$. The difference is never negative, and is called the **Kullback–Leibler divergence**, written $\operatorname{KL}(q \,\|\, p)$: what the wrong belief costs.
+# > $-\log q_k$ is large for what is rare: call it the surprise. **Entropy** is the mean surprise of someone who knows the true probabilities $q$. Someone who believes in others, $p$, has the mean surprise $-\sum_k q_k \log p_k$: the **cross-entropy** of $q$ and $p$. The difference, what the wrong belief costs, is the **Kullback–Leibler divergence** (*On Information and Sufficiency*, 1951), $\operatorname{KL}(q \,\|\, p)$. It is never negative: since $\log x \le x - 1$, $\sum_k q_k \log (p_k / q_k) \le \sum_k p_k - \sum_k q_k = 0$.
 
 # %%
 q = torch.tensor([0.5, 0.25, 0.25])  # what happens
@@ -541,7 +610,7 @@ print(f"entropy {entropy} bits, cross-entropy {crossed} bits, KL {divergence} bi
 assert (entropy, crossed, divergence) == (1.5, 1.75, 0.25)
 
 # %% [markdown]
-# (With logarithms to base 2 the unit is the **bit**; with natural ones, as in our loss, the nat.) A label leaves no doubt about its image: there $q$ is one-hot, its entropy is 0, and the cross-entropy is all divergence. To minimise our loss is to bring the network's probabilities as near to the labels as they go, in this measure of nearness.
+# (With logarithms to base 2 the unit is the **bit**; with natural ones, as in our loss, the nat.) A label leaves no doubt about its image: there $q$ is one-hot, its entropy is 0, and the cross-entropy is all divergence.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: temperature
@@ -579,7 +648,7 @@ assert stuck < 1e-4
 # %% [markdown]
 # ## Is it the better loss?
 #
-# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 5's squared error on ten targets, and cross-entropy. Each is to have the learning rate that suits it, chosen among three on images held back from *training*: the last fifth. Then five seeds each, ten epochs, and the validation images (ten seconds or so; minutes on the full set).
+# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 3's on ten targets, and cross-entropy. Each is to have the learning rate that suits it, by three seeds on images held back from *training*: a fifth, drawn at random. (Not the last fifth, as in chapter 4: the book's images run out of one digit after another, and among the last 400 there is not a single one.) Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
 
 # %% [markdown] tags=["predict"]
 # Chapter 4 found more than half of the digits wrong with the first loss. How do the other two compare?
@@ -612,13 +681,14 @@ def train_by(
 
 
 def nearest_digit(outputs: torch.Tensor) -> torch.Tensor:
+    # NaN, of a network that has diverged, counts as 0
     return outputs[:, 0].nan_to_num().round().clamp(0, 9).long()
 
 
 values = labels[:, None].float()  # (N, 1)
 contest = {
     "the digit's value": (
-        lambda out, batch: mse_loss(out, values[batch]), 1, (0.003, 0.01, 0.03),
+        lambda out, batch: mse_loss(out, values[batch]), 1, (0.003, 0.01),
         nearest_digit,
     ),
     "ten squares": (
@@ -632,14 +702,20 @@ contest = {
 }  # fmt: skip
 everything = torch.arange(len(images))
 cut = len(images) * 4 // 5
-fitted, held = everything[:cut], everything[cut:]
+order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+fitted, rest = order[:cut], order[cut:]
+print("digits 0 to 9, last 400:", labels[-400:].bincount(minlength=10).tolist())
+print("held back at random:    ", labels[rest].bincount().tolist())
 wrong = {}
 for name, (loss_fn, outputs, rates, decide) in contest.items():
     tried = {}
     for lr in rates:
-        network = train_by(loss_fn, outputs, lr, 0, fitted)
-        with torch.no_grad():
-            tried[lr] = error_rate(decide(network(images[held])), labels[held])
+        tries = []
+        for seed in range(3):
+            network = train_by(loss_fn, outputs, lr, seed, fitted)
+            with torch.no_grad():
+                tries.append(error_rate(decide(network(images[rest])), labels[rest]))
+        tried[lr] = median(tries)
     lr = min(tried, key=tried.get)
     wrong[name] = []
     for seed in range(5):
@@ -659,23 +735,25 @@ for squares, entropies in zip(
 ):
     only_squares += int((squares & ~entropies).sum())
     only_entropy += int((entropies & ~squares).sum())
+entropies = wrong["cross-entropy"]
+seeds_apart = sum(int((entropies[i] ^ entropies[i - 1]).sum()) for i in range(5))
 print(f"only squares wrong: {only_squares} times, only cross-entropy: {only_entropy}")
+print(f"only one of two seeds of cross-entropy wrong: {seeds_apart} times")
 
 # %% tags=["claim"]
 rates = {name: [w.float().mean().item() for w in ws] for name, ws in wrong.items()}
 assert min(rates["the digit's value"]) > 4 * max(rates["cross-entropy"])
 assert abs(median(rates["ten squares"]) - median(rates["cross-entropy"])) < 0.02
 assert 0.3 < only_entropy / only_squares < 1.3
-if len(images) > 10_000:  # the full set
-    assert max(rates["cross-entropy"]) < min(rates["ten squares"])
-entropies = wrong["cross-entropy"]
-seeds_apart = sum(int((entropies[i] ^ entropies[i - 1]).sum()) for i in range(5))
+if len(images) < 5000:  # the images that come with the book
+    assert labels[-400:].bincount()[1] == 0 and labels[rest].bincount().min() > 60
+    assert only_entropy > 0.7 * only_squares
 assert 0.5 < (only_squares + only_entropy) / seeds_apart < 2
 record("error rate with ten squares", median(rates["ten squares"]))
 record("error rate with cross-entropy, same network", median(rates["cross-entropy"]))
 
 # %% [markdown]
-# They disagree often, in both directions, about as often as two seeds of *one* loss do. (The pairs share their images, so these are not that many independent verdicts.) If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many large tasks in 2020, and saw no clear-cut advantage of cross-entropy.) On the full set it does win: there each of its five networks makes fewer errors than each of the other five. And on any set it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
+# They disagree often, about as often as two seeds of *one* loss do. If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many tasks, and found squares better in most of those in language and speech, and cross-entropy slightly better in vision.) But it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
 
 # %%
 with torch.no_grad():
@@ -692,7 +770,7 @@ assert right[very_sure].mean() > 0.97 and 0.2 < right[unsure].mean() < 0.8
 assert very_sure.sum() > 400
 
 # %% [markdown]
-# Where it is surest, and that is most images, it is nearly always right; where it says less than 0.6 you had better look yourself. (In between it is a little too sure of itself. Whether 0.9 means *nine of ten* is called calibration, and chapter 13 measures it.)
+# Where it is surest, and that is most images, it is nearly always right; where it says less than 0.6 you had better look yourself. (In between it is too sure of itself: chapter 13 measures that.)
 #
 # ## The loop, taken apart
 #
@@ -702,7 +780,8 @@ assert very_sure.sum() > 400
 # %%
 def same(rung: str, losses: list[float]) -> float:
     """Print and return the largest difference from the losses of the raw loop."""
-    difference = max(abs(a - b) for a, b in zip(losses, reference, strict=True))
+    pairs = zip(losses, reference, strict=True)
+    difference = max(math.inf if a != a else abs(a - b) for a, b in pairs)  # NaN
     print(f"{rung:11} {len(losses)} losses, largest difference {difference}")
     return difference
 
@@ -711,7 +790,7 @@ reference, _ = raw_loop(cross_entropy, labels, lr=0.1, epochs=2)
 ladder = {"raw loop": same("raw loop", raw_loop(cross_entropy, labels, 0.1, 2)[0])}
 
 # %% [markdown]
-# (Twice the same is already a result: all chance in it comes from one random number generator, and `torch.manual_seed` set it. A **seed** fixes the initial weights and the order of the images. On another machine the last bits may differ; within one run they may not.)
+# (All chance in it comes from one random number generator, and `torch.manual_seed` set it: a **seed** fixes the initial weights and the order of the images. On another machine the last bits may differ; within one run they may not.)
 #
 # **First step: parameters.** What is done to all is done in a loop over all.
 
@@ -746,11 +825,11 @@ def with_parameters() -> list[float]:
 ladder["parameters"] = same("parameters", with_parameters())
 
 # %% [markdown]
-# **Second step: the module.** Who makes the list of parameters? For a network of layers, of layers of layers, nobody wants to write it out. A **module** is an object that computes (`forward`), and that *finds its own parameters*. For that it must be able to tell a parameter from any other tensor, and so a **parameter** gets a type:
+# **Second step: the module.** Who makes the list of parameters? For a network of layers, of layers of layers, nobody wants to write it out. A **module** is an object that computes (`forward`), and that *finds its own parameters*. For that a **parameter** gets a type:
 
 
 # %% [markdown]
-# (Our own tensors and layers of chapters 5 and 6 have earned us PyTorch's, and can leave the checkpoint:)
+# (Our own tensors and layers of chapters 5 and 6 have earned us PyTorch's, and leave the checkpoint here.)
 
 # %% export="scalar.py" drop="Arithmetic Value topological_order"
 
@@ -789,7 +868,8 @@ class Buffer(torch.Tensor):
 class Module:
     """A layer or a network. Parameters, buffers, modules: its attributes of that type.
 
-    What stands in a list or a dict is not found.
+    What stands in a list or a dict is not found, and no module may hold itself. A plain
+    tensor that is set in a parameter's place takes it, and is no parameter.
     """
 
     training = True
@@ -805,7 +885,7 @@ class Module:
         """Hold a tensor that is saved with the module, and not trained."""
         setattr(self, name, Buffer(value))
 
-    def held(self, kind: type) -> dict[str, Any]:
+    def members(self, kind: type) -> dict[str, Any]:
         """The module's own attributes of one kind, by name."""
         return {
             name: part for name, part in vars(self).items() if isinstance(part, kind)
@@ -814,7 +894,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all below it to training, or with False to use."""
         self.training = mode
-        for module in self.held(Module).values():
+        for module in self.members(Module).values():
             module.train(mode)
         return self
 
@@ -828,7 +908,7 @@ class Module:
 
 
 # %% [markdown]
-# `held` looks through the object's own attributes (`vars` gives them, in the order in which they were made). A **buffer** is a tensor that belongs to the module and is no parameter; we shall meet one below. `training` is a flag for layers that do one thing in training and another in use; there are none before chapter 12. (`__torch_function__` in this form says that arithmetic with a parameter gives a plain tensor, and not another "parameter".)
+# `members` looks through the object's own attributes (`vars` gives them, in the order in which they were made). A **buffer** belongs to the module and is no parameter; we shall meet one below. `training` is a flag for layers that do one thing in training and another in use, from chapter 12 on. (`__torch_function__` in this form says that arithmetic with a parameter gives a plain tensor.)
 
 # %% [markdown] exercise="named_parameters" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 7.3: who are you, and where?
@@ -836,7 +916,7 @@ class Module:
 # What is missing is `named_parameters`: all parameters of a module, and of the modules in it, however deep, as pairs of name and parameter. The name is the path, attributes joined by dots: `body.first.weight`. A module's own parameters come before those of its modules, and both in the order in which they were made. A parameter that is held in two places (by two layers that share their weights) comes once, under its first name. Give back an iterator.
 
 # %% [markdown] tags=["hint"]
-# `self.held(Parameter)` and `self.held(Module)` are the two halves. A module in a module is a module, too: ask *it*, and put the name under which you hold it in front.
+# `self.members(Parameter)` and `self.members(Module)` are the two halves. A module in a module is a module, too: ask *it*, and put the name under which you hold it in front.
 
 # %% [markdown] tags=["hint"]
 # "Is it the same tensor?" is `is`, or `id`, and not `==`, which compares number by number. Where must the list of those already seen be kept, so that it holds for the whole tree?
@@ -845,16 +925,16 @@ class Module:
 # %% tags=["solution"]
 @extend(Module)
 def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-    """Every parameter once, with its path, such as `body.0.weight`."""
-    found = list(self.held(Parameter).items())
-    for place, module in self.held(Module).items():
+    """Every parameter once, with its path, such as `body.first.weight`."""
+    found = list(self.members(Parameter).items())
+    for place, module in self.members(Module).items():
         found += [(f"{place}.{name}", p) for name, p in module.named_parameters()]
     first = {id(parameter): name for name, parameter in reversed(found)}
     return ((name, p) for name, p in found if first[id(p)] == name)
 
 
 # %% [markdown] tags=["solution"]
-# I kept a list of those already seen, and asked `if parameter in seen`. For a list, `in` compares by `==`, which for tensors answers number by number, and Python stopped: what is the truth of six answers? So I asked `torch.equal`, and lost half of the network: two fresh biases are both all zeros, and two parameters all the same. It has to be identity.
+# I kept a list of those already seen, and asked `if parameter in seen`. For a list, `in` compares by `==`, which for tensors answers number by number, and Python stopped: what is the truth of six answers? So I asked `torch.equal`, and lost half of the network in the check, whose parameters are all zeros, and are so many parameters all the same. It has to be identity.
 
 
 # %% tags=["check"]
@@ -866,7 +946,7 @@ def check_named_parameters() -> None:
         def __init__(self, *shape: int) -> None:
             self.weight = values(*shape)
             self.shape = shape
-            self.scale = torch.ones(3)  # a tensor, and no parameter
+            self.scale = torch.ones(3, requires_grad=True)  # and no parameter
             self.bias = values(shape[0])
 
     class Block(Module):
@@ -882,11 +962,26 @@ def check_named_parameters() -> None:
             self.second = Block()
             self.last = values(5)
 
+    class Twice(Module):
+        def __init__(self) -> None:
+            self.a = self.b = values(2).requires_grad_(False)  # frozen
+            self.layer = Layer(2, 3)
+
+    class Root(Module):  # no parameters of its own
+        def __init__(self) -> None:
+            self.net = Net()
+            self.left, self.right = Twice(), Twice()
+            self.right.layer = self.left.layer
+
     def names_of(module: Module) -> list[str]:
         kept = [(name, id(part)) for name, part in vars(module).items()]
         try:
             found = module.named_parameters()
             assert found is not None, "nothing came back: return, or yield, the pairs"
+            assert not isinstance(found, (list, tuple, dict)), (
+                f"a {type(found).__name__} came back: give an iterator, by `yield`, or "
+                "iter(…)"
+            )
             pairs = list(found)
         except AssertionError:
             raise
@@ -916,7 +1011,7 @@ def check_named_parameters() -> None:
 
     wanted = ["weight", "bias"]
     got = names_of(Layer(2, 3))
-    assert got != [], "a layer's own parameters are missing: self.held(Parameter)"
+    assert got != [], "a layer's own parameters are missing: self.members(Parameter)"
     assert got != ["weight"], (
         "bias is missing: both begin as zeros, and are two parameters all the same. "
         "Compare with `is`, or by id"
@@ -959,12 +1054,38 @@ def check_named_parameters() -> None:
     got = names_of(net)
     wanted = [name for name in wanted[:6] if name != "first.later.bias"]
     assert got != wanted[1:], "last, which is held twice, is missing altogether"
+    assert "second.gain" not in got or "first.gain" in got, (
+        "each comes once, but under its last name, second.gain: the first counts"
+    )
     assert "second.gain" not in got and "first.later.bias" not in got, (
         "what is held in two places comes once. Keep what you have seen for the whole "
         "tree, and compare by id"
     )
     assert got == wanted, f"with shared parts it should be {wanted}, not {got}"
-    assert names_of(Net()) == names_of(Net()), "the second time it gives other names"
+    assert names_of(net) == got, (
+        f"asked a second time, the same module gives {names_of(net)}: notes of the "
+        "first time are still there. (A default such as seen=set() is made only once)"
+    )
+    got = names_of(Twice())
+    assert "a" in got or "b" in got, (
+        f"{got}: a Parameter is one, and comes, even if requires_grad is switched off"
+    )
+    assert got != ["a", "b", "layer.weight", "layer.bias"], (
+        "self.a and self.b are one parameter: a module's own can be the same, too"
+    )
+    wanted = ["a", "layer.weight", "layer.bias"]
+    assert got == wanted, f"with self.a = self.b it should be {wanted}, not {got}"
+    got = names_of(Root())
+    assert any(name.startswith("net.first.inner.") for name in got), (
+        f"{got}: four levels deep parameters are missing. Let each module ask its own"
+    )
+    assert "right.layer.weight" not in got, (
+        "left and right share a layer, and its parameters come twice: notes begun "
+        "empty at the root, which has no parameters of its own, got lost on the way down"
+    )
+    wanted = [f"net.{n}" for n in names_of(Net())]
+    wanted += ["left.a", "left.layer.weight", "left.layer.bias", "right.a"]
+    assert got == wanted, f"four levels: {wanted}, not {got}"
 
 
 check_named_parameters()
@@ -1004,10 +1125,10 @@ class Sequential(Module):
             setattr(self, str(index), module)
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self.held(Module).values())
+        return iter(self.members(Module).values())
 
     def __len__(self) -> int:
-        return len(self.held(Module))
+        return len(self.members(Module))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What the last module makes of what the one before it makes of …"""
@@ -1055,16 +1176,16 @@ for place, (kind, y) in tree.items():
         ax.text(7.4, y + up, f"{place}.{name}", va="center")
 
 # %% [markdown]
-# The state of a module, with a name for each tensor, is what one saves and loads:
+# The state of a module, by names, is what one saves and loads:
 
 
 # %%
 @extend(Module)
 def state_dict(self) -> dict[str, torch.Tensor]:
     """Every parameter and buffer by its path; they share the module's memory."""
-    parts = self.held(Parameter) | self.held(Buffer)
+    parts = self.members(Parameter) | self.members(Buffer)
     state = {name: tensor.detach() for name, tensor in parts.items()}
-    for place, module in self.held(Module).items():
+    for place, module in self.members(Module).items():
         state |= {f"{place}.{name}": t for name, t in module.state_dict().items()}
     return state
 
@@ -1126,7 +1247,7 @@ print(
 )
 
 # %% [markdown]
-# A list is no module, so nobody looks into it. There is no error; the network trains, or rather it does not. PyTorch's `nn.Module` has the same gap, and `nn.ModuleList` to fill it.
+# A list is no module, so nobody looks into it. So far nothing complains, and nothing of it would be trained. PyTorch's `nn.Module` has the same gap, and `nn.ModuleList` to fill it.
 
 # %% tags=["claim"]
 assert list(listed.parameters()) == [] and list(listed.state_dict()) == []
@@ -1225,7 +1346,7 @@ except ValueError as error:
     print(refused)
 
 # %% [markdown]
-# The last line is the network that hid its layers in a list. PyTorch's optimizer refuses it, too. (But only if it finds *nothing*: beside one registered layer the others would stay as they were, and no one would say a word.)
+# The last line is the network that hid its layers in a list. PyTorch's optimizer refuses it, too, but only if it finds *nothing*.
 
 # %% tags=["claim"]
 assert "0 parameters" in refused
@@ -1235,7 +1356,7 @@ except ValueError as error:
     assert "empty parameter list" in str(error)
 
 # %% [markdown]
-# **Fourth step: the dataset.** Images and labels are two tensors that must be indexed alike, in the same line, for ever. A **dataset** has a length, and an item for each index, which is all that the rest needs to know. The items need not be in memory, or exist before they are asked for.
+# **Fourth step: the dataset.** Images and labels are two tensors that must be indexed alike, in the same line, for ever. A **dataset** has a length, and an item for each index, which is all that the rest needs to know. The items need not exist before they are asked for.
 
 
 # %%
@@ -1350,7 +1471,7 @@ ax.set(xlim=(-0.1, 9.1), ylim=(-0.1, 1.6))
 ax.axis("off")
 
 # %% [markdown]
-# A **generator** of its own makes the order independent of whatever else draws random numbers in the meantime, and repeatable. `drop_last` leaves out a batch that is not full: for training harmless, since another epoch has another order; for validation it throws away images.
+# A **generator** of its own makes the order independent of whatever else draws random numbers in the meantime, and repeatable. `drop_last` leaves out a batch that is not full: harmless in training that shuffles, since another epoch has another order; in validation it throws away images.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: not shuffled
@@ -1450,9 +1571,8 @@ unlock("torch.utils.data.DataLoader", by=DataLoader)
 
 # %% export="data.py"
 class BatchLoader:
-    """Batches of whole tensors, as tuples: each cut out by one index, not row by row.
+    """Batches of rows, as tuples; with `shuffle`, `generator` draws each epoch's order.
 
-    `generator` draws the order if `shuffle` is true, anew for each epoch.
     Raises: ValueError for tensors of different lengths, and batches of less than 1.
     """
 
@@ -1465,14 +1585,12 @@ class BatchLoader:
         drop_last: bool = False,
     ) -> None:
         lengths = [len(tensor) for tensor in tensors]
-        if len(set(lengths)) != 1 or batch_size < 1:
+        if len(set(lengths)) != 1 or batch_size < 1 or batch_size % 1:
             raise ValueError(
-                f"tensors of lengths {lengths} in batches of {batch_size}: give equal "
-                "lengths, and batches of at least 1"
+                f"{lengths=}, {batch_size=}: give equal ones, and 1 or more"
             )
         self.tensors, self.batch_size = tensors, batch_size
-        self.shuffle, self.generator = shuffle, generator
-        self.drop_last = drop_last
+        self.shuffle, self.generator, self.drop_last = shuffle, generator, drop_last
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.tensors[0]), self.batch_size)
@@ -1520,11 +1638,11 @@ assert faster > 2 and took["PyTorch's, item by item"] > 2 * took["by batches"]
 record("batch-wise loader, times as fast as item by item", faster)
 
 # %% [markdown]
-# The same losses on every rung: largest difference 0. (PyTorch's own loader draws one more random number before each epoch, and so gets other orders from the same seed; it would not be 0.) The rest of the loop, `fit`, needs one more thing first: somebody has to judge.
+# The same losses on every rung: largest difference 0. (Not with PyTorch's own loader: given no generator, it shuffles with one of its own, seeded anew before each epoch, and so gets other orders.) The rest of the loop, `fit`, needs one more thing first: somebody has to judge.
 #
 # ## Who may judge
 #
-# Three **splits** of the data: *training* images for the gradients; *validation* images for decisions, such as a learning rate; *test* images for one number at the very end. (This book holds back a part of the training images for its decisions, and keeps the validation images for the last number of a chapter.) Whatever has had a say in training or choosing is no judge. When it judges all the same, that is **leakage**, and it can look like success. A colleague, short of images, takes 1,000 and adds four copies of each with a little noise, so that the network gets used to noise. A fifth of the 5,000 is held back at random. The colleague is delighted:
+# Three **splits** of the data: *training* images for the gradients; *validation* images for decisions, such as a learning rate; *test* images for one number at the very end. (In this book the names have moved by one: decisions are made on a fifth of the *training* images, and what it calls validation images, for a chapter's last number, is its test set.) Whatever has had a say in training or choosing is no judge. When it judges all the same, that is **leakage**. A colleague, short of images, prepares 5,000 as you see below, holds back a fifth at random, and is delighted:
 
 
 # %%
@@ -1568,7 +1686,7 @@ assert all(new > 2 * held_back for held_back, new in leaky)
 # %% [markdown] exercise="split_rows" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 7.4: hunt the leak
 #
-# The images held back were not trained on. The labels are right, no network has seen the validation images, and all is deterministic. And yet, five times of five, the images held back promise an error rate that new images do not keep. Find the reason, and write `split_rows(origin, share, generator)`, which does it properly. `origin`, of shape $(N,)$, has for each row a number that says where it comes from (here 0 to 999, five times; in general any whole numbers, in any order, some of them more often than others). Give back two tensors of row numbers, those to train on and those to hold back; `share` says how much to hold back.
+# The images held back were not trained on, and the labels are right. And yet, five times of five, they promise an error rate that new images do not keep. Find the reason, and write `split_rows(origin, share, generator)`, which does it properly. `origin`, of shape $(N,)$, has for each row a number that says where it comes from (here 0 to 999, five times; in general any whole numbers, in any order, some of them more often than others). Give back two tensors of row numbers, those to train on and those to hold back. `share` is the share of the *origins* to hold back, rounded to a whole number of them; each is as likely as any other, however many rows it has.
 
 # %% [markdown] tags=["hint"]
 # Take one image that was held back, and look for the image in the training part that is nearest to it. Where does it come from? If images were photographs of patients, what would have to be held back as a whole?
@@ -1650,6 +1768,12 @@ def check_split_rows() -> None:
     assert any(chosen != held_ids[0] for chosen in held_ids), (
         "every generator gives the same split: draw the origins with it"
     )
+    places = [[sorted(ids).index(name) for name in chosen] for chosen in held_ids]
+    together = sum(max(place) - min(place) == 2 for place in places)
+    assert together < 60, (
+        f"in {together} of 200 splits the three origins were neighbours in size: draw "
+        "each for itself"
+    )
     counts = {name: sum(name in chosen for chosen in held_ids) for name in ids}
     assert min(counts.values()) > 30 and max(counts.values()) < 95, (
         f"in 200 splits the origins were held back {counts} times, and it should be "
@@ -1663,6 +1787,11 @@ def check_split_rows() -> None:
     two = split_rows(torch.arange(20).repeat(2), 0.25, torch.Generator().manual_seed(1))
     assert len(two[1]) == 10, (
         f"20 origins of 2 rows, share 0.25: 10 rows held back, not {len(two[1])}"
+    )
+    many = split_rows(torch.arange(100), 0.29, torch.Generator().manual_seed(1))
+    assert len(many[1]) == 29, (
+        f"100 origins, share 0.29: 29 held back, not {len(many[1])}. 0.29 * 100 is "
+        f"{0.29 * 100} on a computer: round it"
     )
 
 
@@ -1679,11 +1808,12 @@ for seed in range(5):
 # %% tags=["claim"]
 promised, kept_promise = (median(rates) for rates in zip(*honest, strict=True))
 assert 0.6 < promised / kept_promise < 1.5
+assert median(new for _, new in leaky) < 1.02 * kept_promise
 in_order = fit_rows(torch.arange(4000), torch.arange(4000, 5000), 0)
 assert in_order[1] > 2 * in_order[0]
 
 # %% [markdown]
-# Now the promise is kept. Note that nothing about the *network* was wrong: as many images, the same training. Only the number was.
+# Now the promise is nearly kept; 200 originals are few, and a single split can be some points off. The networks are a little worse, for they see 800 different originals and no longer nearly all 1,000. What was wrong before was not the network. It was the number.
 
 # %% [markdown]
 # ## Averages
@@ -1724,7 +1854,7 @@ assert any(abs(averaged[size] - truth) > 1e-5 for size in (64, 300))
 # %% [markdown] exercise="evaluate" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 7.5: evaluate
 #
-# Write `evaluate(model, loss_fn, loader)`. It goes through the loader's batches `x, y` once and gives back the mean loss and the error rate over all examples, as two floats; `loss_fn(model(x), y)` is a mean over its batch. It switches the model to use (`eval`) and afterwards back to whatever it was, and leaves no graph behind: chapter 6's `no_grad`. If the loader gives no batch at all, a `ValueError`.
+# Write `evaluate(model, loss_fn, loader)`. It goes through the loader's batches `x, y` once and gives back the mean loss and the error rate over all examples, as two floats; `loss_fn(model(x), y)`, called once for each batch, is a mean over it. It switches the model to use (`eval`) and afterwards back to whatever it was, and leaves no graph behind: chapter 6's `no_grad`. If the loader gives no batch at all, a `ValueError`.
 
 # %% [markdown] tags=["hint"]
 # From a mean over a batch you get back to a sum if you multiply by what? Keep three running totals.
@@ -1740,16 +1870,18 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean loss and error rate over all examples, in eval mode, without gradients.
 
-    Raises: ValueError when the loader gives nothing.
+    Puts the whole model back to `model.training`. Raises: ValueError for no examples.
     """
     mode, loss, wrong, count = model.training, 0.0, 0, 0
     model.eval()
-    for x, y in loader:
-        logits = model(x)
-        loss += loss_fn(logits, y).item() * len(y)
-        wrong += int((logits.argmax(1) != y).sum())
-        count += len(y)
-    model.train(mode)
+    try:
+        for x, y in loader:
+            logits = model(x)
+            loss += loss_fn(logits, y).item() * len(y)
+            wrong += int((logits.argmax(1) != y).sum())
+            count += len(y)
+    finally:
+        model.train(mode)
     if count == 0:
         raise ValueError("the loader gives no examples: there is nothing to evaluate")
     return loss / count, wrong / count
@@ -1791,10 +1923,12 @@ def check_evaluate() -> None:
     def ask(mode: bool, given: Iterable) -> tuple[Any, Watched]:
         model = Watched().train(mode)
         calls.clear()
+        once = "; the loader here can be gone through only once"
         try:
             return evaluate(model, loss_fn, given), model
         except Exception as error:
-            raise AssertionError(f"your code stops at {error!r}") from error
+            why = "" if isinstance(given, list) else once
+            raise AssertionError(f"your code stops at {error!r}{why}") from error
 
     got, model = ask(True, (batch for batch in batches))
     assert got is not None, "nothing came back: return the loss and the error rate"
@@ -1813,6 +1947,7 @@ def check_evaluate() -> None:
     )
     losses = [torch.nn.functional.cross_entropy(z, y).item() for z, y in batches]
     loss = sum(size * part for size, part in zip((4, 2, 1), losses, strict=True)) / 7
+    soft = torch.nn.functional.cross_entropy(logits.softmax(1), answers).item()
     for wrong, why in (
         (sum(losses) / 3, "that is the average of the averages: weigh each by len(y)"),
         (sum(losses), "that is the sum of the batches' means: weigh, then divide"),
@@ -1821,6 +1956,7 @@ def check_evaluate() -> None:
         (sum(losses) / 7, "a batch's mean has to be multiplied by len(y)"),
         (losses[-1], "that is the loss of the last batch alone"),
         (-loss, "the sign is the wrong way round"),
+        (soft, "loss_fn takes logits: it has the softmax in it already"),
     ):
         assert not math.isclose(got[0], wrong, rel_tol=1e-5), (
             f"loss {got[0]:.4f}: {why}"
@@ -1835,12 +1971,14 @@ def check_evaluate() -> None:
         (2.0, "the number of mistakes: divide by the number of examples"),
         (2 / 3, "divided by the number of batches, not of examples"),
         (1 / 7, "the last batch's mistakes alone: add those of all batches up"),
-        (1.0, "that is the rate of the last batch alone"),
+        (1.0, "that is the last batch's rate, or every answer was taken for wrong"),
         (0.0, "not one mistake was counted: an answer is logits.argmax(1)"),
         (-2 / 7, "the sign is the wrong way round"),
     ):
-        assert not math.isclose(got[1], wrong), f"error rate {got[1]:.4f}: {why}"
-    assert math.isclose(got[1], 2 / 7), (
+        assert not math.isclose(got[1], wrong, rel_tol=1e-5), (
+            f"error rate {got[1]:.4f}: {why}"
+        )
+    assert math.isclose(got[1], 2 / 7, rel_tol=1e-5), (
         f"two of seven are wrong, {2 / 7:.4f}, and you say {got[1]:.4f}: count, over "
         "all batches, where logits.argmax(1) is not y"
     )
@@ -1856,12 +1994,23 @@ def check_evaluate() -> None:
     )
     assert torch.is_grad_enabled(), "recording is still switched off for everybody"
     again = ask(True, batches[1:])[0]
-    assert math.isclose(again[1], 1 / 3), (
+    with torch.no_grad():
+        ask(True, batches)
+        assert not torch.is_grad_enabled(), (
+            "recording was off when evaluate was called, and is on now: `with` or "
+            "`@torch.no_grad()` puts back what was"
+        )
+    assert math.isclose(again[1], 1 / 3, rel_tol=1e-5), (
         f"batches of 2 and 1 with one mistake in all: {1 / 3:.4f}, not {again[1]:.4f}"
     )
+    model = Watched()
     try:
-        got = evaluate(Watched(), loss_fn, [])
+        got = evaluate(model, loss_fn, [])
     except ValueError:
+        assert model.training, (
+            "after the ValueError for no batches the model is left in eval mode: put "
+            "its mode back first"
+        )
         return
     except Exception as error:
         raise AssertionError(f"no batches: raise a ValueError, not {error!r}") from None
@@ -1871,7 +2020,9 @@ def check_evaluate() -> None:
 check_evaluate()
 
 # %% [markdown]
-# **Seventh step: `fit`.** Everything that varies has become an argument.
+# ## The seventh step: `fit`
+#
+# Back to the loop, of which little is left. Everything that varies has become an argument.
 
 
 # %% export="training.py"
@@ -1883,12 +2034,13 @@ def fit(
     validation: Iterable,
     epochs: int,
 ) -> list[tuple[float, float, float]]:
-    """Train, and give back for each epoch: training loss, validation loss, error rate.
+    """Train a classifier; by epochs: training loss, validation loss, error rate.
 
-    The training loss is the mean over the epoch, each image's before its step.
+    The training loss is the mean over the epoch, each batch's before its own step.
+    Leaves the model in training mode. Raises: ValueError when a loader gives nothing.
     """
     history = []
-    for _ in range(epochs):
+    for epoch in range(epochs):
         model.train()
         total, count = 0.0, 0
         for x, y in training:
@@ -1897,6 +2049,8 @@ def fit(
             loss.backward()
             optimizer.step()
             total, count = total + loss.item() * len(y), count + len(y)
+        if count == 0:
+            raise ValueError(f"epoch {epoch} has no examples to train on")
         history.append((total / count, *evaluate(model, loss_fn, validation)))
     return history
 
@@ -1932,7 +2086,7 @@ theirs = torch.nn.Sequential(
 off = same("PyTorch's", with_fit(theirs, torch.optim.SGD))
 
 # %% [markdown]
-# The same losses, with PyTorch's parts up to rounding at most, and nothing in the loop knows any more what it trains. To add a layer is now to add a layer.
+# The same losses, with PyTorch's parts up to rounding at most, and nothing in the loop knows more of what it trains than that it chooses among classes. To add a layer is now to add a layer.
 
 # %% tags=["claim"]
 assert list(ladder) == [
@@ -1944,14 +2098,14 @@ record("largest difference between nine versions of the loop", max(ladder.values
 
 # %% [markdown]
 # > [!BUG] Break it: loss 0.01, accuracy 0.12
-# > In a course of 2022 one reads, below a training loop on MNIST, three lines of loss and accuracy: 0.27, 0.04; 0.15, 0.02; 0.01, 0.12. (fast.ai's `course22p2`, notebook 04. Issue 16 reported it, pull request 22 mended the code; the lines are still printed there in the version that I read.) A loss of 0.01, and one in ten is right? A few cells further up the same function had printed good accuracies. Between the two cells, the loader began to shuffle. Here is the bug once more, in our words:
+# > In a course of 2022 one reads, below a training loop on MNIST, three lines of loss and accuracy: 0.27, 0.04; 0.15, 0.02; 0.01, 0.12. (fast.ai's `course22p2`, notebook 04. Pull request 22 mended the code; the lines still stand there.) A loss of 0.01, and one in ten is right? Here is the bug once more, in our words:
 
 # %%
 torch.manual_seed(0)
 model = new_model()
 optimizer = SGD(model.parameters(), lr=0.1)
 x, y = images[-50:], labels[-50:]
-outputs = model(x)  # a first look, in a cell further up
+outputs = model(x)
 
 
 def train_and_report(loader: Iterable) -> list[float]:
@@ -1969,7 +2123,7 @@ def train_and_report(loader: Iterable) -> list[float]:
 
 
 # %% [markdown] tags=["predict"]
-# First look for the bug. Then: it is called with a loader in order, with the outputs made afresh, and again with a loader that shuffles. What will the accuracies look like, each time, and what gives the bug away even where they look good?
+# First look for the bug. Then: it is called, after one epoch of training, with a loader in order, and again with a loader that shuffles. What will the accuracies look like, each time, and what gives the bug away even where they look good?
 
 # %%
 for x, y in BatchLoader(images, labels, batch_size=50):  # one epoch without a report
@@ -1983,7 +2137,7 @@ shuffled = train_and_report(BatchLoader(images, labels, batch_size=50, shuffle=T
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > The loop computes `output`, the report reads `outputs`: a name that happens to exist, left over from a cell further up. In order, the last batch is the same 50 images every time, so stale outputs are compared with the right labels; the accuracy looks good, and is *exactly the same* in every epoch. That is the sign. With shuffling, outputs for some images meet labels of others, and chance is one in ten. `evaluate` cannot do this: everything it reads, it is given. (And a report on the last batch would be one on 50 training images, even if it worked.)
+# > The loop computes `output`, the report reads `outputs`: a name that happens to exist, left over from a cell further up. (So it was in the notebook, with `pred` and `preds`. A few cells above, with a loader in order, the same function had printed 0.96, 0.96, 0.96; then the loader began to shuffle.) In order, the last batch is the same 50 images every time, so stale outputs are compared with the right labels; the accuracy looks good, and is *exactly the same* in every epoch. That is the sign. With shuffling, outputs for some images meet labels of others, and chance is one in ten. `evaluate` cannot do this: everything it reads, it is given.
 
 # %% tags=["claim"]
 assert len(set(in_order)) == 1 and in_order[0] > 0.8 and max(shuffled) < 0.35
@@ -2011,7 +2165,7 @@ torch.load(folder / "weights.pt", weights_only=False)
 print("after: ", [path.name for path in folder.iterdir()])
 
 # %% [markdown]
-# To load it was enough. It could have been any function with any arguments. That is why PyTorch has since version 2.6 refused such files unless one insists (`weights_only=False` insists), and why models are now often passed on in a format that *cannot* say more than numbers: **safetensors**. It is so simple that we write our own: eight bytes with the length of a header; the header, a text in JSON that names each tensor with its dtype, shape and place; then the numbers.
+# To load it was enough. That is why PyTorch has since version 2.6 refused such files unless one insists (`weights_only=False` insists), and why models are now often passed on in a format that can hold names and numbers, and no program: **safetensors**. We write our own: eight bytes with the length of a header; the header, a text in JSON that names each tensor with its dtype, shape and place; then the numbers.
 
 # %% tags=["claim"]
 assert (folder / "somebody was here").is_dir()
@@ -2035,47 +2189,51 @@ DTYPES = {
 
 
 def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write named tensors, under another name first: the file is whole or not there."""
+    """Write named tensors, all or none. Raises: ValueError for wrong names or types."""
     codes = {dtype: code for code, dtype in DTYPES.items()}
     header, parts, end = {}, [], 0
     for name, tensor in tensors.items():
-        if tensor.dtype not in codes:
-            raise ValueError(f"{name} is {tensor.dtype}: give one of {list(codes)}")
+        dtype = getattr(tensor, "dtype", type(tensor))
+        if dtype not in codes or not isinstance(name, str) or name == "__metadata__":
+            raise ValueError(f"{name!r}: {dtype}: give a name, and one of {[*codes]}")
         parts.append(tensor.detach().cpu().contiguous().numpy().tobytes())
         start, end = end, end + len(parts[-1])
-        about = {"dtype": codes[tensor.dtype], "shape": list(tensor.shape)}
+        about = {"dtype": codes[dtype], "shape": list(tensor.shape)}
         header[name] = {**about, "data_offsets": [start, end]}
     text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # numbers begin at a multiple of 8
-    temporary = Path(f"{path}.part")
-    temporary.write_bytes(b"".join([struct.pack("<Q", len(text)), text, *parts]))
-    temporary.replace(path)
+    text += b" " * (-len(text) % 8)  # the first number begins at a multiple of 8
+    with Path(f"{path}.part").open("wb") as file:
+        file.write(b"".join([len(text).to_bytes(8, "little"), text, *parts]))
+        file.flush()
+        os.fsync(file.fileno())  # on the disk, and not on its way there
+    Path(file.name).replace(path)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name comes twice")
+    return dict(pairs)
 
 
 def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """Read named tensors. Raises: ValueError for a file that is none of tensors."""
-    content, tensors = Path(path).read_bytes(), {}
+    content, tensors, place = Path(path).read_bytes(), {}, 0
     try:
-        first = 8 + struct.unpack_from("<Q", content)[0]
-        header = json.loads(content[8:first])
-        header.pop("__metadata__", None)
-        for name, about in header.items():
-            start, end = (first + place for place in about["data_offsets"])
-            raw, dtype = bytearray(content[start:end]), DTYPES[about["dtype"]]
-            bytes_needed = math.prod(about["shape"]) * dtype.itemsize
-            if not first <= start <= end or len(raw) != bytes_needed:
-                raise ValueError(f"{name} is not at {start} to {end}")
+        first = 8 + int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:first].decode(), object_pairs_hook=_once)
+        notes = header.pop("__metadata__", {}).values()
+        for name in sorted(header, key=lambda name: header[name]["data_offsets"]):
+            dtype, shape = DTYPES[header[name]["dtype"]], header[name]["shape"]
+            start, end = header[name]["data_offsets"]
+            raw = bytearray(content[first + start : first + end])
+            if start != place or len(raw) != math.prod(shape) * dtype.itemsize:
+                raise ValueError(f"{name} is not what stands at {start} to {end}")
             flat = torch.frombuffer(raw, dtype=dtype) if raw else torch.empty(0)
-            tensors[name] = flat.to(dtype).view(about["shape"])
-    except (
-        struct.error,
-        LookupError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-    ) as error:
-        raise ValueError(f"{path} is no file of tensors: {error}") from None
+            tensors[name], place = flat.to(dtype).view(shape), end
+        if first + place != len(content) or not all(type(n) is str for n in notes):
+            raise ValueError("there are bytes, or notes, that are not of this format")
+    except Exception as error:  # whatever a file that lies has led to
+        raise ValueError(f"{path} is no file of tensors {[*DTYPES]}: {error}") from None
     return tensors
 
 
@@ -2089,7 +2247,7 @@ print("numbers:", len(content[-16:]), "bytes")
 print("back:   ", load_tensors(path))
 
 # %% [markdown]
-# The tests of this book compare it with the `safetensors` package, both ways, for the five types above. The file is written under another name and then moved into its place, all at once: whoever looks finds the old file or the new one, and not half of one.
+# The tests of this book compare it with the `safetensors` package, both ways, for the five types above, and it refuses what the format forbids: numbers that overlap, gaps, a name that comes twice. The file is written under another name, pushed to the disk (`fsync`), and then moved into its place, all at once: whoever looks finds the old file or the new one, and not half of one.
 
 # %% tags=["claim"]
 back = load_tensors(path)
@@ -2107,20 +2265,20 @@ for broken in (b"", content[:20], content[:-1], b"\x80\x04" + bytes(30)):
 # %% [markdown] exercise="resume" tags=["prompt"] difficulty="hard" minutes=35
 # ### Exercise 7.6: as if nothing had happened
 #
-# Training is stopped after some epoch, the computer is switched off, and the next day everything is built anew and goes on from a file: it must end with *the same bits* as if there had been no night. Write `training_state(model, optimizer, generator, epoch)`, which gives back one dict of tensors to be saved, and `restore(state, model, optimizer, generator)`, which puts all of it into a newly built model, optimizer and generator and returns the epoch (an `int`). What has to be in it? Nothing tells you; look at everything that `fit` reads. The state is a snapshot: further training must not change it. The optimizer has one group.
+# Training is stopped after some epoch, the computer is switched off, and the next day everything is built anew and goes on from a file: it must end with *the same bits* as if there had been no night. Write `training_state(model, optimizer, generator, epoch)`, which gives back one dict of tensors to be saved, and `restore(state, model, optimizer, generator)`, which puts all of it into a newly built model, optimizer and generator and returns the epoch (an `int`). For what has to be in it, look at everything that `fit` reads. A generator gives its state by `get_state()`, a tensor of bytes, and takes it by `set_state(…)`. The state is a snapshot: further training must not change it. The learning rate must come back to the last digit. The optimizer has one group.
 
 # %% [markdown] tags=["hint"]
-# The weights alone will not do. Somebody may have lowered the learning rate before the night; and which images come in which order is the generator's business. `generator.get_state()` is a tensor of bytes, `generator.set_state(…)` takes it.
+# The weights alone will not do. Somebody may have lowered the learning rate before the night; and which images come in which order is the generator's business.
 
 # %% [markdown] tags=["hint"]
-# A number becomes a tensor by `torch.tensor`; choose a dtype that keeps all of its digits, for 0.1 in `float32` is another rate than Python's. And `state_dict` shares the memory of the model.
+# A number becomes a tensor by `torch.tensor`; choose a dtype that keeps all of its digits, for 0.07 in `float32` is another rate than Python's. And `state_dict` shares the memory of the model.
 
 
 # %% tags=["solution"]
 def training_state(
     model: Module, optimizer: SGD, generator: torch.Generator, epoch: int
 ) -> dict[str, torch.Tensor]:
-    """Everything that the rest of the training depends on, as tensors of its own."""
+    """Everything that `fit` with this optimizer reads and changes, as tensors."""
     state = {f"model.{n}": t.clone() for n, t in model.state_dict().items()}
     lr = optimizer.param_groups[0]["lr"]
     state["lr"] = torch.tensor(lr, dtype=torch.float64)
@@ -2144,7 +2302,7 @@ def restore(
 
 
 # %% [markdown] tags=["solution"]
-# My first version had weights and epoch. It went on training, and the losses looked as they should; only the bits were others. Then I added the generator, and it was still not the same: I had set the rate to 0.1 as `float32`, which is 0.10000000149. (You need not believe me; the check has both.)
+# My first version had weights and epoch. It went on training, and the losses looked as they should; only the bits were others. Then I added the generator, and it was still not the same: I had kept the rate as `float32`, where 0.07 is 0.0700000003. (You need not believe me; the check has both.)
 
 
 # %% tags=["check"]
@@ -2174,7 +2332,7 @@ def check_resume() -> None:
 
     model, optimizer, generator = built(1, lr=0.3)
     train(model, optimizer, generator)
-    optimizer.param_groups[0]["lr"] = 0.1  # lowered on the way
+    optimizer.param_groups[0]["lr"] = 0.07  # lowered on the way
     at_night, source = bits(model), generator.get_state()
     state = guarded(training_state, model, optimizer, generator, 7)
     assert isinstance(state, dict) and state, (
@@ -2185,7 +2343,9 @@ def check_resume() -> None:
             f"{name!r} is a {type(tensor).__name__}: the file holds names and plain "
             "tensors; torch.tensor(…) makes one of a number"
         )
-        assert tensor.dtype in DTYPES.values(), f"{name}: {tensor.dtype} has no code"
+        assert tensor.dtype in DTYPES.values(), (
+            f"{name}: save_tensors has no code for {tensor.dtype}"
+        )
     assert torch.equal(generator.get_state(), source), "to save drew random numbers"
     assert all(torch.equal(at_night[n], t) for n, t in bits(model).items()), (
         "to save has changed the model"
@@ -2200,7 +2360,12 @@ def check_resume() -> None:
     again = built(9, lr=0.7)
     parts = [id(p) for p in again[0].parameters()]
     epoch = guarded(restore, read, *again)
+    assert set(read) == set(state), "restore has taken something out of the state"
     now = bits(again[0])
+    assert set(now) == set(wanted), (
+        f"the model's state had {sorted(wanted)} and has {sorted(now)}: copy into the "
+        "tensors that are there, load_state_dict"
+    )
     assert any(not torch.equal(now[n], wanted[n]) for n in wanted), (
         "the snapshot went on training with the model: clone what shares its memory"
     )
@@ -2222,12 +2387,16 @@ def check_resume() -> None:
         f"the epoch was 7, an int, and restore returns {epoch!r}"
     )
     lr = again[1].param_groups[0]["lr"]
-    assert lr != 0.7, "the learning rate was not put back: it was lowered to 0.1"
+    assert lr != 0.7, (
+        "the learning rate, lowered to 0.07, was not put back into the optimizer that "
+        'restore was given: optimizer.param_groups[0]["lr"]'
+    )
     assert isinstance(lr, float), f"the rate is a {type(lr).__name__}: .item()"
     assert lr != 0.3, "that is the rate of the beginning, not the one at the night"
-    assert lr == 0.1, (
-        f"the rate was 0.1 and is {lr!r}: keep it in float64, as Python does"
+    assert lr == 0.07 or abs(lr - 0.07) > 1e-6, (
+        f"the rate was 0.07 and is {lr!r}: keep it in float64, as Python does"
     )
+    assert lr == 0.07, f"the rate was 0.07 and is {lr!r}"
     assert torch.equal(again[2].get_state(), source), (
         "the generator does not stand where it stood: then the images come in another "
         "order. get_state and set_state"
@@ -2238,6 +2407,14 @@ def check_resume() -> None:
     assert all(torch.equal(ended[n], wanted[n]) for n in wanted), (
         "after two more epochs the weights are not the same bits as without the night"
     )
+    for _ in range(2):  # from one dict, twice, with training between
+        third = built(5, lr=0.7)
+        guarded(restore, read, *third)
+        assert all(torch.equal(bits(third[0])[n], at_night[n]) for n in at_night), (
+            "restored a second time from the same state, the model is another: "
+            "training has changed the state. Copy its numbers into the model"
+        )
+        train(*third)
 
 
 check_resume()
@@ -2277,7 +2454,7 @@ inexact = (go_on(*forgetful) - wanted).abs().max().item()
 print(f"largest difference between weights: {exact}; without the generator: {inexact}")
 
 # %% [markdown]
-# Zero. Without the generator's state it is another training; who then changes a line and compares, compares two things at once. (In the middle of an epoch, one would also need the number of batches already seen, and the generator's state at the epoch's *beginning*.)
+# Zero. Without the generator's state it is another training. (In the middle of an epoch, one would also need the number of batches already seen, and the generator's state at the epoch's *beginning*.)
 
 # %% tags=["claim"]
 assert exact == 0.0 and inexact > 1e-4
@@ -2286,58 +2463,69 @@ record("weights after a night, largest difference", exact)
 # %% [markdown]
 # ## The last number
 #
-# Cross-entropy, 100 hidden units as in chapter 3, and the batch size and learning rate chosen on the last fifth of the training images: pairs in which the rate grows with the batch, ten epochs, three seeds each (ten seconds or so; minutes on the full set).
+# What `fit` is good for: another network is another line. This one has two hidden layers, 784-500-100-10, with PyTorch's own start. Which loss? Both are candidates, with two learning rates each, batches of 20, ten epochs and two seeds, judged on the fifth of the training images that was held back (half a minute for everything; on the full set, ten).
 
 
 # %%
+def squares(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return mse_loss(logits, (y[:, None] == torch.arange(10)).float())
+
+
 def train(
-    rows: torch.Tensor, loader: BatchLoader, batch_size: int, lr: float, seed: int
+    rows: torch.Tensor, loader: BatchLoader, loss_fn: Callable, lr: float, seed: int
 ) -> torch.nn.Module:
     torch.manual_seed(seed)
     model = torch.nn.Sequential(
-        torch.nn.Linear(784, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10)
-    )
-    generator = torch.Generator().manual_seed(seed)
+        torch.nn.Linear(784, 500), torch.nn.ReLU(),
+        torch.nn.Linear(500, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10),
+    )  # fmt: skip
     shuffled = BatchLoader(
-        images[rows], labels[rows], batch_size=batch_size, shuffle=True,
-        generator=generator,
+        images[rows], labels[rows], batch_size=20, shuffle=True,
+        generator=torch.Generator().manual_seed(seed),
     )  # fmt: skip
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    fit(model, cross_entropy, optimizer, shuffled, loader, epochs=10)
+    fit(model, loss_fn, optimizer, shuffled, loader, epochs=10)
     return model
 
 
-chooser = BatchLoader(images[held], labels[held], batch_size=500)
+chooser = BatchLoader(images[rest], labels[rest], batch_size=500)
 candidates = {}
-for batch_size, lr in ((20, 0.1), (50, 0.2), (100, 0.4)):
-    models = [train(fitted, chooser, batch_size, lr, seed) for seed in range(3)]
-    rates = [evaluate(model, cross_entropy, chooser)[1] for model in models]
-    candidates[batch_size, lr] = median(rates)
-    print(f"batches of {batch_size:3}, lr {lr}: median {median(rates):.1%}", flush=True)
-batch_size, lr = min(candidates, key=candidates.get)
+for loss_fn, lr in (
+    (squares, 0.3), (squares, 0.6), (cross_entropy, 0.1), (cross_entropy, 0.2),
+):  # fmt: skip
+    models = [train(fitted, chooser, loss_fn, lr, seed) for seed in range(2)]
+    rates = [evaluate(model, loss_fn, chooser)[1] for model in models]
+    candidates[loss_fn, lr] = sum(rates) / len(rates)
+    shown = " and ".join(f"{rate:.1%}" for rate in rates)
+    print(f"{loss_fn.__name__:13} lr {lr}: {shown} wrong", flush=True)
+chosen_loss, lr = min(candidates, key=candidates.get)
+print("chosen:", chosen_loss.__name__, lr)
 
 # %%
 error_rates = []
 for seed in range(5):
-    model = train(everything, judge, batch_size, lr, seed)
-    error_rates.append(evaluate(model, cross_entropy, judge)[1])
+    model = train(everything, judge, chosen_loss, lr, seed)
+    error_rates.append(evaluate(model, chosen_loss, judge)[1])
     print(f"seed {seed}: {error_rates[-1]:.1%} wrong", flush=True)
 best, _, ten_digits, _, worst = sorted(error_rates)
 print(f"median {ten_digits:.1%}, from {best:.1%} to {worst:.1%}")
-seen = evaluate(model, cross_entropy, BatchLoader(images, labels, batch_size=500))
+seen = evaluate(model, chosen_loss, BatchLoader(images, labels, batch_size=500))
 print(f"on the images that the last one was trained on: {seen[1]:.2%} wrong")
 
 # %% tags=["claim"]
-assert ten_digits < 0.068 and seen[1] < ten_digits / 2
+if len(images) < 5000:
+    assert chosen_loss is squares
+assert ten_digits < 0.052 and worst < 0.058 and seen[1] < ten_digits / 2
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
+record("1 if squares were chosen, else 0", int(chosen_loss is squares))
 
 # %% [markdown]
-# About where chapters 4 and 6 were already. A better argument for the loss, a better loop, a choice of batch and rate: none of it has moved the number by much, and the last line shows what is left to gain from it. On the images that it has seen, the network makes next to no mistakes. What it lacks is a reason to treat new images like old ones: other networks, from chapter 9 on, and other training, in chapter 13. From here on it takes a few lines to try one.
+# About what chapters 5 and 6 had. On the book's 4,000 images ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
 #
 # ## Recap
 #
-# The loss is the mean of $-\log p$ for what really was: maximum likelihood, and nothing else. Softmax makes probabilities of logits, log-sum-exp keeps it from overflowing, and the gradient is what was said minus what was so. The loop has come apart into a module, which finds its parameters by their type; an optimizer, which knows what to do with gradients; a dataset, a sampler and a loader, which decide who comes when; and `fit`, which knows none of them. Means are taken over examples, and not over batches; whatever had a say in training is no judge; and a training is its weights, its rates, its place, and the state of its random numbers. If you remember one thing: **change one thing at a time, and compare to the last bit.**
+# The loss is the mean of $-\log p$ for what really was: maximum likelihood, and nothing else. Softmax makes probabilities of logits, log-sum-exp keeps it from overflowing, and the gradient is what was said minus what was so. The loop has come apart into a module, which finds its parameters; an optimizer, which knows what to do with gradients; a dataset, a sampler and a loader, which decide who comes when; and `fit`. Means are taken over examples, and not over batches; whatever had a say in training is no judge; and a training is its weights, its rates, its place, and the state of its random numbers. If you remember one thing: **change one thing at a time, and compare to the last bit.**
 #
 # **Terms:** likelihood, maximum likelihood, negative log-likelihood, class; cross-entropy, entropy, Kullback–Leibler divergence, bit; softmax, logits, log-sum-exp, temperature; parameter, buffer, module; optimizer; dataset, sampler, loader, collate, shuffling, seed, generator; split, training set, validation set, test set, leakage; pickle, safetensors.
 #
@@ -2345,4 +2533,4 @@ record("error rates of five seeds", error_rates)
 #
 # **What changed in the checkpoint:** `losses.py` has `logsumexp`, `log_softmax` and `cross_entropy`, `data.py` the `BatchLoader`, `training.py` `evaluate` and `fit`; `saving.py` is new. Our engine, layers and network are gone, and our modules, optimizer and item-wise loader stay on this page: PyTorch's are unlocked.
 #
-# **To read on:** Christopher Bishop, *Pattern Recognition and Machine Learning* (2006), chapters 1 and 4, for likelihood, entropy and softmax; Hui and Belkin, *Evaluation of Neural Architectures Trained with Square Loss vs Cross-Entropy in Classification Tasks* (2020); Kapoor and Narayanan, *Leakage and the reproducibility crisis in machine-learning-based science* (Patterns 4, 2023); the description of the safetensors format, in its repository; fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 13 to 15, which climbs the same ladder.
+# **To read on:** Christopher Bishop, *Pattern Recognition and Machine Learning* (2006), chapters 1 and 4, for likelihood, entropy and softmax; Hui and Belkin, *Evaluation of Neural Architectures Trained with Square Loss vs Cross-Entropy in Classification Tasks* (ICLR 2021); Kapoor and Narayanan, *Leakage and the reproducibility crisis in machine-learning-based science* (Patterns 4, 2023); fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 13 to 15, which climbs the same ladder.

@@ -134,8 +134,8 @@ def test_a_loader_shuffles_anew_and_by_its_generator(checkpoint: Checkpoint) -> 
 
 
 @pytest.mark.since(7)
-@pytest.mark.parametrize(("lengths", "size"), [((3, 4), 2), ((3, 3), 0), ((), 2)])
-def test_a_loader_refuses_what_it_cannot_cut(checkpoint: Checkpoint, lengths: tuple[int, ...], size: int) -> None:
+@pytest.mark.parametrize(("lengths", "size"), [((3, 4), 2), ((3, 3), 0), ((3, 3), 2.5), ((), 2)])
+def test_a_loader_refuses_what_it_cannot_cut(checkpoint: Checkpoint, lengths: tuple[int, ...], size: float) -> None:
     with pytest.raises(ValueError, match="lengths"):
         checkpoint.module("data").BatchLoader(*(torch.zeros(n) for n in lengths), batch_size=size)
 
@@ -167,6 +167,24 @@ def test_evaluate_weighs_batches_by_their_size(
 def test_evaluate_refuses_an_empty_loader(checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match="no examples"):
         checkpoint.module("training").evaluate(small_model(), F.cross_entropy, [])
+
+
+@pytest.mark.since(7)
+def test_evaluate_puts_the_mode_back_after_an_error(checkpoint: Checkpoint) -> None:
+    model = small_model().train()
+    with pytest.raises(IndexError):
+        checkpoint.module("training").evaluate(model, F.cross_entropy, [(rand(2, 3), torch.tensor([0, 9]))])
+    assert all(module.training for module in model.modules())
+
+
+@pytest.mark.since(7)
+def test_fit_refuses_a_loader_that_is_used_up(checkpoint: Checkpoint) -> None:
+    model = small_model()
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    batches = [(rand(2, 3), torch.tensor([0, 1]))]
+    for training, epochs, said in (([], 1, "epoch 0"), (iter(batches), 2, "epoch 1")):
+        with pytest.raises(ValueError, match=f"{said} has no examples"):
+            checkpoint.module("training").fit(model, F.cross_entropy, sgd, training, batches, epochs)
 
 
 @pytest.mark.since(7)
@@ -242,6 +260,63 @@ def test_a_type_without_a_code_is_refused(checkpoint: Checkpoint, tmp_path: Path
     with pytest.raises(ValueError, match="complex64"):
         checkpoint.module("saving").save_tensors(tmp_path / "x", {"z": torch.zeros(1, dtype=torch.complex64)})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.since(7)
+@pytest.mark.parametrize("tensors", [{"__metadata__": torch.ones(1)}, {3: torch.ones(1)}, {"a": 2.5}])
+def test_what_the_format_cannot_name_or_hold_is_refused(checkpoint: Checkpoint, tmp_path: Path, tensors: dict) -> None:
+    with pytest.raises(ValueError, match="give a name"):
+        checkpoint.module("saving").save_tensors(tmp_path / "x", tensors)
+    assert not list(tmp_path.iterdir())
+
+
+def written(path: Path, text: bytes, numbers: bytes) -> None:
+    path.write_bytes(struct.pack("<Q", len(text)) + text + numbers)
+
+
+def two(name: str, start: int, end: int) -> str:
+    return f'"{name}": {{"dtype": "U8", "shape": [2], "data_offsets": [{start}, {end}]}}'
+
+
+def header(*rows: str) -> str:
+    return "{" + ", ".join(rows) + "}"
+
+
+FORBIDDEN = {
+    "overlapping": (header(two("a", 0, 2), two("b", 1, 3)), 3),
+    "the same bytes": (header(two("a", 0, 2), two("b", 0, 2)), 2),
+    "a hole": (header(two("a", 0, 2), two("b", 3, 5)), 5),
+    "begins late": (header(two("a", 1, 3)), 3),
+    "trailing bytes": (header(two("a", 0, 2)), 3),
+    "a name twice": (header(two("a", 0, 2), two("a", 2, 4)), 4),
+    "a name twice for the same bytes": (header(two("a", 0, 2), two("a", 0, 2)), 2),  # the package takes the last
+    "a number in the metadata": (header('"__metadata__": {"n": 1}', two("a", 0, 2)), 2),
+    "end before start": ('{"a": {"dtype": "U8", "shape": [0], "data_offsets": [0, -2]}}', 0),
+    "end beyond": (header(two("a", 0, 9)), 2),
+    "UTF-16": (header(two("a", 0, 2)), 2),
+}
+
+
+@pytest.mark.since(7)
+@pytest.mark.parametrize("case", FORBIDDEN)
+def test_what_the_format_forbids_is_refused(checkpoint: Checkpoint, tmp_path: Path, case: str) -> None:
+    text, count = FORBIDDEN[case]
+    path = tmp_path / "x"
+    written(path, text.encode("utf-16" if case == "UTF-16" else "utf-8"), bytes(count))
+    with pytest.raises(ValueError, match="no file of tensors"):
+        checkpoint.module("saving").load_tensors(path)
+    torch_files = pytest.importorskip("safetensors.torch")
+    if case != "a name twice for the same bytes":
+        with pytest.raises(Exception, match=r"(?i)header|deserializ"):
+            torch_files.load_file(path)
+
+
+@pytest.mark.since(7)
+def test_tensors_may_stand_in_any_order(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    text = header('"__metadata__": {"format": "pt"}', two("b", 2, 4), two("a", 0, 2))
+    written(tmp_path / "x", text.encode(), bytes([1, 2, 3, 4]))
+    got = checkpoint.module("saving").load_tensors(tmp_path / "x")
+    assert {name: tensor.tolist() for name, tensor in got.items()} == {"a": [1, 2], "b": [3, 4]}
 
 
 @pytest.mark.since(7)

@@ -35,9 +35,8 @@ def normalize_both(
 
 
 class BatchLoader:
-    """Batches of whole tensors, as tuples: each cut out by one index, not row by row.
+    """Batches of rows, as tuples; with `shuffle`, `generator` draws each epoch's order.
 
-    `generator` draws the order if `shuffle` is true, anew for each epoch.
     Raises: ValueError for tensors of different lengths, and batches of less than 1.
     """
 
@@ -50,14 +49,12 @@ class BatchLoader:
         drop_last: bool = False,
     ) -> None:
         lengths = [len(tensor) for tensor in tensors]
-        if len(set(lengths)) != 1 or batch_size < 1:
+        if len(set(lengths)) != 1 or batch_size < 1 or batch_size % 1:
             raise ValueError(
-                f"tensors of lengths {lengths} in batches of {batch_size}: give equal "
-                "lengths, and batches of at least 1"
+                f"{lengths=}, {batch_size=}: give equal ones, and 1 or more"
             )
         self.tensors, self.batch_size = tensors, batch_size
-        self.shuffle, self.generator = shuffle, generator
-        self.drop_last = drop_last
+        self.shuffle, self.generator, self.drop_last = shuffle, generator, drop_last
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.tensors[0]), self.batch_size)

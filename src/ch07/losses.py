@@ -5,7 +5,7 @@ import torch
 
 
 def logsumexp(z: torch.Tensor, dim: int) -> torch.Tensor:
-    """The logarithm of the sum of exponentials along `dim`; nothing overflows."""
+    """The log of the sum of exponentials along `dim`, finite logits never overflow."""
     largest = z.detach().amax(dim, keepdim=True)
     return (z - largest).exp().sum(dim).log() + largest.squeeze(dim)
 
@@ -23,11 +23,7 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     shapes = f"logits {tuple(logits.shape)}, labels {tuple(labels.shape)}"
     if logits.dim() != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
         raise ValueError(f"{shapes}: give (N, K) and (N,), with N of at least 1")
-    if (
-        labels.dtype != torch.int64
-        or not 0 <= labels.amin() <= labels.amax() < logits.shape[1]
-    ):
-        raise ValueError(
-            f"{shapes}: labels must be whole numbers from 0 to K - 1, int64"
-        )
+    K = logits.shape[1]
+    if labels.dtype != torch.int64 or not 0 <= labels.amin() <= labels.amax() < K:
+        raise ValueError(f"{shapes}: labels must be int64, from 0 to K - 1")
     return -log_softmax(logits, 1)[torch.arange(len(labels)), labels].mean()

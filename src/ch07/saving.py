@@ -3,7 +3,7 @@
 
 import json
 import math
-import struct
+import os
 from pathlib import Path
 
 import torch
@@ -18,45 +18,49 @@ DTYPES = {
 
 
 def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write named tensors, under another name first: the file is whole or not there."""
+    """Write named tensors, all or none. Raises: ValueError for wrong names or types."""
     codes = {dtype: code for code, dtype in DTYPES.items()}
     header, parts, end = {}, [], 0
     for name, tensor in tensors.items():
-        if tensor.dtype not in codes:
-            raise ValueError(f"{name} is {tensor.dtype}: give one of {list(codes)}")
+        dtype = getattr(tensor, "dtype", type(tensor))
+        if dtype not in codes or not isinstance(name, str) or name == "__metadata__":
+            raise ValueError(f"{name!r}: {dtype}: give a name, and one of {[*codes]}")
         parts.append(tensor.detach().cpu().contiguous().numpy().tobytes())
         start, end = end, end + len(parts[-1])
-        about = {"dtype": codes[tensor.dtype], "shape": list(tensor.shape)}
+        about = {"dtype": codes[dtype], "shape": list(tensor.shape)}
         header[name] = {**about, "data_offsets": [start, end]}
     text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # numbers begin at a multiple of 8
-    temporary = Path(f"{path}.part")
-    temporary.write_bytes(b"".join([struct.pack("<Q", len(text)), text, *parts]))
-    temporary.replace(path)
+    text += b" " * (-len(text) % 8)  # the first number begins at a multiple of 8
+    with Path(f"{path}.part").open("wb") as file:
+        file.write(b"".join([len(text).to_bytes(8, "little"), text, *parts]))
+        file.flush()
+        os.fsync(file.fileno())  # on the disk, and not on its way there
+    Path(file.name).replace(path)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name comes twice")
+    return dict(pairs)
 
 
 def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """Read named tensors. Raises: ValueError for a file that is none of tensors."""
-    content, tensors = Path(path).read_bytes(), {}
+    content, tensors, place = Path(path).read_bytes(), {}, 0
     try:
-        first = 8 + struct.unpack_from("<Q", content)[0]
-        header = json.loads(content[8:first])
-        header.pop("__metadata__", None)
-        for name, about in header.items():
-            start, end = (first + place for place in about["data_offsets"])
-            raw, dtype = bytearray(content[start:end]), DTYPES[about["dtype"]]
-            bytes_needed = math.prod(about["shape"]) * dtype.itemsize
-            if not first <= start <= end or len(raw) != bytes_needed:
-                raise ValueError(f"{name} is not at {start} to {end}")
+        first = 8 + int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:first].decode(), object_pairs_hook=_once)
+        notes = header.pop("__metadata__", {}).values()
+        for name in sorted(header, key=lambda name: header[name]["data_offsets"]):
+            dtype, shape = DTYPES[header[name]["dtype"]], header[name]["shape"]
+            start, end = header[name]["data_offsets"]
+            raw = bytearray(content[first + start : first + end])
+            if start != place or len(raw) != math.prod(shape) * dtype.itemsize:
+                raise ValueError(f"{name} is not what stands at {start} to {end}")
             flat = torch.frombuffer(raw, dtype=dtype) if raw else torch.empty(0)
-            tensors[name] = flat.to(dtype).view(about["shape"])
-    except (
-        struct.error,
-        LookupError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-    ) as error:
-        raise ValueError(f"{path} is no file of tensors: {error}") from None
+            tensors[name], place = flat.to(dtype).view(shape), end
+        if first + place != len(content) or not all(type(n) is str for n in notes):
+            raise ValueError("there are bytes, or notes, that are not of this format")
+    except Exception as error:  # whatever a file that lies has led to
+        raise ValueError(f"{path} is no file of tensors {[*DTYPES]}: {error}") from None
     return tensors

@@ -12,16 +12,18 @@ def evaluate(
 ) -> tuple[float, float]:
     """Mean loss and error rate over all examples, in eval mode, without gradients.
 
-    Raises: ValueError when the loader gives nothing.
+    Puts the whole model back to `model.training`. Raises: ValueError for no examples.
     """
     mode, loss, wrong, count = model.training, 0.0, 0, 0
     model.eval()
-    for x, y in loader:
-        logits = model(x)
-        loss += loss_fn(logits, y).item() * len(y)
-        wrong += int((logits.argmax(1) != y).sum())
-        count += len(y)
-    model.train(mode)
+    try:
+        for x, y in loader:
+            logits = model(x)
+            loss += loss_fn(logits, y).item() * len(y)
+            wrong += int((logits.argmax(1) != y).sum())
+            count += len(y)
+    finally:
+        model.train(mode)
     if count == 0:
         raise ValueError("the loader gives no examples: there is nothing to evaluate")
     return loss / count, wrong / count
@@ -35,12 +37,13 @@ def fit(
     validation: Iterable,
     epochs: int,
 ) -> list[tuple[float, float, float]]:
-    """Train, and give back for each epoch: training loss, validation loss, error rate.
+    """Train a classifier; by epochs: training loss, validation loss, error rate.
 
-    The training loss is the mean over the epoch, each image's before its step.
+    The training loss is the mean over the epoch, each batch's before its own step.
+    Leaves the model in training mode. Raises: ValueError when a loader gives nothing.
     """
     history = []
-    for _ in range(epochs):
+    for epoch in range(epochs):
         model.train()
         total, count = 0.0, 0
         for x, y in training:
@@ -49,5 +52,7 @@ def fit(
             loss.backward()
             optimizer.step()
             total, count = total + loss.item() * len(y), count + len(y)
+        if count == 0:
+            raise ValueError(f"epoch {epoch} has no examples to train on")
         history.append((total / count, *evaluate(model, loss_fn, validation)))
     return history
