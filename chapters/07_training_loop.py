@@ -1081,7 +1081,7 @@ def check_named_parameters() -> None:
     )
     assert "right.layer.weight" not in got, (
         "left and right share a layer, and its parameters come twice: notes begun "
-        "empty at the root, which has no parameters of its own, got lost on the way down"
+        "empty at the root, which has no parameters of its own, got lost below it"
     )
     wanted = [f"net.{n}" for n in names_of(Net())]
     wanted += ["left.a", "left.layer.weight", "left.layer.bias", "right.a"]
