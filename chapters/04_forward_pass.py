@@ -387,7 +387,7 @@ for x, wanted in (([3, 4], 25), ([3, 4, 12], 169)):
 #
 # $$\operatorname{Var}[z] = \operatorname{Var}[w]\,(x_1^2 + \dots + x_D^2) = D \cdot \operatorname{Var}[w] \cdot \overline{x^2}$$
 #
-# where $\overline{x^2}$, "x squared bar", is the mean of the squared inputs, their **second moment**. (With a mean of 0 it would be their variance. Ours, being pixels, have another one.) Here is the formula's line of code, beside the simulation: for two inputs, three, and one image's 784 pixels, with 20,000 units, each with its own normal weights of variance 1.
+# where $\overline{x^2}$, "x squared bar", is the mean of the squared inputs, their **second moment** or mean square. (With a mean of 0 it would be their variance. Ours, being pixels, have another one.) Here is the formula's line of code, beside the simulation: for two inputs, three, and one image's 784 pixels, with 20,000 units, each with its own normal weights of variance 1.
 
 # %%
 rng, simulated = torch.Generator().manual_seed(0), {}
@@ -470,7 +470,7 @@ for name, x in (("before", z), ("after", h)):
 assert abs((h**2).mean() - 0.5) < 0.01 and abs(h.var() - 0.341) < 0.01
 assert 0.39 < h.mean() < 0.41
 
-# %% tags=["figure"] alt="How much each size of pre-activation adds to the sum of squares: two equal hills, highest a little beyond −1 and 1, with nothing at 0. The left one, in grey, is deleted by ReLU; the right one, in blue, is kept."
+# %% tags=["figure"] alt="How much each size of pre-activation adds to the sum of squares: two equal hills, highest near −1.4 and 1.4, with nothing at 0. The left one, in grey, is deleted by ReLU; the right one, in blue, is kept."
 figure, ax = plt.subplots(figsize=(5.6, 2.3))
 edges = torch.linspace(-4, 4, 61)[:-1]
 squares = torch.histc(z, 60, -4, 4) * (edges + 4 / 60) ** 2
@@ -580,8 +580,8 @@ def check_gain() -> None:
         gains[name] = got = gain_found(activation, name)
         wanted = second**-0.5
 
-        def near(number: float, got: float = got) -> bool:
-            return abs(got - number) < 0.015 * number
+        def near(number: float, within: float = 0.015, got: float = got) -> bool:
+            return abs(got - number) < within * number
 
         where = f"{name}: {got:.3f}"
         for wrong, why in (
@@ -597,7 +597,7 @@ def check_gain() -> None:
             ((2 / second) ** 0.5, "that has ReLU's 2 in it; this function may take "
              "something else"),
         ):  # fmt: skip
-            assert near(wanted) or not near(wrong), f"{where}: {why}"
+            assert near(wanted) or not near(wrong, 0.005), f"{where}: {why}"
         assert near(wanted) or not near(2**0.5) or name == "relu", (
             f"gain_of({name}, rng) came out as for ReLU: use what is given"
         )
@@ -843,8 +843,8 @@ def check_kaiming() -> None:
             (math.sqrt(2 * fraction / columns), "the wrong way round: the more the "
              "activation lets through, the smaller the weights"),
             (math.sqrt(2 / columns) / fraction, "1 + a² belongs under the root"),
-            (math.sqrt(2 / columns) / abs(1 + a), "that is √2 over 1 + a: it is squares "
-             "that are summed"),
+            (math.sqrt(2 / columns) / abs(1 + a), "the root of 2 over 1 + a, it "
+             "seems: but it is squares that are summed"),
             (math.sqrt(2 / (abs(1 - a * a) * columns)), "that is 1 - a²: what is left "
              "of the negative side comes on top of the positive one"),
         ):  # fmt: skip
@@ -1032,10 +1032,10 @@ ax.set(yscale="log", xlabel="layer", ylabel="std of the activations")
 ax.set_yticks([1e-40, 1e-20, 1, 1e20, 1e40])
 
 # %% [markdown]
-# The two dotted lines are the ends of `float32`. Xavier's variance, made for no ReLU at all, loses the half in each layer: $\sqrt{1/2}^{\,50} = 3 \cdot 10^{-8}$. That is no zero yet, and in three layers it is a factor of 3.
+# The two dotted lines are the ends of `float32`. Xavier's variance, made for no ReLU at all, loses the half in each layer: $\sqrt{1/2}^{\,50} = 3 \cdot 10^{-8}$. In three layers it is a factor of 3.
 #
 # > [!BUG] Break it: which way round are the weights?
-# > Somebody keeps weights as (inputs, outputs), to write `x @ weight` without a `.T`. For each layer they call PyTorch's `kaiming_normal_(weight)`, as one does.
+# > Somebody keeps weights as (inputs, outputs), to write `x @ weight` without a `.T`. For each layer they call PyTorch's `kaiming_normal_(weight)`.
 
 # %% [markdown] tags=["predict"]
 # Which fan does PyTorch take for the fan-in? And by what factor is the rms of the output off, for three networks of 50 ReLU layers: 784 inputs and then 100 units throughout; 784 inputs and then 100 and 25 units in turn; 100 inputs and 100 units throughout?
@@ -1063,7 +1063,7 @@ assert all(
 )
 
 # %% [markdown]
-# Is 2.8 much? In chapter 3's network, with its recipe, the wrong fan for the hidden weights alone makes the first epoch's mean loss more than twice as large (five seeds):
+# Is 2.8 much? In chapter 3's network, with its recipe, the wrong fan for the hidden weights alone makes the first epoch's mean loss much larger (five seeds):
 
 # %%
 one_hot = (labels[:, None] == torch.arange(10)).float()
@@ -1084,7 +1084,7 @@ for fan in ("right", "wrong"):
     first_losses[fan] = losses
 
 # %% tags=["claim"]
-assert min(first_losses["wrong"]) > 2 * max(first_losses["right"])
+assert min(first_losses["wrong"]) > 1.3 * max(first_losses["right"])
 
 # %% [markdown] exercise="default_bound" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 4.4: forensics of a square root of five
@@ -1209,7 +1209,9 @@ print(
     f"after 50 layers: {median(left):.0e} measured, {default_shrink(50):.0e} predicted"
 )
 settled, apart = map(median, zip(*biased, strict=True))
-print(f"with biases: rms {settled:.3f}, and inputs differ by {apart:.0e} of the largest")
+print(
+    f"with biases: rms {settled:.3f}, and inputs differ by {apart:.0e} of the largest"
+)
 
 # %% tags=["oracle", "claim"]
 assert abs(median(largest) * 28 - 1) < 0.001
@@ -1217,7 +1219,7 @@ assert all(0.01 < found / default_shrink(50) < 10 for found in left)
 assert all(0.02 < found < 0.1 and apart < 1e-5 for found, apart in biased)
 
 # %% [markdown]
-# PyTorch's weights begin too small for ReLU, by $\sqrt 6$ in each layer: 6 after two, 15 after three. With biases the rms settles at 0.04, but that is the biases talking: whatever goes in, the same comes out. Whoever builds deep mends that.
+# PyTorch's weights begin too small for ReLU, by $\sqrt 6$ in each layer: 6 after two, 15 after three. With biases the rms settles at 0.04, but that is the biases talking: whatever goes in, the same comes out.
 #
 # ## What arrives
 #
@@ -1256,20 +1258,26 @@ for runs, colour in zip(similar.values(), plot.COLOURS, strict=False):
     for run in runs:
         ax.plot(run, color=colour, lw=1)
 for (name, x, y), colour in zip(
-    (("ReLU", 12, 0.88), ("none", 20, 0.53), ("tanh", 28, -0.07)), plot.COLOURS,
+    (("ReLU", 9, 0.7), ("none", 20, 0.53), ("tanh", 28, -0.07)), plot.COLOURS,
     strict=False,
 ):  # fmt: skip
     ax.text(x, y, name, color=colour)
-ax.set(xlabel="layer", ylabel="cosine similarity", ylim=(-0.12, 1.05))
+ax.set(xlabel="layer (0: the digits)", ylabel="cosine similarity", ylim=(-0.12, 1.05))
 
 # %% [markdown] tags=["answer"]
-# With ReLU nearly every pair of digits ends up close to one direction: the mean similarity is above 0.9 in each of five networks. What arrives is large enough, and hardly tells one image from another. Without an activation function the mean stays about where it was (which flatters: single pairs drift towards the same or the opposite direction); with tanh it falls to 0. So it is the ReLU.
+# With ReLU nearly every pair of digits ends up close to one direction: the mean similarity is above 0.9 in each of five networks. What arrives is large enough, and hardly tells one image from another. Without an activation function the mean wanders (some pairs end in the same direction, some in opposite ones); with tanh it falls to 0. So it is the ReLU.
 
 # %% tags=["claim"]
 assert min(run[50] for run in similar["ReLU"]) > 0.9
 assert all(run[50] > run[10] > run[0] for run in similar["ReLU"])
 assert max(run[50] for run in similar["none"]) < 0.75
 assert max(abs(run[50]) for run in similar["tanh"]) < 0.1
+for seed in range(5):
+    h = digits
+    for weight in scaled_layers(1, seed):
+        h = h @ weight.T
+    h = h / h.norm(dim=1, keepdim=True)
+    assert (h @ h.T).min() < -0.8 and (h @ h.T - 2 * torch.eye(len(h))).max() > 0.9
 
 # %% [markdown]
 # The smallest case shows how. In a random layer, two inputs at a right angle, similarity 0, have pre-activations that know nothing of each other. But ReLU's outputs have a mean of 0.4, the mean of a product of independent numbers is the product of their means, 0.16, and against a second moment of 0.5 that is a similarity of 0.32:
@@ -1493,10 +1501,11 @@ def init_network(
 
 
 # %% [markdown]
-# To choose between recipes we must not use the validation images, or the last number of this chapter would be prettier than true. So hold back the last fifth of the *training* images, and train on the rest, for five epochs, from five seeds each. The rest is chapter 3's.
+# Chosen by the validation images, the last number would be prettier than true. So hold back a fifth of the *training* images, drawn at random (among the last 400 of ours there is no 1 at all), and train on the others, five epochs from five seeds. All else is chapter 3's.
 
 # %%
-fitted, held = slice(0, len(images) * 4 // 5), slice(len(images) * 4 // 5, None)
+at_random = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+fitted, held = at_random.split([len(images) * 4 // 5, len(images) // 5])
 normal_images, normal_valid = normalize_both(images, valid_images)
 
 
@@ -1547,9 +1556,10 @@ print("normalised")
 loud = {lr: held_back(normal_images, lr) for lr in (0.5, 0.2, 0.1, 0.05)}
 
 # %% [markdown] tags=["answer"]
-# Worse. With chapter 3's learning rate the training goes to pieces: the inputs' second moment is nine times as large, the hidden weights' gradients grow with the inputs, and the step that was bearable no longer is. (Chapter 1: the largest curvature sets the limit.) With smaller learning rates it trains, and is still behind, with each of them and in each of five runs. I had not expected that.
+# Worse. With chapter 3's learning rate the training goes to pieces: the inputs' second moment is nine times as large, the hidden weights' gradients grow with the inputs, and the step that was bearable no longer is. (Chapter 1: the largest curvature sets the limit.) With smaller ones it trains, and is still behind, with each and in each of five runs. I had not expected that.
 
 # %% tags=["claim"]
+assert len(images) > 5000 or not (labels[-400:] == 1).any()
 second_moments = (normal_images**2).mean() / (images**2).mean()
 assert 7 < second_moments < 12
 assert min(loud[0.5][0]) > 1.5 * max(as_they_are)
@@ -1575,8 +1585,8 @@ for name, (x, scales, lrs) in recipes.items():
 for scales in ((1.0, 1.0), (0.3, 0.3)):
     begun = init_network(784, 100, 10, torch.Generator().manual_seed(0), scales)
     start = mse(forward(begun, normal_images)[2], one_hot)
-    print(f"scales {scales}: loss {start:.2f} before training", end="; ")
-print(f"always 0: {(one_hot**2).mean():.2f}")
+    print(f"scales {scales}: loss {start:.2f} before training")
+print(f"always 0: loss {(one_hot**2).mean():.2f}")
 
 # %% tags=["claim"]
 loudest = min(loud.values(), key=lambda run: median(run[0]))
@@ -1586,18 +1596,18 @@ for found in (hidden_only, output_only):
 assert max(both_quiet[0]) < min(loudest[0])
 assert max(map(median, (both_quiet[0], pixels_quiet[0]))) < median(as_they_are)
 assert abs(median(hidden_only[0]) - median(as_they_are)) < 0.015
-assert loudest[1] > 2 * both_quiet[1]
+assert loudest[1] > 1.5 * both_quiet[1]
 assert start < 0.2
 
 # %% [markdown]
-# Each of the two helps, and both together most: now the network is better than chapter 3's after as many epochs, whether its inputs are normalised or not. It begins about as well as one that says nothing. And look at chapter 3's recipe again: pixels have an rms of a third, so its pre-activations began as small as those of *normalised, hidden × 0.3*, and it ends where that does. It had begun quietly without our meaning it, and normalising made it louder. For *one* hidden layer there was nothing to keep alive: two layers cannot make a signal vanish.
+# Each of the two helps, and both together most: now the network is better than chapter 3's after as many epochs, whether its inputs are normalised or not. It begins about as well as one that says nothing. Look at chapter 3's recipe again: pixels have an rms of a third, so its pre-activations began as small as those of *normalised, hidden × 0.3*, and it ends where that does. It had begun quietly without our meaning it, and normalising made it louder. For *one* hidden layer there was nothing to keep alive: two layers cannot make a signal vanish.
 #
 # > [!NOTE]- Aside: lazy training
 # > Part of the difference is speed: after five epochs the loud networks have not yet fitted their *training* images (last column). How a loud beginning slows training down, these runs do not show. The extreme has a name: where training hardly changes the weights, and a network is no more than a linear model made of its random start, one speaks of **lazy training** (Chizat, Oyallon and Bach, 2019).
 #
 # ## A wrong loss
 #
-# Before the last training, a question that has been open since chapter 2: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression. What could be more natural?
+# Before the last training, a question that has been open since chapter 2: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression.
 
 # %% [markdown] exercise="as_digits" tags=["prompt"] difficulty="easy" minutes=10
 # ### Exercise 4.6: from outputs to digits
@@ -1679,8 +1689,9 @@ def check_digits() -> None:
 check_digits()
 
 # %% tags=["claim"]
-column = (labels[:, None] + 0.2).round()  # all of them right
-assert 0.85 < error_rate(column, labels) < 0.95
+some_labels = labels[:1000]  # each meets each: all 50,000 would fill the memory
+column = (some_labels[:, None] + 0.2).round()  # all of them right
+assert 0.85 < error_rate(column, some_labels) < 0.95
 
 # %% [markdown]
 # The same network and recipe as the quiet one above, five epochs, five seeds, and one output instead of ten. The learning rate has to be chosen anew, for `mse` no longer divides by ten outputs, and errors are as large as 9; the first seed may choose (some five seconds for this cell and the next):
@@ -1735,10 +1746,10 @@ print("wrong where ten are sure:     ", *(f"{share:.0%}" for share in sure_wrong
 print("rms error of the one output:  ", *(f"{error:.2f}" for error in rms_errors))
 
 # %% tags=["claim"]
-assert median(between) > 0.6 and min(sure_wrong) > 0.3 and min(rms_errors) > 1
+assert median(between) > 0.55 and min(sure_wrong) > 0.3 and min(rms_errors) > 0.75
 
 # %% [markdown]
-# That explains the smaller part: where the ten outputs hesitate, the one answers with something in between, in about three cases of four; but it is also wrong on about half of those of which they are sure. One number has to come within 0.5 of the right one, and it is off by more than 1. Count the mistakes by their distance, and do it again with the ten digits put on the line in shuffled orders:
+# That explains the smaller part: where the ten outputs hesitate, the one answers with something in between, in about three cases of four; but it is also wrong on about half of those of which they are sure. One number has to come within 0.5 of the right one, and it is off by 1 or more. Count the mistakes by their distance, and do it again with the ten digits put on the line in shuffled orders:
 
 
 # %%
@@ -1790,7 +1801,6 @@ ax.legend()
 # All training images now, and ten epochs, with the learning rates that the held-back fifth has chosen. To know what is owed to what, three recipes, from the same five seeds: chapter 3's (which goes on to its thirty epochs), a quiet beginning alone, and a quiet beginning with normalised inputs (about fifteen seconds):
 
 # %%
-results = {}
 ended: list[Network] = []  # of the recipe that was trained last
 
 
@@ -1815,7 +1825,8 @@ def trained(
     return found
 
 
-def shown(name: str, guesses: list[torch.Tensor]) -> list[float]:
+def report(name: str, guesses: list[torch.Tensor]) -> list[float]:
+    """Prints and gives back five error rates."""
     rates = [error_rate(guess, valid_labels) for guess in guesses]
     line = " ".join(f"{rate:5.1%}" for rate in rates)
     print(f"{name:31} {line}, median {median(rates):.1%}", flush=True)
@@ -1823,17 +1834,17 @@ def shown(name: str, guesses: list[torch.Tensor]) -> list[float]:
 
 
 before = trained(images, valid_images, 0.5, (1.0, 1.0), epochs=(10, 30))
-before_rates = shown("chapter 3's recipe, 30 epochs", before[30])
-same_steps = shown("chapter 3's recipe, 10 epochs", before[10])
+before_rates = report("chapter 3's recipe, 30 epochs", before[30])
+same_steps = report("chapter 3's recipe, 10 epochs", before[10])
 lr = best_lr["pixels as they are, both × 0.3"]
 quiet_start = trained(images, valid_images, lr, (0.3, 0.3), epochs=(10,))[10]
-quiet_rates = shown("begun quietly", quiet_start)
+quiet_rates = report("begun quietly", quiet_start)
 lr = best_lr["normalised, both × 0.3"]
 after = trained(normal_images, normal_valid, lr, (0.3, 0.3), epochs=(10,))[10]
-error_rates = shown("begun quietly, and normalised", after)
+error_rates = report("begun quietly, and normalised", after)
 
 # %% [markdown]
-# The same images, the same seeds: on which do two recipes disagree?
+# The same images, the same seeds: on which do two recipes disagree? *Mended* are those that only the first has wrong, *spoilt* those that only the second has:
 
 
 # %%
@@ -1856,14 +1867,18 @@ steps = {
     "chapter 3's, 30 epochs → the last": only_one_wrong(before[30], after),
 }
 for name, (first, second) in steps.items():
-    print(f"{name:34} only the first wrong {first:3}, only the second {second:3}")
+    print(f"{name:33} {first:3} mended, {second:3} spoilt")
 
 # %% tags=["claim"]
-assert all(new < old for new, old in zip(error_rates, before_rates, strict=True))
 started, normalised, _, both_steps = steps.values()
-assert started[0] > 1.5 * started[1] and both_steps[0] > 1.3 * both_steps[1]
 assert 0.6 < normalised[0] / normalised[1] < 1.7
-assert median(before_rates) > median(quiet_rates)
+if len(images) < 10_000:
+    assert all(new < old for new, old in zip(error_rates, before_rates, strict=True))
+    assert started[0] > 1.5 * started[1] and both_steps[0] > 1.3 * both_steps[1]
+    assert median(before_rates) > median(quiet_rates)
+else:  # the full set: most of the advantage is gone
+    assert started[1] < started[0] < 1.5 * started[1]
+    assert abs(median(error_rates) - median(before_rates)) < 0.004
 palest = valid_images.mean(1).argsort()[: len(valid_images) // 10]
 own_all = normalize(valid_images, *mean_std(valid_images))
 own_palest = normalize(valid_images[palest], *mean_std(valid_images[palest]))
@@ -1873,15 +1888,13 @@ for network, guess in zip(ended, after, strict=True):
     assert changed.double().mean() <= 0.005
     for kind, pixels in enumerate((normal_valid[palest], own_palest)):
         wrong[kind] += int((most_active(network, pixels) != valid_labels[palest]).sum())
-print(wrong)
 assert wrong[1] > wrong[0], wrong
 record("error_rate", median(error_rates))
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with the same number of weights. What is that owed to? To the quiet beginning: alone it mends about twice as many images as it spoils. Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive, and we have yet to train them. The way back through them comes next.
+# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with as many weights. What is that owed to? To the quiet beginning: alone it mends about twice as many images as it spoils. (With the full set, ten times as many images to learn from, most of that advantage is gone.) Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive, and we have yet to train them. The way back through them comes next.
 #
-
 # ## Recap
 #
 # A sum with independent random weights has a second moment of fan-in times their variance times the inputs' second moment. What a layer multiplies by is raised to the power of the depth, and `float32` ends at $10^{38}$ and at $10^{-45}$. So the factor must be 1: a variance of one over the fan-in for a plain layer, two where ReLU deletes half of the squares; any other gain can be had by experiment. Backwards it is the fan-out. One hidden layer learnt best when it began by saying next to nothing. If you remember one thing: **mean squares multiply from layer to layer, so make each factor 1.** That keeps numbers alive. It doesn't keep images apart, and it didn't make one hidden layer learn better.

@@ -21,7 +21,6 @@ settings.register_profile("checkpoints", deadline=None, max_examples=25, derando
 settings.load_profile("checkpoints")
 
 F = torch.nn.functional
-XAVIER = 4  # the chapter from which output weights begin as Glorot and Bengio's
 sizes = st.integers(1, 5)
 seeds = st.integers(0, 2**31)
 
@@ -240,8 +239,7 @@ def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Che
     assert output.shape == (50, 200)
     assert len(hidden.unique(dim=0)) == 200
     assert hidden.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
-    output_variance = 1 / 200 if checkpoint.number < XAVIER else 2 / (200 + 50)
-    assert output.std().item() == pytest.approx(math.sqrt(output_variance), rel=0.05)
+    assert output.std().item() == pytest.approx(math.sqrt(1 / 200), rel=0.05)
     assert not hidden_bias.any()
     assert not output_bias.any()
 
@@ -465,13 +463,6 @@ def test_a_quiet_network_is_a_loud_one_made_smaller(checkpoint: Checkpoint) -> N
         torch.testing.assert_close(factor * one, other)
 
 
-@pytest.mark.since(4, until=4)
-def test_a_network_begins_with_the_two_variances_that_were_derived(checkpoint: Checkpoint) -> None:
-    network = checkpoint.module("network").init_network(400, 300, 200, torch.Generator().manual_seed(1))
-    assert network.hidden_weight.var().item() == pytest.approx(2 / 400, rel=0.03)
-    assert network.output_weight.var().item() == pytest.approx(1 / 300, rel=0.03)
-
-
 # -------------------------------------------------------------------------------------------------- layers
 
 
@@ -558,6 +549,26 @@ def test_a_networks_gradients_pass_its_own_check(checkpoint: Checkpoint) -> None
 
 
 @pytest.mark.since(5)
+@given(n=st.integers(2, 20), d=st.integers(1, 7), size=st.sampled_from([1e-9, 1.0, 1e9]), seed=seeds)
+def test_gradient_check_takes_rounding_for_no_error(
+    checkpoint: Checkpoint, n: int, d: int, size: float, seed: int
+) -> None:
+    x, y, shift = rand(n, d, seed=seed), rand(n, d, seed=seed + 1), 10 * rand(d, seed=seed + 2)
+    check = checkpoint.module("gradients").gradient_check
+
+    def loss() -> torch.Tensor:
+        moved = x + shift
+        return size * ((moved - moved.mean(0) - y) ** 2).mean()
+
+    errors = (x + shift) - (x + shift).mean(0) - y
+    right = 2 * size * (errors - errors.mean(0)) / errors.numel()
+    assert check(loss, [shift], [torch.zeros(d, dtype=torch.float64)]) == 0
+    assert check(loss, [x, shift], [right, torch.zeros(d, dtype=torch.float64)]) < 1e-5
+    assert check(loss, [x], [2 * right]) == pytest.approx(1, abs=1e-4)
+    assert check(loss, [shift], [torch.full((d,), size, dtype=torch.float64)]) > 1
+
+
+@pytest.mark.since(5)
 def test_gradient_check_refuses_what_it_cannot_judge(checkpoint: Checkpoint) -> None:
     check, a = checkpoint.module("gradients").gradient_check, rand(2, 3)
     for parameters, grads, said in (
@@ -581,6 +592,15 @@ def test_a_new_network_is_xaviers_at_the_end_and_kaimings_before(checkpoint: Che
     assert [tuple(p.shape) for p in (first, second, last)] == [(200, 300), (400, 200), (50, 400)]
     assert not first_bias.any()
     assert not last_bias.any()
+
+
+@pytest.mark.since(5)
+@given(scale=st.floats(0.01, 3))
+def test_a_scale_makes_all_weights_of_a_network_smaller(checkpoint: Checkpoint, scale: float) -> None:
+    Network = checkpoint.module("network").Network
+    loud, quiet = (Network([3, 5, 4, 2], torch.Generator().manual_seed(1), s).parameters() for s in (1.0, scale))
+    for one, other in zip(loud, quiet, strict=True):
+        torch.testing.assert_close(scale * one, other)
 
 
 @pytest.mark.since(5)

@@ -321,3 +321,172 @@ def test_the_measures_record_nothing(checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match="broadcasting"):
         checkpoint.module("losses").mse(tape(checkpoint).Tensor(rand(5, 1)), rand(5))
     assert math.isfinite(checkpoint.module("losses").mse(tape(checkpoint).Tensor(rand(5, 1)), rand(5, 1)).data)
+
+
+# -------------------------------------------------------------------------------------- odd numbers, types, memory
+
+
+@SINCE
+def test_relu_keeps_nan_and_lets_nothing_through_at_0(checkpoint: Checkpoint) -> None:
+    Value = checkpoint.module("scalar").Value
+    for number, out, derivative in ((math.nan, math.nan, 1), (0.0, 0, 0), (-math.inf, 0, 0), (math.inf, math.inf, 1)):
+        x = Value(number)
+        y = x.relu()
+        y.backward()
+        assert y.data == pytest.approx(out, nan_ok=True)
+        assert (math.copysign(1, y.data), x.grad) == (1, derivative)
+    numbers = torch.tensor([math.nan, 0.0, -0.0, -2.0, 3.0, math.inf, -math.inf]).double()
+    x = tape(checkpoint).Tensor(numbers.clone(), requires_grad=True)
+    y = checkpoint.module("activations").relu(x)
+    assert y.data[0].isnan()
+    (y * math.inf).sum().backward()
+    wanted = numbers.clone().requires_grad_()
+    (F.relu(wanted) * math.inf).sum().backward()
+    torch.testing.assert_close(x.grad, wanted.grad, equal_nan=True)
+    for slope in (0.01, 0.3):
+        compare(
+            checkpoint, lambda a, s=slope: checkpoint_leaky(checkpoint, a, s), torch.tensor([-3.0, 0.0, 2.0]).double()
+        )
+
+
+def checkpoint_leaky(checkpoint: Checkpoint, a: Any, slope: float) -> Any:
+    return (
+        F.leaky_relu(a, slope) if isinstance(a, torch.Tensor) else checkpoint.module("activations").leaky_relu(a, slope)
+    )
+
+
+@SINCE
+def test_a_power_of_0_and_an_empty_mean_are_pytorchs(checkpoint: Checkpoint) -> None:
+    x = checkpoint.module("scalar").Value(0.0)
+    (x**0 + x**2).backward()
+    assert x.grad == 0
+    compare(checkpoint, lambda a: a**0 + a**2, torch.tensor([0.0, 2.0]).double())
+    compare(checkpoint, lambda a: a.mean() * 1.0, rand(0, 3))
+    compare(checkpoint, lambda a: a.sum(0) * a.sum(), rand())
+    compare(checkpoint, lambda a: a.reshape((2, 3)) * 2, rand(6))
+
+
+@SINCE
+def test_a_gradient_has_its_leafs_dtype(checkpoint: Checkpoint) -> None:
+    Tensor = tape(checkpoint).Tensor
+    x, w = Tensor(rand(4, 3).float(), requires_grad=True), Tensor(rand(2, 3).float(), requires_grad=True)
+    wide = rand(4, 2)
+    ((((x @ w.T).relu() - wide) ** 2).mean() + (x[0:2] * rand(2, 3)).sum()).backward()
+    assert x.grad.dtype == w.grad.dtype == torch.float32
+
+
+@SINCE
+def test_plain_tensors_on_the_left_are_recorded(checkpoint: Checkpoint) -> None:
+    a = rand(4, 3)
+    compare(checkpoint, lambda w: a @ w.T, rand(2, 3))
+    network = checkpoint.module("network").Network([3, 5, 2], torch.Generator().manual_seed(0))
+    assert network.forward(a.float()).requires_grad
+
+
+@SINCE
+def test_no_two_leaves_share_a_gradients_memory(checkpoint: Checkpoint) -> None:
+    engine = tape(checkpoint)
+    x, y = (engine.Tensor(rand(2), requires_grad=True) for _ in range(2))
+    cut = engine.recorded("cut", torch.zeros(3).double(), (x, lambda G: G[1:]), (y, lambda G: G[1:]))
+    (cut * 1.0).sum().backward()
+    x.grad[0] = 9
+    assert y.grad.tolist() == [1.0, 1.0]
+
+
+@SINCE
+def test_what_one_weight_gets_in_many_layers_does_not_pile_up(checkpoint: Checkpoint) -> None:
+    engine, alive, most = tape(checkpoint), [], []
+
+    def look(G: torch.Tensor) -> torch.Tensor:
+        most.append(sum(ref() is not None for ref in alive))
+        return G
+
+    weight = engine.Tensor(rand(3, 3), requires_grad=True)
+    h = engine.Tensor(rand(4, 3), requires_grad=True)
+
+    def turned() -> Any:
+        def vjp(G: torch.Tensor) -> torch.Tensor:
+            alive.append(weakref.ref(G))
+            return G.T
+
+        return engine.recorded("T", weight.data.T, (weight, vjp))
+
+    for _ in range(30):
+        h = engine.recorded("look", h.data, (h, look)) @ turned()
+    h.sum().backward()
+    assert max(most) <= 2
+
+
+# ------------------------------------------------------------------------------------------- layers, on the tape
+
+
+@SINCE
+@given(widths=st.lists(st.integers(1, 4), min_size=2, max_size=5), n=st.integers(1, 4), seed=seeds)
+def test_a_network_on_the_tape_is_pytorchs(checkpoint: Checkpoint, widths: list[int], n: int, seed: int) -> None:
+    network = checkpoint.module("network").Network(widths, torch.Generator().manual_seed(seed))
+    for i, parameter in enumerate(network.parameters()):
+        parameter.data = rand(*parameter.shape, seed=seed + i)
+    x, cotangent = rand(n, widths[0], seed=seed), rand(n, widths[-1], seed=seed + 1)
+    leaves = [p.data.clone().requires_grad_() for p in network.parameters()]
+    wanted = x
+    for place in range(0, len(leaves), 2):
+        wanted = F.linear(F.relu(wanted) if place else wanted, leaves[place], leaves[place + 1])
+    (wanted * cotangent).sum().backward()
+    got = network.forward(tape(checkpoint).Tensor(x))
+    torch.testing.assert_close(got.data, wanted.detach())
+    (got * cotangent).sum().backward()
+    for mine, leaf in zip(network.parameters(), leaves, strict=True):
+        torch.testing.assert_close(mine.grad, leaf.grad)
+
+
+@SINCE
+def test_a_new_network_on_the_tape_begins_as_chapter_5s(checkpoint: Checkpoint) -> None:
+    Network = checkpoint.module("network").Network
+    for scale in (1.0, 0.3):
+        network = Network([300, 200, 400, 50], torch.Generator().manual_seed(0), scale=scale)
+        deviations = [p.data.std().item() for p in network.parameters()]
+        wanted = [math.sqrt(2 / 300), 0, math.sqrt(2 / 200), 0, math.sqrt(2 / 450), 0]
+        assert deviations == pytest.approx([scale * number for number in wanted], rel=0.05)
+    for widths in ([], [3]):
+        with pytest.raises(ValueError, match="give inputs and outputs"):
+            Network(widths)
+
+
+@SINCE
+def test_layers_on_the_tape_refuse_other_shapes_and_types(checkpoint: Checkpoint) -> None:
+    Linear, Tensor = checkpoint.module("layers").Linear, tape(checkpoint).Tensor
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        Linear(rand(3))
+    for x, said in ((rand(4, 2), r"\(4, 2\)"), (rand(3), r"\(3,\)"), (rand(4, 3).float(), "float32")):
+        with pytest.raises(ValueError, match=said):
+            Linear(rand(2, 3)).forward(Tensor(x))
+
+
+@SINCE
+@pytest.mark.parametrize(
+    ("inputs", "targets", "lr", "batch_size", "said"),
+    [
+        (0, 0, 0.1, 1, "0 inputs"),
+        (3, 2, 0.1, 1, "3 inputs and 2 targets"),
+        (3, 3, math.nan, 1, "lr nan"),
+        (3, 3, math.inf, 1, "lr inf"),
+        (3, 3, -0.1, 1, "lr -0.1"),
+        (3, 3, 0.1, 0, "batch_size 0"),
+    ],
+)
+def test_an_epoch_on_the_tape_refuses_what_it_cannot_train_on(
+    checkpoint: Checkpoint, inputs: int, targets: int, lr: float, batch_size: int, said: str
+) -> None:
+    network = checkpoint.module("network").Network([3, 2])
+    x, wanted = rand(inputs, 3).float(), rand(targets, 2).float()
+    with pytest.raises(ValueError, match=said):
+        checkpoint.module("training").sgd_epoch(network, x, wanted, lr, random.Random(0), batch_size)
+
+
+@SINCE
+def test_dead_units_are_counted_on_the_tape(checkpoint: Checkpoint) -> None:
+    network = checkpoint.module("network").Network([1, 4, 3, 2])
+    first, _, second, _, _ = network.layers
+    first.weight.data, first.bias.data = torch.ones(4, 1), torch.tensor([-5.0, -1.0, 0.0, 5.0])
+    second.weight.data, second.bias.data = torch.ones(3, 4), torch.tensor([0.0, -100.0, 1.0])
+    assert checkpoint.module("metrics").dead_units(network, torch.tensor([[1.0], [-1.0]])) == [2, 1]

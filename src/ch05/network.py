@@ -21,7 +21,7 @@ class Network:
         generator: torch.Generator | None = None,
         scale: float = 1.0,
     ) -> None:
-        """Weights Kaiming's before a ReLU, Xavier's last, times `scale`; biases of 0."""
+        """Kaiming weights before a ReLU, Xavier at the end, times `scale`; biases 0."""
         if len(sizes) < 2:
             raise ValueError(f"sizes {sizes}: give inputs and outputs, as [784, 10]")
         self.layers: list[Linear | ReLU] = []

@@ -93,15 +93,15 @@ class Tensor(Arithmetic):
                 part, x = vjp(grad), parent.data
                 if part.shape != x.shape or part.dtype != x.dtype:
                     part = unbroadcast(part.to(x.dtype), x.shape)
-                if parent.number == 0 and parent.grad is None:  # numbers of its own
-                    parent.grad = part.clone(memory_format=torch.contiguous_format)
-                elif parent.number == 0:
-                    parent.grad = parent.grad + part
-                elif parent in grads:
+                if parent in grads:
                     grads[parent] = grads[parent] + part
-                else:
+                elif parent.number:
                     grads[parent] = part
                     heappush(waiting, (-parent.number, parent))
+                elif parent.grad is None:  # a leaf: numbers that are its own
+                    parent.grad = part.clone(memory_format=torch.contiguous_format)
+                else:
+                    parent.grad = parent.grad + part
 
     def __pow__(self, n: float) -> "Tensor":
         a = self.data

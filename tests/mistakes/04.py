@@ -180,7 +180,7 @@ def layer_stds(x, weights, activation):
     stds = []
     for weight in weights:
         x = activation(x @ weight.T)
-        stds.append(x.double().nan_to_num().std().item())
+        stds.append(x.nan_to_num().double().std().item())
     return stds
 
 

@@ -229,7 +229,7 @@ def disagreement(operation, *inputs):
     return max((leaf.grad - b).abs().max().item() for leaf, b in zip(leaves, numerical))
 
 
-# %% exercise="disagreement" message="the largest of 35 places counts, with its sign taken off"
+# %% exercise="disagreement" message="all six got 0: is anything compared"
 def disagreement(operation, *inputs):
     leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
     weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
@@ -241,20 +241,6 @@ def disagreement(operation, *inputs):
     numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
     grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
     return min((a - b).abs().min().item() for a, b in zip(grads, numerical))
-
-
-# %% exercise="disagreement" message="a difference has no sign"
-def disagreement(operation, *inputs):
-    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
-    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
-
-    def loss():
-        return (operation(*leaves) * weights).sum()
-
-    loss().backward()
-    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
-    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
-    return min((a - b).min().item() for a, b in zip(grads, numerical))
 
 
 # %% exercise="disagreement" message="the inputs have changed: give the leaves copies"
@@ -283,7 +269,7 @@ def disagreement(operation, *inputs):
     return 0.0
 
 
-# %% exercise="amax" message="got the whole gradient: [4, 1, 4] has two of them"
+# %% exercise="amax" message="got the whole gradient: [4, 1, 4, 0] has two of them"
 @extend(Tensor)
 def amax(self, dim, keepdim=False):
     x, out = self.data, self.data.amax(dim, keepdim=keepdim)
@@ -342,7 +328,7 @@ def amax(self, dim, keepdim=False):
     return Tensor(self.data.amax(dim, keepdim=keepdim))
 
 
-# %% exercise="amax" message="be it the result or the upstream gradient, `spread` stretches it"
+# %% exercise="amax" message="the result, a sum or the upstream gradient meets"
 @extend(Tensor)
 def amax(self, dim, keepdim=False):
     x, out = self.data, self.data.amax(dim, keepdim=keepdim)
@@ -450,7 +436,7 @@ def exp(self):
     return Value(out, "exp", (self,), (1 / out,))
 
 
-# %% exercise="unbroadcast" message="to `sum` an empty tuple of dimensions means all of them"
+# %% exercise="unbroadcast" message="mind that to it an empty tuple of dimensions means all"
 def unbroadcast(grad, shape):
     added = grad.dim() - len(shape)
     dims = (*range(added), *[d for d, n in enumerate(shape, added) if n == 1 != grad.shape[d]])
@@ -464,7 +450,7 @@ def unbroadcast(grad, shape):
     return grad.sum(dims, keepdim=True) if dims else grad
 
 
-# %% exercise="unbroadcast" message="after a sum the dimensions behind it have moved one forward"
+# %% exercise="unbroadcast" message="after each sum the dimensions behind it move one forward"
 def unbroadcast(grad, shape):
     added = grad.dim() - len(shape)
     for d, n in enumerate((1,) * added + tuple(shape)):
@@ -501,7 +487,7 @@ def disagreement(operation, *inputs):
     return sum((a - b).abs().sum().item() for a, b in zip(grads, numerical))
 
 
-# %% exercise="disagreement" message="a difference has no sign: take abs()"
+# %% exercise="disagreement" message="without its sign: take abs()"
 def disagreement(operation, *inputs):
     leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
     weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
@@ -527,11 +513,6 @@ def disagreement(operation, *inputs):
     data = [leaf.data for leaf in leaves]
     grads = [torch.zeros_like(leaf.data) if leaf.grad is None else leaf.grad for leaf in leaves]
     return gradient_check(lambda: loss().data, data, grads)
-
-
-# %% exercise="disagreement" message="all six got 0: nothing is compared"
-def disagreement(operation, *inputs):
-    return 0.0
 
 
 # %% exercise="disagreement" message="it takes the tensors one by one: operation(*leaves)"
@@ -566,22 +547,13 @@ def amax(self, dim, keepdim=False):
     return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
 
 
-# %% exercise="amax" message="be it the result or the upstream gradient, `spread` stretches it"
+# %% exercise="amax" message=": the result or a sum meets something"
 @extend(Tensor)
 def amax(self, dim, keepdim=False):
     x, out = self.data, self.data.amax(dim, keepdim=keepdim)
     largest = (x == out).to(x.dtype)
     share = largest / largest.sum(dim, keepdim=True)
     return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
-
-
-# %% exercise="validation_losses" message="torch.no_grad does not know this tape"
-def validation_losses(network, inputs, targets, batch_size):
-    losses = []
-    with torch.no_grad():
-        for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
-            losses.append(mse(network.forward(Tensor(x)), wanted).data.item())
-    return losses
 
 
 # %% exercise="validation_losses" message="is neither a float nor has it item(): .data.item()"

@@ -191,10 +191,12 @@ def test_a_chapter_that_was_not_run(book: Book) -> None:
 
 def test_terms() -> None:
     glossary = "# Glossary\n\nLoss\n:   One `number`, see [here](x.md). More.\n\nReLU\n:   An *activation*.\n"
+    glossary += "\nVector-Jacobian product\n:   A gradient.\n"
     found = terms.abbreviations(glossary)
     assert found["loss"] == found["Losses"] == "One number, see here."
     assert found["ReLU"] == "An activation."
     assert "relu" not in found
+    assert found["vector-Jacobian product"] == "A gradient."
     assert "Loss { #loss }\n:   One" in terms.with_anchors(glossary)
 
 

@@ -51,7 +51,7 @@ def _slug(term: str) -> str:
 
 
 def _spellings(term: str) -> list[str]:
-    first = term.split()[0]
+    first = re.split(r"[\s-]", term)[0]
     lower = term if first[1:] != first[1:].lower() else term[0].lower() + term[1:]  # ReLU and MNIST stay as they are
     both = [lower, _plural(lower)]
     return [*both, *(word[0].upper() + word[1:] for word in both)]
