@@ -594,7 +594,7 @@ def test_a_new_network_is_xaviers_at_the_end_and_kaimings_before(checkpoint: Che
     assert not last_bias.any()
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=6)
 @given(scale=st.floats(0.01, 3))
 def test_a_scale_makes_all_weights_of_a_network_smaller(checkpoint: Checkpoint, scale: float) -> None:
     Network = checkpoint.module("network").Network
@@ -603,7 +603,7 @@ def test_a_scale_makes_all_weights_of_a_network_smaller(checkpoint: Checkpoint, 
         torch.testing.assert_close(scale * one, other)
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=6)
 @pytest.mark.parametrize("widths", [[], [3]])
 def test_a_network_wants_two_sizes(checkpoint: Checkpoint, widths: list[int]) -> None:
     with pytest.raises(ValueError, match=r"give inputs and outputs"):
