@@ -1818,7 +1818,7 @@ assert in_order[1] > 2 * in_order[0]
 # %% [markdown]
 # ## Averages
 #
-# The last thing before `fit`: to evaluate a model on a loader's batches. Loss and error rate are means over images; what comes from a loader are means over batches.
+# The last thing before `fit`: to evaluate a model on a loader's batches.
 
 # %% [markdown] tags=["predict"]
 # Is the mean of the batches' error rates the error rate? Below, the same model and the same 1,000 validation images (10,000 with the full data), cut into batches of different sizes. Which of the lines will be right?
@@ -1854,7 +1854,7 @@ assert any(abs(averaged[size] - truth) > 1e-5 for size in (64, 300))
 # %% [markdown] exercise="evaluate" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 7.5: evaluate
 #
-# Write `evaluate(model, loss_fn, loader)`. It goes through the loader's batches `x, y` once and gives back the mean loss and the error rate over all examples, as two floats; `loss_fn(model(x), y)`, called once for each batch, is a mean over it. It switches the model to use (`eval`) and afterwards back to whatever it was, and leaves no graph behind: chapter 6's `no_grad`. If the loader gives no batch at all, a `ValueError`.
+# Write `evaluate(model, loss_fn, loader)`. It goes through the loader's batches `x, y` once and gives back the mean loss and the error rate over all examples, as two floats; `loss_fn(model(x), y)`, called once for each batch, is a mean over it. It switches the model to use (`eval`) and afterwards all of it back to what `model.training` was, and leaves no graph behind: chapter 6's `no_grad`. If the loader gives no batch at all, a `ValueError`.
 
 # %% [markdown] tags=["hint"]
 # From a mean over a batch you get back to a sum if you multiply by what? Keep three running totals.
@@ -1888,7 +1888,7 @@ def evaluate(
 
 
 # %% [markdown] tags=["solution"]
-# I ended with `model.train()`. It is what one reads everywhere, and it switched a model that I had already put to use back into training. Nothing happened, as no layer here has two modes yet. In chapter 12 it would have been a different network.
+# I ended with `model.train()`. It is what one reads everywhere, and it switched a model that I had already put to use back into training. Nothing happened, as no layer here has two modes yet. In chapter 12 it would have been a different network. (What none of this notices: a network whose numbers have become NaN. Its `argmax` is 0, and is counted as any answer is; only the loss tells.)
 
 
 # %% tags=["check"]
@@ -2094,6 +2094,7 @@ assert list(ladder) == [
     "by batches", "fit",
 ]  # fmt: skip
 assert max(ladder.values()) == 0.0 and off < 1e-3
+assert torch.full((2, 10), math.nan).argmax(1).tolist() == [0, 0]
 record("largest difference between nine versions of the loop", max(ladder.values()))
 
 # %% [markdown]
@@ -2165,7 +2166,7 @@ torch.load(folder / "weights.pt", weights_only=False)
 print("after: ", [path.name for path in folder.iterdir()])
 
 # %% [markdown]
-# To load it was enough. That is why PyTorch has since version 2.6 refused such files unless one insists (`weights_only=False` insists), and why models are now often passed on in a format that can hold names and numbers, and no program: **safetensors**. We write our own: eight bytes with the length of a header; the header, a text in JSON that names each tensor with its dtype, shape and place; then the numbers.
+# To load it was enough. That is why PyTorch has since version 2.6 refused such files unless one insists (`weights_only=False` insists; before 2.6 even `True` had a hole), and why models are now often passed on in a format that can hold names and numbers, and no program: **safetensors**. We write our own: eight bytes with the length of a header; the header, a text in JSON that names each tensor with its dtype, shape and place; then the numbers.
 
 # %% tags=["claim"]
 assert (folder / "somebody was here").is_dir()
