@@ -1927,7 +1927,8 @@ def check_evaluate() -> None:
         try:
             return evaluate(model, loss_fn, given), model
         except Exception as error:
-            why = "" if isinstance(given, list) else once
+            empty = isinstance(error, (ValueError, ZeroDivisionError))
+            why = once if empty and not isinstance(given, list) else ""
             raise AssertionError(f"your code stops at {error!r}{why}") from error
 
     got, model = ask(True, (batch for batch in batches))
