@@ -717,7 +717,7 @@ def unbroadcast_to(grad: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 def check_unbroadcast() -> None:
-    source = torch.Generator().manual_seed(3)
+    source = torch.Generator().manual_seed(0)
     for full, shape in (
         ((4, 3), (3,)),
         ((4, 3), (4, 3)),
