@@ -45,7 +45,7 @@ def close(got: torch.Tensor, wanted: torch.Tensor) -> None:
 # ------------------------------------------------------------------------------------------------ losses, metrics
 
 
-@pytest.mark.since(1)
+@pytest.mark.since(1, until=6)
 @given(n=sizes, k=sizes, seed=seeds)
 def test_mse_is_pytorchs(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
     predictions, targets = rand(n * k, seed=seed), rand(n * k, seed=seed + 1)
@@ -53,13 +53,13 @@ def test_mse_is_pytorchs(checkpoint: Checkpoint, n: int, k: int, seed: int) -> N
     close(checkpoint.take(got), F.mse_loss(predictions, targets))
 
 
-@pytest.mark.since(1)
+@pytest.mark.since(1, until=6)
 def test_mse_refuses_unequal_sizes_and_says_both(checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match=r"3.*5"):
         checkpoint.module("losses").mse(checkpoint.give(rand(3)), checkpoint.give(rand(5)))
 
 
-@pytest.mark.since(TENSORS)
+@pytest.mark.since(TENSORS, until=6)
 def test_mse_refuses_what_broadcasting_would_stretch(checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match="broadcasting"):
         checkpoint.module("losses").mse(rand(5, 1), rand(5))
@@ -107,7 +107,7 @@ def test_predict_refuses_unequal_lengths(checkpoint: Checkpoint) -> None:
         checkpoint.module("linear").predict([1.0, 2.0], [1.0, 2.0, 3.0], 0.0)
 
 
-@pytest.mark.since(TENSORS)
+@pytest.mark.since(TENSORS, until=6)
 @given(n=st.integers(0, 4), d=sizes, k=sizes, seed=seeds)
 def test_linear_is_pytorchs(checkpoint: Checkpoint, n: int, d: int, k: int, seed: int) -> None:
     x, weight, bias = rand(n, d, seed=seed), rand(k, d, seed=seed + 1), rand(k, seed=seed + 2)
@@ -594,7 +594,7 @@ def test_a_new_network_is_xaviers_at_the_end_and_kaimings_before(checkpoint: Che
     assert not last_bias.any()
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=6)
 @given(scale=st.floats(0.01, 3))
 def test_a_scale_makes_all_weights_of_a_network_smaller(checkpoint: Checkpoint, scale: float) -> None:
     Network = checkpoint.module("network").Network
@@ -603,7 +603,7 @@ def test_a_scale_makes_all_weights_of_a_network_smaller(checkpoint: Checkpoint, 
         torch.testing.assert_close(scale * one.data, other.data)
 
 
-@pytest.mark.since(5)
+@pytest.mark.since(5, until=6)
 @pytest.mark.parametrize("widths", [[], [3]])
 def test_a_network_wants_two_sizes(checkpoint: Checkpoint, widths: list[int]) -> None:
     with pytest.raises(ValueError, match=r"give inputs and outputs"):

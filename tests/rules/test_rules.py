@@ -52,6 +52,11 @@ PLANTED = [
         8,
         "uses torch.Tensor.relu, which chapter 4 unlocks",
     ),
+    (
+        "import torch\nclass T(torch.Tensor):\n    __torch_function__ = torch._C._disabled_torch_function_impl",
+        7,
+        "uses torch._C._disabled_torch_function_impl, which chapter 6 unlocks",
+    ),
     ("from _operator import matmul\nmatmul(a, b)", 6, "uses @, which chapter 3 unlocks"),
     ("import pkgutil\npkgutil.resolve_name('torch.nn:Linear')", 6, "uses pkgutil.resolve_name, behind which nothing"),
     ("from torch import matmul as mm", 5, "uses torch.matmul, which chapter 3 unlocks"),

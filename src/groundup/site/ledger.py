@@ -110,7 +110,9 @@ def _difference(size: float) -> str:
     return "nothing" if size < MINUTE else f"{size:.0e}"
 
 
-def _times(ratio: float) -> str:
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return "not timed"
     if ratio < 1.05:
         return "as long, or less"
     return f"{ratio:,.0f} × as long" if ratio >= 10 else f"{ratio:.1f} × as long"
