@@ -1,14 +1,11 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
 """Convolution and pooling: one small window of numbers, at every place of an image."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn.functional import pad
-
-
-def pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    """One number for height and width, or two."""
-    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def output_size(
@@ -18,95 +15,164 @@ def output_size(
 
     Raises: ValueError where it does not fit even once, and for impossible settings.
     """
-    given = f"{size=}, {kernel=}, {stride=}, {padding=}, {dilation=}"
-    if min(kernel, stride, dilation) < 1 or min(size, padding) < 0:
-        raise ValueError(f"{given}: kernel, stride and dilation are at least 1")
-    room = size + 2 * padding - dilation * (kernel - 1) - 1
-    if room < 0:
-        raise ValueError(f"{given}: the window does not fit: pad more")
+    room = size + 2 * padding - (dilation * (kernel - 1) + 1)
+    if min(kernel, stride, dilation) < 1 or min(size, padding, room) < 0:
+        given = f"{size=}, {kernel=}, {stride=}, {padding=}, {dilation=}"
+        raise ValueError(
+            f"{given}: no place for such a window; is there a smaller one?"
+        )
     return room // stride + 1
+
+
+Size = int | tuple[int, int]  # for height and width together, or for each
+
+
+def pair(value: Size) -> tuple[int, int]:
+    """One number for height and width, or two."""
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def windows(
+    x: torch.Tensor,
+    kernel_size: Size,
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
+    value: float = 0.0,
+) -> torch.Tensor:
+    """A view of all windows, of `x` itself if there is no padding (with `value`).
+
+    Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for others.
+    """
+    if x.dim() != 4:
+        raise ValueError(f"images of shape {tuple(x.shape)}: give (N, C, H, W)")
+    (KH, KW), (PH, PW) = pair(kernel_size), pair(padding)
+    (SH, SW), (DH, DW) = pair(stride), pair(dilation)
+    rows = output_size(x.shape[2], KH, SH, PH, DH)
+    columns = output_size(x.shape[3], KW, SW, PW, DW)
+    x = pad(x, (PW, PW, PH, PH), value=value) if PH or PW else x
+    n, c, h, w = x.stride()
+    shape = (*x.shape[:2], rows, columns, KH, KW)
+    return x.as_strided(shape, (n, c, SH * h, SW * w, DH * h, DW * w))
 
 
 def unfold(
     x: torch.Tensor,
-    kernel_size: int | tuple[int, int],
-    dilation: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] = 0,
-    stride: int | tuple[int, int] = 1,
+    kernel_size: Size,
+    dilation: Size = 1,
+    padding: Size = 0,
+    stride: Size = 1,
 ) -> torch.Tensor:
     """What each window sees, as a column: im2col.
 
-    Shapes: x (N, C, H, W) -> (N, C * KH * KW, H' * W'), with a window of KH x KW.
+    Shapes: x (N, C, H, W) -> (N, C * KH * KW, H' * W').
     """
-    if x.dim() != 4:
-        raise ValueError(f"{tuple(x.shape)}: give images (N, C, H, W)")
-    (N, C, H, W), (KH, KW) = x.shape, pair(kernel_size)
-    (DH, DW), (PH, PW), (SH, SW) = pair(dilation), pair(padding), pair(stride)
-    rows = output_size(H, KH, SH, PH, DH)
-    columns = output_size(W, KW, SW, PW, DW)
-    padded = pad(x, (PW, PW, PH, PH)) if PH or PW else x
-    windows = [
-        padded[
-            :,
-            :,
-            i * DH : i * DH + (rows - 1) * SH + 1 : SH,
-            j * DW : j * DW + (columns - 1) * SW + 1 : SW,
-        ]
-        for i in range(KH)
-        for j in range(KW)
-    ]
-    return torch.stack(windows, 2).reshape(N, C * KH * KW, rows * columns)
+    seen = windows(x, kernel_size, stride, padding, dilation)
+    return seen.permute(0, 1, 4, 5, 2, 3).flatten(4).flatten(1, 3)
 
 
 def conv2d(
     x: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None = None,
-    stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] = 0,
-    dilation: int | tuple[int, int] = 1,
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
     groups: int = 1,
 ) -> torch.Tensor:
     """Slide the kernels of `weight` over images: a matrix product with the columns.
 
     Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, H', W').
+    Raises: ValueError for shapes that do not fit, naming them.
     """
-    (N, C, H, W), (O, _, KH, KW) = x.shape, weight.shape
-    (DH, DW), (PH, PW), (SH, SW) = pair(dilation), pair(padding), pair(stride)
-    columns = unfold(x, (KH, KW), dilation, padding, stride)
-    columns = columns.view(N, groups, -1, columns.shape[2])
-    out = (
-        weight.reshape(groups, O // groups, -1) @ columns
-    )  # (N, groups, O / groups, L)
-    out = out.reshape(
-        N, O, output_size(H, KH, SH, PH, DH), output_size(W, KW, SW, PW, DW)
-    )
+    shapes = f"images {tuple(x.shape)}, weight {tuple(weight.shape)}, groups {groups}"
+    if weight.dim() != 4 or groups < 1 or x.shape[1:2] != (weight.shape[1] * groups,):
+        raise ValueError(f"{shapes}: give (N, C, H, W) and (O, C / groups, KH, KW)")
+    if len(weight) % groups or (bias is not None and bias.shape != (len(weight),)):
+        raise ValueError(f"{shapes}: groups must divide O, and a bias be of shape (O,)")
+    seen = windows(x, weight.shape[2:], stride, padding, dilation)
+    N, _, *places = seen.shape[:4]
+    columns = seen.permute(0, 1, 4, 5, 2, 3).reshape(N, groups, -1, math.prod(places))
+    out = weight.reshape(groups, len(weight) // groups, -1) @ columns
+    out = out.view(N, len(weight), *places)
     return out if bias is None else out + bias[:, None, None]
 
 
-class Conv2d(nn.Module):
-    """`out_channels` kernels over images of `in_channels`, and a bias for each.
+def fold(
+    columns: torch.Tensor,
+    size: Size,
+    kernel_size: Size,
+    dilation: Size = 1,
+    padding: Size = 0,
+    stride: Size = 1,
+) -> torch.Tensor:
+    """Add each column up where its window stands: the transpose of `unfold`.
 
-    Shapes: (N, C, H, W) -> (N, O, H', W').
+    Shapes: (N, C * KH * KW, H' * W') -> (N, C, *size).
+    """
+    (H, W), (KH, KW), (PH, PW) = pair(size), pair(kernel_size), pair(padding)
+    channels = columns.shape[1] // (KH * KW)
+    x = columns.new_zeros(len(columns), channels, H + 2 * PH, W + 2 * PW)
+    seen = windows(x, (KH, KW), stride, 0, dilation)  # of x itself
+    parts = columns.reshape(len(x), channels, KH, KW, *seen.shape[2:4])
+    for u in range(KH):
+        for v in range(KW):
+            seen[..., u, v].add_(parts[:, :, u, v])
+    return x[:, :, PH : PH + H, PW : PW + W]
+
+
+def conv2d_grad(
+    G: torch.Tensor,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> tuple[torch.Tensor, ...]:
+    """Gradients of `conv2d` for images, weight and bias, if there is one, from G.
+
+    Shapes: G (N, O, H', W'); each result as what it is for.
+    """
+    settings = weight.shape[2:], dilation, padding, stride
+    columns = unfold(x, *settings)
+    columns = columns.view(len(x), groups, -1, columns.shape[2])
+    G = G.reshape(len(x), groups, len(weight) // groups, -1)
+    rows = weight.reshape(groups, len(weight) // groups, -1)
+    weight_grad = (G @ columns.transpose(2, 3)).sum(0).view_as(weight)
+    back = (rows.transpose(1, 2) @ G).flatten(1, 2)  # (N, C * KH * KW, H' * W')
+    grads = fold(back, x.shape[2:], *settings), weight_grad
+    return grads if bias is None else (*grads, G.sum((0, 3)).flatten())
+
+
+class Conv2d(nn.Module):
+    """Kernels over images: `out_channels` of them, and a bias for each.
+
+    Shapes: (N, C, H, W) -> (N, O, H', W'). Raises: ValueError for impossible groups.
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
     ) -> None:
         super().__init__()
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{in_channels=}, {out_channels=}: no multiples of {groups=}"
+            )
         shape = (out_channels, in_channels // groups, *pair(kernel_size))
-        bound = (shape[1] * shape[2] * shape[3]) ** -0.5
+        bound = math.prod(shape[1:]) ** -0.5  # one over the root of the fan-in
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
         drawn = torch.empty(out_channels).uniform_(-bound, bound) if bias else None
-        self.bias = None if drawn is None else nn.Parameter(drawn)
+        self.bias = drawn if drawn is None else nn.Parameter(drawn)
         self.settings = stride, padding, dilation, groups
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -114,43 +180,39 @@ class Conv2d(nn.Module):
         return conv2d(x, self.weight, self.bias, *self.settings)
 
 
-def max_pool2d(
-    x: torch.Tensor,
-    kernel_size: int | tuple[int, int],
-    stride: int | tuple[int, int] | None = None,
-    padding: int | tuple[int, int] = 0,
+def pooled(
+    x: torch.Tensor, kernel_size: Size, stride: Size | None, padding: Size, value: float
 ) -> torch.Tensor:
-    """The largest number in each window. Shapes: (N, C, H, W) -> (N, C, H', W')."""
-    (N, C, H, W), (KH, KW), (PH, PW) = x.shape, pair(kernel_size), pair(padding)
-    SH, SW = pair(kernel_size if stride is None else stride)
-    padded = pad(x, (PW, PW, PH, PH), value=-torch.inf)
-    windows = unfold(padded, kernel_size, stride=(SH, SW)).view(N, C, KH * KW, -1)
-    best = windows.gather(2, windows.argmax(2, keepdim=True))  # at ties the first
-    return best.view(N, C, output_size(H, KH, SH, PH), output_size(W, KW, SW, PW))
+    """What each window sees. Shapes: (N, C, H, W) -> (N, C, H', W', KH * KW)."""
+    if any(2 * p > k for p, k in zip(pair(padding), pair(kernel_size), strict=True)):
+        raise ValueError(f"{padding=} is more than half of {kernel_size=}: take less")
+    stride = kernel_size if stride is None else stride
+    return windows(x, kernel_size, stride, padding, value=value).flatten(4)
+
+
+def max_pool2d(
+    x: torch.Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0
+) -> torch.Tensor:
+    """The largest number in each window; the first, where several are as large.
+
+    Shapes: (N, C, H, W) -> (N, C, H', W'). The stride is the window's size if not given.
+    """
+    seen = pooled(x, kernel_size, stride, padding, -math.inf)
+    return seen.gather(-1, seen.argmax(-1, keepdim=True)).squeeze(-1)
 
 
 def avg_pool2d(
-    x: torch.Tensor,
-    kernel_size: int | tuple[int, int],
-    stride: int | tuple[int, int] | None = None,
-    padding: int | tuple[int, int] = 0,
+    x: torch.Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0
 ) -> torch.Tensor:
-    """The mean of each window. Shapes: (N, C, H, W) -> (N, C, H', W')."""
-    (N, C, H, W), (KH, KW), (PH, PW) = x.shape, pair(kernel_size), pair(padding)
-    SH, SW = pair(kernel_size if stride is None else stride)
-    windows = unfold(x, kernel_size, 1, padding, (SH, SW)).view(N, C, KH * KW, -1)
-    size = output_size(H, KH, SH, PH), output_size(W, KW, SW, PW)
-    return windows.mean(2).view(N, C, *size)
+    """The mean of each window, padding included. Shapes and stride: as `max_pool2d`."""
+    return pooled(x, kernel_size, stride, padding, 0.0).mean(-1)
 
 
 class MaxPool2d(nn.Module):
-    """The largest number in each window. Shapes: (N, C, H, W) -> (N, C, H', W')."""
+    """`max_pool2d` as a layer."""
 
     def __init__(
-        self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0
     ) -> None:
         super().__init__()
         self.settings = kernel_size, stride, padding
@@ -161,7 +223,7 @@ class MaxPool2d(nn.Module):
 
 
 class AvgPool2d(MaxPool2d):
-    """The mean of each window. Shapes: (N, C, H, W) -> (N, C, H', W')."""
+    """`avg_pool2d` as a layer."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Pool."""
