@@ -91,59 +91,11 @@ def conv2d(
     if len(weight) % groups or (bias is not None and bias.shape != (len(weight),)):
         raise ValueError(f"{shapes}: groups must divide O, and a bias be of shape (O,)")
     seen = windows(x, weight.shape[2:], stride, padding, dilation)
-    N, _, *places = seen.shape[:4]
-    columns = seen.permute(0, 1, 4, 5, 2, 3).reshape(N, groups, -1, math.prod(places))
-    out = weight.reshape(groups, len(weight) // groups, -1) @ columns
-    out = out.view(N, len(weight), *places)
+    columns = seen.permute(0, 1, 4, 5, 2, 3).flatten(4).flatten(1, 3)
+    rows = weight.flatten(1).unflatten(0, (groups, -1))  # (groups, O / groups, ...)
+    out = rows @ columns.unflatten(1, (groups, -1))  # (N, groups, O / groups, H' * W')
+    out = out.flatten(1, 2).unflatten(2, seen.shape[2:4])
     return out if bias is None else out + bias[:, None, None]
-
-
-def fold(
-    columns: torch.Tensor,
-    size: Size,
-    kernel_size: Size,
-    dilation: Size = 1,
-    padding: Size = 0,
-    stride: Size = 1,
-) -> torch.Tensor:
-    """Add each column up where its window stands: the transpose of `unfold`.
-
-    Shapes: (N, C * KH * KW, H' * W') -> (N, C, *size).
-    """
-    (H, W), (KH, KW), (PH, PW) = pair(size), pair(kernel_size), pair(padding)
-    channels = columns.shape[1] // (KH * KW)
-    x = columns.new_zeros(len(columns), channels, H + 2 * PH, W + 2 * PW)
-    seen = windows(x, (KH, KW), stride, 0, dilation)  # of x itself
-    parts = columns.reshape(len(x), channels, KH, KW, *seen.shape[2:4])
-    for u in range(KH):
-        for v in range(KW):
-            seen[..., u, v].add_(parts[:, :, u, v])
-    return x[:, :, PH : PH + H, PW : PW + W]
-
-
-def conv2d_grad(
-    G: torch.Tensor,
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None = None,
-    stride: Size = 1,
-    padding: Size = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-) -> tuple[torch.Tensor, ...]:
-    """Gradients of `conv2d` for images, weight and bias, if there is one, from G.
-
-    Shapes: G (N, O, H', W'); each result as what it is for.
-    """
-    settings = weight.shape[2:], dilation, padding, stride
-    columns = unfold(x, *settings)
-    columns = columns.view(len(x), groups, -1, columns.shape[2])
-    G = G.reshape(len(x), groups, len(weight) // groups, -1)
-    rows = weight.reshape(groups, len(weight) // groups, -1)
-    weight_grad = (G @ columns.transpose(2, 3)).sum(0).view_as(weight)
-    back = (rows.transpose(1, 2) @ G).flatten(1, 2)  # (N, C * KH * KW, H' * W')
-    grads = fold(back, x.shape[2:], *settings), weight_grad
-    return grads if bias is None else (*grads, G.sum((0, 3)).flatten())
 
 
 class Conv2d(nn.Module):

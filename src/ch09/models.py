@@ -4,28 +4,26 @@
 import torch
 from torch import nn
 
-from .convolution import output_size
-
 
 def small_cnn(
-    channels: tuple[int, ...] = (16, 24, 32), classes: int = 10, gain: float = 0.5
+    channels: tuple[int, int, int] = (8, 16, 32), classes: int = 10, gain: float = 0.5
 ) -> nn.Sequential:
-    """Convolutions of stride 2 and a linear layer; He's initial weights times `gain`.
+    """Three convolutions, two poolings, one linear layer; He's weights times `gain`.
 
     Shapes: (N, 1, 28, 28) -> logits (N, classes).
     """
-    layers: list[nn.Module] = []
-    into, side = 1, 28
-    for out in channels:
-        kernel = 3 if layers else 5
-        layers += [nn.Conv2d(into, out, kernel, 2, kernel // 2), nn.ReLU()]
-        into, side = out, output_size(side, kernel, 2, kernel // 2)
-    layers += [nn.Flatten(), nn.Linear(into * side * side, classes)]
+    first, second, third = channels
+    model = nn.Sequential(
+        nn.Conv2d(1, first, 5, stride=2, padding=2), nn.ReLU(),
+        nn.Conv2d(first, second, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(second, third, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(third * 3 * 3, classes),
+    )  # fmt: skip
     with torch.no_grad():
-        for parameter in (p for layer in layers for p in layer.parameters()):
-            if parameter.dim() == 1:
+        for parameter in model.parameters():
+            if parameter.dim() == 1:  # a bias
                 parameter.zero_()
             else:
                 nn.init.kaiming_normal_(parameter)
                 parameter *= gain
-    return nn.Sequential(*layers)
+    return model
