@@ -3,190 +3,224 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 
 class Optimizer:
-    """Changes parameters by their gradients: `update`, in a class below, says how.
+    """Changes parameters by their gradients; `update`, in classes below, says how.
 
-    `params` are parameters, or groups of them: dicts of "params" and settings of their
-    own. Raises: ValueError for none, for one that comes twice, for impossible settings.
+    `params` are parameters, or groups: dicts of "params" and settings of their own.
+    Raises: ValueError for none, one that comes twice, and impossible settings.
     """
 
-    limits: dict[str, float] = {}  # the settings from 0 to below these; others: from 0
+    defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3, "weight_decay": 0.0}
+    decoupled = False  # the weight decay, which comes later
 
-    def __init__(self, params: Iterable[Any], **settings: Any) -> None:
+    def __init__(
+        self, params: Iterable[Any], lr: float | None = None, **settings: Any
+    ) -> None:
         given = list(params)
         groups = given if given and isinstance(given[0], dict) else [{"params": given}]
+        settings = {**self.defaults, **settings}
+        settings["lr"] = settings["lr"] if lr is None else lr
         self.param_groups = [
             {**settings, **group, "params": list(group["params"])} for group in groups
         ]
-        everything = [p for group in self.param_groups for p in group["params"]]
-        if not everything or len(set(everything)) < len(everything):
-            raise ValueError(f"{len(everything)} parameters: give some, and each once")
+        params = self.parameters()
+        if not params or len(set(params)) < len(params):
+            raise ValueError(f"{len(params)} parameters: give some, and each once")
         for group in self.param_groups:
-            for name, value in group.items():
-                for number in value if name == "betas" else [value]:
-                    limit = 1 if name in ("betas",) else math.inf
-                    if type(number) in (int, float) and not 0 <= number < limit:
-                        raise ValueError(f"{name}={value}: from 0 to below {limit}")
-        self.state: dict[torch.Tensor, dict[str, Any]] = {}
-        self.joined: dict[tuple, list] = {}  # for speed, see `join`
+            self.check(group)
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.joined: dict[tuple[Tensor, ...], list] = {}  # what `join` has joined
 
-    def update(
-        self, p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict
-    ) -> None:
-        """Change `p` in place, number by number. Shapes: p and grad the same, any."""
+    def parameters(self) -> list[Tensor]:
+        """Those of all groups, in order."""
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Raises: TypeError for unknown settings, ValueError for impossible ones."""
+        for name in group.keys() - {"params"}:
+            if name not in self.defaults:
+                raise TypeError(f"no setting {name!r}: there are {[*self.defaults]}")
+            numbers = group[name] if name == "betas" else [group[name]]
+            limit = 1 if name == "betas" else math.inf
+            if not all(0 <= number < limit for number in numbers):
+                raise ValueError(f"{name}={group[name]}: give 0 or more, below {limit}")
+
+    def update(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        """Change p in place, number by number. Shapes: p and grad the same, any."""
         raise NotImplementedError
+
+    def descend(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        """One step of one tensor: weight decay, then the rule."""
+        state["step"] += 1
+        if group["weight_decay"]:
+            grad = decay(p, grad, group["lr"], group["weight_decay"], self.decoupled)
+        self.update(p, grad, state, group)
 
     @torch.no_grad()
     def step(self) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient, small ones together."""
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    state = self.state.setdefault(p, {"step": 0})
-                    state["step"] += 1
-                    self.update(p, p.grad, state, group)
+            members = tuple(p for p in group["params"] if p.grad is not None)
+            if members not in self.joined:
+                self.join(members)
+            for together, state, flat, grad, pieces in self.joined[members]:
+                if len(together) == 1:
+                    self.descend(together[0], together[0].grad, state, group)
+                    continue
+                torch.cat([p.flatten() for p in together], out=flat)
+                torch.cat([p.grad.flatten() for p in together], out=grad)
+                self.descend(flat, grad, state, group)
+                for p, piece in zip(together, pieces, strict=True):
+                    p.copy_(piece)
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.grad = None
+        for p in self.parameters():
+            p.grad = None
+
+    def join(self, members: tuple[Tensor, ...]) -> None:
+        """Make one vector of small parameters that have taken equally many steps."""
+        self.separate(members)
+        alike: dict[Any, list[Tensor]] = {}
+        for p in members:
+            state = self.state.setdefault(p, {"step": 0})
+            alone = id(p) if p.numel() > LARGE else None
+            kind = p.dtype, p.device, alone, *state, state["step"]
+            alike.setdefault(kind, []).append(p)
+        self.joined[members] = []
+        for together in alike.values():
+            states = [self.state.pop(p) for p in together]
+            state, flat = states[0], together[0]
+            if len(together) > 1:
+                flat = torch.cat([p.flatten() for p in together])
+                for name in state.keys() - {"step"}:
+                    state[name] = torch.cat([each[name].flatten() for each in states])
+            row = together, state, flat, torch.empty_like(flat), parts(flat, together)
+            self.joined[members].append(row)
+
+    def separate(self, members: Iterable[Tensor]) -> None:
+        """Give parameters, and those joined with them, a state of their own again."""
+        members = {*members}
+        for key in [key for key in self.joined if members & {*key}]:
+            for together, state, *_ in self.joined.pop(key):
+                named = {n: parts(t, together) for n, t in state.items() if n != "step"}
+                for number, p in enumerate(together):
+                    own = {name: pieces[number] for name, pieces in named.items()}
+                    self.state[p] = {"step": state["step"], **own}
 
     def state_dict(self) -> dict[str, Any]:
-        """In PyTorch's form: parameters are known by their numbers."""
-        params = [p for group in self.param_groups for p in group["params"]]
-        number = {p: n for n, p in enumerate(params)}
+        """Settings and state in PyTorch's form: parameters are known by their numbers."""
+        numbers = {p: n for n, p in enumerate(self.parameters())}
+        self.separate(numbers)
         groups = [
-            {**group, "params": [number[p] for p in group["params"]]}
+            {**group, "params": [numbers[p] for p in group["params"]]}
             for group in self.param_groups
         ]
-        state = {number[p]: dict(state) for p, state in self.state.items()}
+        state = {numbers[p]: dict(state) for p, state in self.state.items()}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Take settings and state. Raises: ValueError when they are of other groups."""
-        params = [p for group in self.param_groups for p in group["params"]]
-        sizes = [
-            [len(group["params"]) for group in groups]
-            for groups in (self.param_groups, saved["param_groups"])
-        ]
-        if sizes[0] != sizes[1]:
-            raise ValueError(f"groups of {sizes[0]} parameters, and saved: {sizes[1]}")
-        for group, kept in zip(self.param_groups, saved["param_groups"], strict=True):
-            group.update({n: v for n, v in kept.items() if n != "params"})
-        self.joined = {}
-        self.state = {
-            params[number]: {
-                name: int(value) if name == "step" else value.clone()
-                for name, value in state.items()
+        params, groups = self.parameters(), saved["param_groups"]
+        sizes = [len(group["params"]) for group in self.param_groups]
+        if sizes != [len(group["params"]) for group in groups]:
+            raise ValueError(
+                f"here are groups of {sizes} parameters, and saved: {groups}"
+            )
+        for group, other in zip(self.param_groups, groups, strict=True):
+            group.update({name: other.get(name, group[name]) for name in self.defaults})
+        self.joined, self.state = {}, {}
+        for number, state in saved["state"].items():
+            kept = {
+                n: t.clone() for n, t in state.items() if n != "step" and t is not None
             }
-            for number, state in saved["state"].items()
-        }
+            self.state[params[number]] = {"step": int(state.get("step", 0)), **kept}
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum, by PyTorch's definition.
+    """Gradient descent, with momentum by PyTorch's definition."""
 
-    Raises: ValueError for Nesterov's without momentum, or with dampening.
-    """
+    defaults: ClassVar[dict[str, Any]] = {
+        **Optimizer.defaults, "momentum": 0.0, "dampening": 0.0, "nesterov": False,
+    }  # fmt: skip
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-    ) -> None:
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError(f"nesterov with {momentum=}, {dampening=}: give momentum")
-        super().__init__(
-            params, lr=lr, momentum=momentum, dampening=dampening,
-            weight_decay=weight_decay, nesterov=nesterov,
-        )  # fmt: skip
-
-    def update(
-        self, p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict
-    ) -> None:
+    def update(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         """The velocity is a sum of gradients, the older the less."""
-        momentum = group["momentum"]
-        if group["weight_decay"]:
-            grad = grad + group["weight_decay"] * p
+        momentum, change = group["momentum"], grad
         if momentum:
             if "momentum_buffer" in state:
                 velocity = state["momentum_buffer"]
-                velocity.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
+                velocity *= momentum
+                velocity += (1 - group["dampening"]) * grad
             else:
                 velocity = state["momentum_buffer"] = grad.clone()
-            grad = grad + momentum * velocity if group["nesterov"] else velocity
-        p.sub_(grad, alpha=group["lr"])
+            change = grad + momentum * velocity if group["nesterov"] else velocity
+        p -= group["lr"] * change
 
 
 class RMSprop(Optimizer):
     """Gradients divided by the root of their mean square of late."""
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay)
+    defaults: ClassVar[dict[str, Any]] = {
+        **Optimizer.defaults,
+        "lr": 1e-2,
+        "alpha": 0.99,
+        "eps": 1e-8,
+    }
 
-    def update(
-        self, p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict
-    ) -> None:
-        """Nothing is corrected: the first steps are long."""
-        if group["weight_decay"]:
-            grad = grad + group["weight_decay"] * p
-        square = state.setdefault("square_avg", torch.zeros_like(p))
+    def update(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        """The mean square begins at 0, so that the first steps are long."""
+        if "square_avg" not in state:
+            state["square_avg"] = torch.zeros_like(p)
+        square = state["square_avg"]
         square.mul_(group["alpha"]).addcmul_(grad, grad, value=1 - group["alpha"])
         p.addcdiv_(grad, square.sqrt().add_(group["eps"]), value=-group["lr"])
 
 
+def corrected(average: Tensor, beta: float, step: int) -> Tensor:
+    """An average that began at 0, without what the 0 takes. Shapes: any."""
+    return average / (1 - beta**step)
+
+
 class Adam(Optimizer):
-    """Momentum, divided as in RMSprop, both with their bias corrected.
+    """Momentum and RMSprop in one, with averages that are corrected.
 
     Paper: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
     """
 
-    decoupled = False
+    defaults: ClassVar[dict[str, Any]] = {
+        **Optimizer.defaults,
+        "betas": (0.9, 0.999),
+        "eps": 1e-8,
+    }
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
-
-    def update(
-        self, p: torch.Tensor, grad: torch.Tensor, state: dict, group: dict
-    ) -> None:
-        """Weight decay is added to the gradient, or, decoupled, taken from `p`."""
-        lr, (beta1, beta2) = group["lr"], group["betas"]
-        if self.decoupled:
-            p.mul_(1 - lr * group["weight_decay"])
-        elif group["weight_decay"]:
-            grad = grad + group["weight_decay"] * p
-        if state["step"] == 1:
+    def update(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        """The mean gradient, divided by the root of the mean square."""
+        (beta1, beta2), step = group["betas"], state["step"]
+        if "exp_avg" not in state:
             state["exp_avg"] = torch.zeros_like(p)
             state["exp_avg_sq"] = torch.zeros_like(p)
-        mean, square, t = state["exp_avg"], state["exp_avg_sq"], state["step"]
-        mean.lerp_(grad, 1 - beta1)
+        mean, square = state["exp_avg"], state["exp_avg_sq"]
+        mean.lerp_(grad, 1 - beta1)  # beta1 * mean + (1 - beta1) * grad
         square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        root = (square / (1 - beta2**t)).sqrt_().add_(group["eps"])
-        p.addcdiv_(mean, root, value=-lr / (1 - beta1**t))
+        root = corrected(square, beta2, step).sqrt_().add_(group["eps"])
+        p.addcdiv_(corrected(mean, beta1, step), root, value=-group["lr"])
+
+
+def decay(
+    p: Tensor, grad: Tensor, lr: float, weight_decay: float, decoupled: bool
+) -> Tensor:
+    """Shrink p in place, if decoupled; the gradient that is left to descend along."""
+    if decoupled:
+        p *= 1 - lr * weight_decay
+        return grad
+    return grad + weight_decay * p
 
 
 class AdamW(Adam):
@@ -195,14 +229,14 @@ class AdamW(Adam):
     Paper: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2.
     """
 
+    defaults: ClassVar[dict[str, Any]] = {**Adam.defaults, "weight_decay": 1e-2}
     decoupled = True
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+
+LARGE = 2**14  # numbers: a parameter that has more is updated on its own
+
+
+def parts(flat: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """A vector as views with the shapes of these tensors."""
+    pieces = flat.flatten().split([p.numel() for p in like])
+    return [piece.view(p.shape) for piece, p in zip(pieces, like, strict=True)]

@@ -10,7 +10,7 @@ Schedule = Callable[[float], float]
 
 
 def constant(value: float) -> Schedule:
-    """Always `value`."""
+    """Always the same."""
     return lambda progress: value
 
 
@@ -20,65 +20,64 @@ def linear(start: float, end: float) -> Schedule:
 
 
 def cosine(start: float, end: float) -> Schedule:
-    """Along half a wave: slowly off, slowly in.
+    """Along half a cosine wave: slowly off, slowly in.
 
     Paper: Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5.
     """
     return lambda progress: end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def chained(*parts: tuple[float, Schedule]) -> Schedule:
+def chained(*pieces: tuple[float, Schedule]) -> Schedule:
     """Schedules one after another: pairs of a share of the progress and a schedule.
 
     Raises: ValueError unless the shares are above 0 and add up to 1.
     """
-    shares = [share for share, _ in parts]
+    shares = [share for share, _ in pieces]
     if not shares or min(shares) <= 0 or not math.isclose(sum(shares), 1):
         raise ValueError(f"{shares=}: give shares above 0 that add up to 1")
 
     def schedule(progress: float) -> float:
         begun = 0.0
-        for share, part in parts[:-1]:
+        for share, piece in pieces[:-1]:
             if progress < begun + share:
-                return part((progress - begun) / share)
+                return piece((progress - begun) / share)
             begun += share
-        share, part = parts[-1]
-        return part((progress - begun) / share)
+        return pieces[-1][1]((progress - begun) / (1 - begun))
 
     return schedule
 
 
-def one_cycle(
-    high: float, warm_up: float = 0.3, low: float | None = None, end: float = 0.0
-) -> Schedule:
-    """From `low` (`high` / 25) up to `high` and down to `end`, along cosines.
+def one_cycle(high: float, warm_up: float = 0.3, low: float | None = None) -> Schedule:
+    """From `low` (or `high` / 25) up to `high`, then down to `low` / 10,000.
 
     Paper: Smith and Topin 2018, arXiv:1708.07120.
     """
     low = high / 25 if low is None else low
-    return chained((warm_up, cosine(low, high)), (1 - warm_up, cosine(high, end)))
+    up, down = cosine(low, high), cosine(high, low / 1e4)
+    return chained((warm_up, up), (1 - warm_up, down))
 
 
 class Scheduled(Callback):
     """Sets settings of all parameter groups before each step, by schedules.
 
-    `Scheduled(lr=one_cycle(0.1), momentum=…)`; progress is the share of the steps of
-    this `fit` that are done. For Adam, `momentum` is the first of its betas.
+    Progress is the share of this `fit`'s steps that are done. Adam's `momentum` is the
+    first of its betas.
     """
 
     state = ("begun",)
 
     def __init__(self, **schedules: Schedule) -> None:
         self.schedules = schedules
-        self.begun: tuple[int, int] = (0, 0)  # epoch and step at which `fit` began
+        self.begun = (0, 0)  # the epoch and the step at which `fit` began
 
     def before_fit(self, learner: Learner) -> None:
-        """Note where it begins. Raises: ValueError for settings that nobody has."""
-        self.begun = learner.epoch, learner.step
+        """Note where it begins. Raises: ValueError for settings that a group lacks."""
+        self.begun = (learner.epoch, learner.step)
         for group in learner.optimizer.param_groups:
-            known = {*group, *(["momentum"] if "betas" in group else [])}
-            if not known >= {*self.schedules}:
-                raise ValueError(f"{[*self.schedules]}: this group has {sorted(known)}")
+            known = {*group} | ({"momentum"} if "betas" in group else set())
+            if self.schedules.keys() - known:
+                missing = sorted(self.schedules.keys() - known)
+                raise ValueError(f"no setting {missing}: there are {sorted(known)}")
 
     def before_batch(self, learner: Learner) -> None:
         """Set them."""
@@ -86,10 +85,10 @@ class Scheduled(Callback):
             return
         epoch, step = self.begun
         steps = (learner.epochs - epoch) * len(learner.training_loader)
-        progress = min(1.0, (learner.step - step) / steps)
         for name, schedule in self.schedules.items():
+            value = schedule((learner.step - step) / steps)
             for group in learner.optimizer.param_groups:
                 if name == "momentum" and "betas" in group:
-                    group["betas"] = (schedule(progress), group["betas"][1])
+                    group["betas"] = (value, group["betas"][1])
                 else:
-                    group[name] = schedule(progress)
+                    group[name] = value
