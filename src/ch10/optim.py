@@ -50,6 +50,8 @@ class Optimizer:
             limit = 1 if name == "betas" else math.inf
             if not all(0 <= number < limit for number in numbers):
                 raise ValueError(f"{name}={group[name]}: give 0 or more, below {limit}")
+        if group.get("nesterov") and (not group["momentum"] or group["dampening"]):
+            raise ValueError("nesterov needs momentum, and no dampening")
 
     def update(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         """Change p in place, number by number. Shapes: p and grad the same, any."""
