@@ -266,9 +266,13 @@ def check_momentum() -> None:
             ) from error
         assert isinstance(optimizer, Optimizer), "write class SGD(Optimizer)"
         shown, seen = optimizer.param_groups[0], []
+        for name, value in (("momentum", 0.0), ("dampening", 0.0), ("nesterov", False)):
+            assert name in settings or shown[name] == value, (
+                f"`defaults`: {name} is {value} unless it is given, not {shown[name]}"
+            )
+        pristine = [grad.clone() for grad in grads]
         state = {"step": 0}
         for number, grad in enumerate(grads, start=1):
-            kept = grad.clone()
             state["step"] = number
             try:
                 came = optimizer.update(p, grad, state, shown)
@@ -278,10 +282,13 @@ def check_momentum() -> None:
                 ) from error
             assert came is None, "update gives nothing back: it changes p in place"
             seen.append(p.clone())
-            assert torch.equal(grad, kept), (
-                f"step {number} has changed the gradient, which is the caller's: the "
-                "velocity must be a tensor of its own"
-            )
+            for now, kept in zip(grads, pristine, strict=True):
+                changed = not torch.equal(now, kept)
+                now.copy_(kept)
+                assert not changed, (
+                    f"step {number} has changed a gradient, which is the caller's: the "
+                    "velocity must be a tensor of its own"
+                )
         return seen, state
 
     def wanted(
@@ -370,7 +377,7 @@ def check_momentum() -> None:
             f"{settings}: after two steps the first numbers of p are {numbers[0]}, and "
             f"should be {numbers[1]}"
         )
-    again = [grads[0], grads[0], grads[0]]  # the same tensor three times
+    again = [grads[0]] * 3  # the same tensor three times
     got, _ = answer({"lr": 0.3, "momentum": 0.7}, again)
     assert same(got, wanted(again, 0.3, 0.7, 0, False)), (
         "wrong as soon as the same gradient tensor comes twice: the velocity "
@@ -507,7 +514,7 @@ assert [round(b, 2) for b in bests] == [0.44, 0.92]
 # %% [markdown] tags=["aside"]
 # #### Aside: Newton, who needs one step
 #
-# The Hessian of the ravine, its table of second derivatives, has 1 and 25 on its diagonal and 0 elsewhere. Divide the gradient by it, and the step from $(-10, 1)$ is $(10/1 \cdot 1, -25/25)$: straight to the lowest point, from anywhere, however narrow the ravine. That is **Newton's method**: $w - H^{-1} g$. Why does nobody train networks with it? For $P$ parameters $H$ has $P^2$ numbers. For chapter 9's network, with 8,906, these are 79 million, 317 MB, and to solve a system with it takes some $P^3/3$ multiplications, in each step. And where the loss is curved downwards, Newton walks to the *highest* point. **Second-order methods** in use (L-BFGS, K-FAC, Shampoo) guess the Hessian, or something like it, from gradients, or keep small blocks of it. Dividing by one number for each parameter, as in the next section, is the smallest such block.
+# The Hessian of the ravine, its table of second derivatives, has 1 and 25 on its diagonal and 0 elsewhere. At $(-10, 1)$ the gradient is $(-10, 25)$; divided by them it is $(-10, 1)$, and one step leads from there straight to the lowest point. So it does from anywhere, however narrow the ravine. That is **Newton's method**: $w - H^{-1} g$. Why does nobody train networks with it? For $P$ parameters $H$ has $P^2$ numbers. For chapter 9's network, with 8,906, these are 79 million, 317 MB, and to solve a system with it takes some $P^3/3$ multiplications, in each step. And where the loss is curved downwards, Newton walks uphill. **Second-order methods** in use (L-BFGS, K-FAC, Shampoo) guess the Hessian, or something like it, from gradients, or keep small blocks of it. Dividing by one number for each parameter, as in the next section, is the smallest such block.
 
 # %% tags=["aside"]
 u, v = -10.0, 1.0
@@ -685,7 +692,7 @@ def check_corrected() -> None:
     for beta, step in ((0.9, 1), (0.6, 2), (0.75, 3), (0.999, 7), (0.5, 4)):
         average = 0.0
         for _ in range(step):
-            average = beta * average + (1 - beta) * 3.0
+            average = beta * average + (1 - beta) * 7.0
         got = answer(average, beta, step)
         for other, why in (
             (average, "nothing is corrected"),
@@ -708,10 +715,10 @@ def check_corrected() -> None:
                 "one step too many: step counts from 1",
             ),
         ):
-            if not math.isclose(other, 3.0, rel_tol=1e-9):
+            if not math.isclose(other, 7.0, rel_tol=1e-9):
                 assert not math.isclose(got, other, rel_tol=1e-9), why
-        assert math.isclose(got, 3.0, rel_tol=1e-9), (
-            f"{step} times the number 3.0 with beta {beta}: {got}, and it should be 3.0"
+        assert math.isclose(got, 7.0, rel_tol=1e-9), (
+            f"{step} times the number 7.0 with beta {beta}: {got}, and it should be 7.0"
         )
     tensor = answer(torch.tensor([0.19, -0.38]).double(), 0.9, 2)
     assert torch.allclose(tensor, torch.tensor([1.0, -2.0]).double()), (
@@ -740,12 +747,13 @@ assert round(0.1 / 0.001**0.5, 2) == 3.16 and math.isclose(
     quotients[0], 0.1 / 0.001**0.5
 )
 assert 6 < max(quotients) < 7 and 10 < quotients.index(max(quotients)) < 30
-assert 1 < quotients[-1] < 1.5
+assert 1 < quotients[-1] < 1.5 and min(quotients[:100]) > 3
+assert math.isclose(1 / (1 - 0.99) ** 0.5, 10)
 naive = [(1 - 0.9**100) / (0.1 * 100), 1 - 0.9**100]
 assert naive[1] > 0.9999 and naive[0] < 0.11
 
 # %% [markdown]
-# Without the correction the first few hundred steps are several times too long, just when the weights know nothing yet. RMSprop has this fault: its first step is $1/\sqrt{1 - \alpha}$, ten times the rate. Adam has the correction, of both averages:
+# Without the correction the first hundred steps are more than three times too long, just when the weights know nothing yet. RMSprop has this fault: its first step is $1/\sqrt{1 - \alpha}$, ten times the rate. Adam has the correction, of both averages:
 
 
 # %% export="optim.py"
@@ -835,7 +843,7 @@ assert first_steps[1e-8][2] < 0.00011
 
 # %% [markdown]
 # > [!BUG] Break it: the loss, divided by a thousand
-# > Somebody trains with half precision, and therefore with small losses; somebody else takes a mean over pixels instead of a sum. Multiply a loss by a number, and all gradients are multiplied by it. Plain descent needs another rate then. Adam should not notice: it divides. Here is an Adam with the setting that the course of 2022 published (`course22p2`: $\varepsilon = 10^{-5}$, inside the root), in our words, and our own. Both train chapter 9's network for 40 steps, on the loss, and on a thousandth of it.
+# > Somebody takes a mean over 784 pixels instead of a sum; somebody else adds up gradients over several batches, and divides by their number. Multiply a loss by a number, and all gradients are multiplied by it. Plain descent needs another rate then. Adam should not notice: it divides. Here is an Adam with the setting that the course of 2022 published (`course22p2`: $\varepsilon = 10^{-5}$, inside the root), in our words, and our own. Both train chapter 9's network for 40 steps, on the loss, and on a thousandth of it.
 
 
 # %%
@@ -1123,7 +1131,7 @@ assert all(ends["plain"] > 10 * ends[name] for name in ("momentum", "RMSprop", "
 # All three leave plain descent behind. (RMSprop leaves the picture first: its first step is ten times its rate, as nothing is corrected.) Do not read more into it: who comes first here depends on the valley, the start and how many steps one counts. The race that counts has 8,906 parameters and comes at the end.
 #
 # > [!NOTE]- Aside: Lion and Muon
-# > Two names of today. **Lion** (Chen et al., *Symbolic Discovery of Optimization Algorithms*, 2023, arXiv:2302.06675), found by a program that searches for programs, keeps one average and uses only its sign, so that every number moves by exactly the rate. **Muon** (Jordan et al., 2024) takes the velocity of a whole *matrix* and replaces it by the nearest matrix whose rows (or columns) are at right angles and of length 1: all directions of the matrix then move equally far. It gets there by a few products. Code for both, run, comes next.
+# > Two names of today. **Lion** (Chen et al., *Symbolic Discovery of Optimization Algorithms*, 2023, arXiv:2302.06675), found by a program that searches for programs, keeps one average and uses only its sign, so that every number moves by exactly the rate. **Muon** (Jordan et al., 2024) takes the velocity of a whole *matrix* and replaces it by the nearest matrix whose rows (or columns) are at right angles and of length 1: all directions of the matrix then move equally far. It gets there by a few products, of a polynomial that was tuned for it; ours is the simplest that does. Code for both, run, comes next.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: Lion and Muon in code
@@ -1170,7 +1178,7 @@ assert torch.allclose(x @ x.T, torch.eye(3), atol=1e-3)
 # %% [markdown]
 # ## Equal to PyTorch's, and faster
 #
-# What is missing for daily use is to save and to load, in PyTorch's own form: parameters are known by their numbers, and a state that PyTorch saved can be loaded here, and the other way round. And there is something to gain. A step of a small tensor takes about five operations, each of which costs microseconds before it begins. As every rule so far treats each number on its own, it does not matter whether `p` is one weight matrix or *all* parameters, one behind the other. So copy the small ones into one vector, and their gradients into another; five operations in all, and copy back. (A large tensor is left alone: it has enough to do.)
+# What is missing for daily use is to save and to load, in PyTorch's own form: parameters are known by their numbers, and a state that PyTorch saved can be loaded here, and the other way round. And there is something to gain. A step of a small tensor takes half a dozen operations, each of which costs about a microsecond before it begins. As every rule so far treats each number on its own, it does not matter whether `p` is one weight matrix or *all* parameters, one behind the other. So copy the small ones into one vector, and their gradients into another; half a dozen operations in all, and copy back. (A large tensor is left alone: it has enough to do.)
 
 
 # %% export="optim.py"
@@ -1392,7 +1400,7 @@ for channels in (4, 8, 32):
         print(f"    {name:20} {each:6.0f} µs, {ratios[name, channels]:.2f} times")
 
 # %% tags=["claim"]
-assert ratios["ours, one vector", 4] < 0.6 and ratios["ours, one vector", 8] < 0.6
+assert max(ratios["ours, one vector", channels] for channels in (4, 8)) < 0.5
 assert ratios["ours, one vector", 32] < 1.3
 record(
     "AdamW step of 20 tensors, times PyTorch's as it comes",
@@ -1653,11 +1661,10 @@ class Scheduled(Callback):
     first of its betas.
     """
 
-    state = ("begun",)
-
     def __init__(self, **schedules: Schedule) -> None:
         self.schedules = schedules
         self.begun = (0, 0)  # the epoch and the step at which `fit` began
+        self.state = ("begun",)
 
     def before_fit(self, learner: Learner) -> None:
         """Note where it begins. Raises: ValueError for settings that a group lacks."""
@@ -1701,17 +1708,17 @@ def check_scheduled() -> None:
         def after_step(self, learner: Learner) -> None:
             groups = learner.optimizer.param_groups
             self.seen.append([g["lr"] for g in groups])
-            self.steps.append([g.get("momentum", g.get("betas")) for g in groups])
+            self.steps.append([g.get("betas", g.get("momentum")) for g in groups])
 
         def after_loss(self, learner: Learner) -> None:
             if learner.training and learner.step == self.kill:
                 raise Killed
 
-    def build(callbacks: list, adam: bool = False, batches: int = 4) -> Learner:
+    def build(callbacks: list, rule: type = SGD, batches: int = 4) -> Learner:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
         groups = [{"params": layer.parameters()} for layer in model]
-        optimizer = (Adam if adam else SGD)(groups, lr=0.9)
+        optimizer = rule(groups, lr=0.9)
         x, y = torch.randn(5 * batches, 3), torch.arange(5 * batches) % 2
         loader = BatchLoader(x, y, batch_size=5)
         judge = BatchLoader(x, y, batch_size=3)
@@ -1802,7 +1809,7 @@ def check_scheduled() -> None:
     )
     for adam in (False, True):
         spy = Spy()
-        learner = build([spy, made(momentum=linear(0.8, 0.4))], adam)
+        learner = build([spy, made(momentum=linear(0.8, 0.4))], Adam if adam else SGD)
         fitted(learner, 1)
         momenta = [first for first, _ in spy.steps]
         wanted = [0.8, 0.7, 0.6, 0.5]
@@ -1824,8 +1831,10 @@ def check_scheduled() -> None:
         assert all(first == [0.9, 0.9] for first in spy.seen), (
             "the rate has changed, and only the momentum was to be scheduled"
         )
-    for adam, name in ((True, "nesterov"), (False, "betas"), (False, "learning_rate")):
-        learner = build([made(**{name: line})], adam)
+    for rule, name in (
+        (Adam, "nesterov"), (SGD, "betas"), (SGD, "rate"), (RMSprop, "momentum"),
+    ):  # fmt: skip
+        learner = build([made(**{name: line})], rule)
         try:
             learner.fit(1)
         except ValueError as error:
@@ -1835,9 +1844,7 @@ def check_scheduled() -> None:
                 f"a setting {name!r} that no group has: a ValueError, not {error!r}"
             ) from error
         else:
-            raise AssertionError(
-                f"{'Adam' if adam else 'SGD'} has no {name!r}, and nothing is said"
-            )
+            raise AssertionError(f"{rule.__name__} has no {name!r}: nothing is said")
 
 
 check_scheduled()
@@ -2047,12 +2054,13 @@ def check_idle() -> None:
         got = answer(model, optimizer, "a network that learns")
         assert got == {}, f"a network that learns has no idle parameters: {got}"
 
-    model = build()
-    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
-    cross_entropy(model(x), y).backward()
-    optimizer.step()  # it has a state now, and gradients are left from before
-    got = answer(model, optimizer, "a network in the middle of its training")
-    assert got == {}, f"in the middle of its training all take part: {got}"
+    for make in (SGD, torch.optim.SGD):
+        model = build()
+        optimizer = make(model.parameters(), lr=0.1, momentum=0.9)
+        cross_entropy(model(x), y).backward()
+        optimizer.step()  # it has a state now, and gradients are left from before
+        got = answer(model, optimizer, "a network in the middle of its training")
+        assert got == {}, f"in the middle of its training all take part: {got}"
 
     model = build()
     optimizer = SGD(model.parameters(), lr=0.1)
@@ -2192,7 +2200,9 @@ middle = {
     for way, found in wrong.items()
 }
 assert middle["AdamW, one-cycle"] == min(middle.values())
-assert middle["AdamW"] < middle["plain descent"]
+if len(images) < 5000:
+    assert middle["AdamW"] < middle["momentum"] < middle["plain descent"]
+    assert chosen["AdamW, one-cycle"] > chosen["AdamW"]
 for way, rate in middle.items():
     record(f"{way}, two epochs, median error rate", rate)
 pairs = list(zip(wrong["AdamW"], wrong["AdamW, one-cycle"], strict=True))
@@ -2201,7 +2211,7 @@ only_cycle = sum(int((cycle & ~flat).sum()) for flat, cycle in pairs)
 assert only_constant > 1.2 * only_cycle
 
 # %% [markdown]
-# The dots of neighbours overlap; the medians do not lie far apart, and with other data it may be another order. But the timetable alone, the same AdamW with and without, is worth about as much as the step from one optimizer to the next: on one cycle it can take a rate that is several times as high, and comes to rest at the end. And it needs to know beforehand when the end is.
+# The dots of neighbours overlap; the medians do not lie far apart, and with other data it may be another order. But the timetable alone, the same AdamW with and without, is worth about as much as the step from one optimizer to the next: on one cycle it was given a higher rate, and comes to rest at the end. And it needs to know beforehand when the end is.
 #
 # So give it time: eight epochs, which is less than chapter 9's ten, at the rate that was chosen. (Some fifteen seconds.)
 

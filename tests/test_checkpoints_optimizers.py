@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,9 @@ def sides(checkpoint: Checkpoint, name: str, source: random.Random, seed: int) -
     cases = [drawn(name, source) for _ in range(3)]
     found = []
     for module in (checkpoint.module("optim"), torch.optim):
-        params = [rand(*shape[::-1], seed=seed + n).permute([*range(len(shape))][::-1]) for n, shape in enumerate(SHAPES)]
+        params = [
+            rand(*shape[::-1], seed=seed + n).permute([*range(len(shape))][::-1]) for n, shape in enumerate(SHAPES)
+        ]
         for p in params:
             p.requires_grad_()
         bounds = [(0, 3), (3, 6), (6, 7)]
@@ -206,10 +209,8 @@ def test_a_killed_training_resumes_its_schedule_to_the_bit(checkpoint: Checkpoin
         learner = learners.Learner(
             model, nn.functional.cross_entropy, optimizer, loader, None, [scheduled, Kill(kill), saver]
         )
-        try:
+        with suppress(KeyboardInterrupt):
             learner.fit(4)
-        except KeyboardInterrupt:
-            pass
         return torch.cat([p.detach().flatten() for p in model.parameters()])
 
     wanted = weights(0, False, tmp_path / "whole")

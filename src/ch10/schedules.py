@@ -64,11 +64,10 @@ class Scheduled(Callback):
     first of its betas.
     """
 
-    state = ("begun",)
-
     def __init__(self, **schedules: Schedule) -> None:
         self.schedules = schedules
         self.begun = (0, 0)  # the epoch and the step at which `fit` began
+        self.state = ("begun",)
 
     def before_fit(self, learner: Learner) -> None:
         """Note where it begins. Raises: ValueError for settings that a group lacks."""

@@ -2,7 +2,7 @@
 # Classic wrong answers to chapter 10's exercises, each with what the check must say to it.
 
 
-# %% exercise="momentum" message="has changed the gradient, which is the caller's"
+# %% exercise="momentum" message="the velocity must be a tensor of its own"
 class SGD(Optimizer):
     defaults = {**Optimizer.defaults, "momentum": 0.0, "dampening": 0.0, "nesterov": False}
 
@@ -47,7 +47,7 @@ class SGD(Optimizer):
         p -= group["lr"] * change
 
 
-# %% exercise="momentum" message="p is as it was: change it in place"
+# %% exercise="momentum" message="or only a name of yours changes"
 class SGD(Optimizer):
     defaults = {**Optimizer.defaults, "momentum": 0.0, "dampening": 0.0, "nesterov": False}
 
@@ -338,10 +338,8 @@ class Scheduled(Callback):
 
 # %% exercise="scheduled" message="and only one has the rate: set all"
 class Scheduled(Callback):
-    state = ("begun",)
-
     def __init__(self, **schedules):
-        self.schedules = schedules
+        self.schedules, self.state = schedules, ("begun",)
 
     def before_fit(self, learner):
         self.begun = (learner.epoch, learner.step)
@@ -356,10 +354,8 @@ class Scheduled(Callback):
 
 # %% exercise="scheduled" message="the rate is the same through the first epoch"
 class Scheduled(Callback):
-    state = ("begun",)
-
     def __init__(self, **schedules):
-        self.schedules = schedules
+        self.schedules, self.state = schedules, ("begun",)
 
     def before_fit(self, learner):
         self.begun = learner.epoch
@@ -391,10 +387,8 @@ class Scheduled(Callback):
 
 # %% exercise="scheduled" message="has the second step's rate"
 class Scheduled(Callback):
-    state = ("begun",)
-
     def __init__(self, **schedules):
-        self.schedules = schedules
+        self.schedules, self.state = schedules, ("begun",)
 
     def before_fit(self, learner):
         self.begun = (learner.epoch, learner.step)
@@ -423,10 +417,8 @@ class Scheduled(Callback):
 
 # %% exercise="scheduled" message="for Adam, momentum is the first of the betas"
 class Scheduled(Callback):
-    state = ("begun",)
-
     def __init__(self, **schedules):
-        self.schedules = schedules
+        self.schedules, self.state = schedules, ("begun",)
 
     def before_fit(self, learner):
         self.begun = (learner.epoch, learner.step)
@@ -440,12 +432,10 @@ class Scheduled(Callback):
                     group[name] = schedule((learner.step - step) / steps)
 
 
-# %% exercise="scheduled" message="and nothing is said"
+# %% exercise="scheduled" message="Adam has no 'nesterov': nothing is said"
 class Scheduled(Callback):
-    state = ("begun",)
-
     def __init__(self, **schedules):
-        self.schedules = schedules
+        self.schedules, self.state = schedules, ("begun",)
 
     def before_fit(self, learner):
         self.begun = (learner.epoch, learner.step)
