@@ -11,10 +11,10 @@ import math
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from itertools import pairwise
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import matplotlib.pyplot as plt
 import torch
@@ -1679,8 +1679,8 @@ class Scheduled(Callback):
         """Set them."""
         if not learner.training:
             return
-        epoch, step = self.begun
-        steps = (learner.epochs - epoch) * len(learner.training_loader)
+        (epoch, step), loader = self.begun, cast(Sized, learner.training_loader)
+        steps = (learner.epochs - epoch) * len(loader)
         for name, schedule in self.schedules.items():
             value = schedule((learner.step - step) / steps)
             for group in learner.optimizer.param_groups:
@@ -2130,11 +2130,15 @@ check_idle()
 
 
 # %%
-def trained(way: str, lr: float, seed: int, rows: Tensor, epochs: int = 2) -> nn.Module:
+def trained(
+    way: str, lr: float, seed: int, rows: Tensor, epochs: int = 2, shrink: float = 0.01
+) -> nn.Module:
     torch.manual_seed(seed)
     model = small_cnn()
     if way.startswith("AdamW"):
-        optimizer: Any = torch.optim.AdamW(model.parameters(), lr=lr)
+        optimizer: Any = torch.optim.AdamW(
+            model.parameters(), lr=lr, weight_decay=shrink
+        )
     else:
         mu = 0.9 if way == "momentum" else 0.0
         optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=mu)
@@ -2213,12 +2217,20 @@ assert only_constant > 1.2 * only_cycle
 # %% [markdown]
 # The dots of neighbours overlap; the medians do not lie far apart, and with other data it may be another order. But the timetable alone, the same AdamW with and without, is worth about as much as the step from one optimizer to the next: on one cycle it was given a higher rate, and comes to rest at the end. And it needs to know beforehand when the end is.
 #
-# So give it time: eight epochs, which is less than chapter 9's ten, at the rate that was chosen. (Some fifteen seconds.)
+# So give it time: eight epochs, which is less than chapter 9's ten, at the rate that was chosen. And more weight decay? Three strengths are tried on the images that are held back. (Some twenty seconds for both cells.)
 
 # %%
-way, final = "AdamW, one-cycle", []
+way, decays = "AdamW, one-cycle", {}
+for shrink in (0.01, 0.1, 0.5):
+    model = trained(way, chosen[way], 0, fitted, 8, shrink)
+    decays[shrink] = judged(model, images[rest], labels[rest])[0]
+    print(f"weight decay {shrink}: loss {decays[shrink]:.3f}", flush=True)
+shrink = min(decays, key=decays.get)
+
+# %%
+final = []
 for seed in range(5):
-    model = trained(way, chosen[way], seed, everything, epochs=8)
+    model = trained(way, chosen[way], seed, everything, 8, shrink)
     final.append(judged(model, valid_images, valid_labels)[1])
     print(f"seed {seed}: {final[-1].float().mean():.1%} wrong", flush=True)
 
@@ -2230,7 +2242,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# Chapter 9's network, chapter 9's images, fewer epochs, and fewer errors. Nothing but the steps has changed.
+# Chapter 9's network, chapter 9's images, fewer epochs, and fewer errors: its median was 2.8 %. Nothing but the steps has changed.
 #
 # > [!NOTE]- Aside: then why does everybody take AdamW?
 # > This network is shallow, its start is well scaled, and its data are easy. Where tensors differ more (embeddings that a batch hardly touches, attention, very deep networks) one rate for all fits worse, and a rate per parameter forgives a badly chosen one. On images, SGD with momentum and a schedule is still a strong choice. The only rule that holds everywhere is the one of this page: each with a rate of its own, chosen on images held back, and several seeds.

@@ -2,7 +2,8 @@
 """Schedules: settings that change in training, as functions of progress from 0 to 1."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from typing import cast
 
 from .learner import Callback, Learner
 
@@ -82,8 +83,8 @@ class Scheduled(Callback):
         """Set them."""
         if not learner.training:
             return
-        epoch, step = self.begun
-        steps = (learner.epochs - epoch) * len(learner.training_loader)
+        (epoch, step), loader = self.begun, cast(Sized, learner.training_loader)
+        steps = (learner.epochs - epoch) * len(loader)
         for name, schedule in self.schedules.items():
             value = schedule((learner.step - step) / steps)
             for group in learner.optimizer.param_groups:
