@@ -267,8 +267,8 @@ def check_momentum() -> None:
         assert isinstance(optimizer, Optimizer), "write class SGD(Optimizer)"
         shown, seen = optimizer.param_groups[0], []
         for name, value in (("momentum", 0.0), ("dampening", 0.0), ("nesterov", False)):
-            assert name in settings or shown[name] == value, (
-                f"`defaults`: {name} is {value} unless it is given, not {shown[name]}"
+            assert name in settings or shown.get(name) == value, (
+                f"`defaults`: {name} is {value} unless it is given, not {shown.get(name)}"
             )
         pristine = [grad.clone() for grad in grads]
         state = {"step": 0}
