@@ -268,7 +268,7 @@ def check_momentum() -> None:
         shown, seen = optimizer.param_groups[0], []
         for name, value in (("momentum", 0.0), ("dampening", 0.0), ("nesterov", False)):
             assert name in settings or shown.get(name) == value, (
-                f"`defaults`: {name} is {value} unless it is given, not {shown.get(name)}"
+                f"`defaults`: {name} is {value} if not given, not {shown.get(name)}"
             )
         pristine = [grad.clone() for grad in grads]
         state = {"step": 0}
