@@ -82,8 +82,6 @@ def test_pooling_is_pytorchs_also_at_ties(checkpoint: Checkpoint, kind: str, giv
         ours, real = with_gradients(getattr(module, name), [x], *given), with_gradients(getattr(F, name), [x], *given)
         for got, wanted in zip(ours, real, strict=True):
             close(got, wanted)
-        layer = getattr(module, f"{kind.title()}Pool2d")(*given)
-        close(layer(x), real[0])
 
 
 @pytest.mark.since(9)
@@ -122,8 +120,8 @@ def test_output_size_refuses_what_is_impossible_and_says_it(checkpoint: Checkpoi
         ((2, 3, 5), (4, 3, 2, 2), None, 1, r"\(2, 3, 5\)"),
         ((2, 3, 5, 5), (4, 2, 2, 2), None, 1, r"\(2, 3, 5, 5\).*\(4, 2, 2, 2\)"),
         ((2, 3, 5, 5), (4, 3, 2), None, 1, r"\(4, 3, 2\)"),
-        ((2, 4, 5, 5), (3, 2, 2, 2), None, 2, "groups 2"),
-        ((2, 4, 5, 5), (3, 2, 2, 2), None, 0, "groups 0"),
+        ((2, 4, 5, 5), (3, 2, 2, 2), None, 2, "groups=2"),
+        ((2, 4, 5, 5), (3, 2, 2, 2), None, 0, "groups=0"),
         ((2, 3, 5, 5), (4, 3, 2, 2), (3,), 1, r"\(O,\)"),
         ((2, 3, 5, 5), (4, 3, 6, 2), None, 1, "size=5.*kernel=6"),
     ],

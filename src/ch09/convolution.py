@@ -18,9 +18,7 @@ def output_size(
     room = size + 2 * padding - (dilation * (kernel - 1) + 1)
     if min(kernel, stride, dilation) < 1 or min(size, padding, room) < 0:
         given = f"{size=}, {kernel=}, {stride=}, {padding=}, {dilation=}"
-        raise ValueError(
-            f"{given}: no place for such a window; is there a smaller one?"
-        )
+        raise ValueError(f"{given}: the window does not fit: take a smaller one")
     return room // stride + 1
 
 
@@ -85,11 +83,13 @@ def conv2d(
     Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, H', W').
     Raises: ValueError for shapes that do not fit, naming them.
     """
-    shapes = f"images {tuple(x.shape)}, weight {tuple(weight.shape)}, groups {groups}"
-    if weight.dim() != 4 or groups < 1 or x.shape[1:2] != (weight.shape[1] * groups,):
-        raise ValueError(f"{shapes}: give (N, C, H, W) and (O, C / groups, KH, KW)")
-    if len(weight) % groups or (bias is not None and bias.shape != (len(weight),)):
-        raise ValueError(f"{shapes}: groups must divide O, and a bias be of shape (O,)")
+    channels = weight.shape[1] * groups if weight.dim() == 4 else None
+    fits = groups > 0 and x.shape[1:2] == (channels,) and len(weight) % groups == 0
+    if not fits or (bias is not None and bias.shape != weight.shape[:1]):
+        given = [tuple(t.shape) for t in (x, weight, bias) if t is not None]
+        raise ValueError(
+            f"{given}, {groups=}: give (N, C, H, W), (O, C / groups, k, k)"
+        )
     seen = windows(x, weight.shape[2:], stride, padding, dilation)
     columns = seen.permute(0, 1, 4, 5, 2, 3).flatten(4).flatten(1, 3)
     rows = weight.flatten(1).unflatten(0, (groups, -1))  # (groups, O / groups, ...)
@@ -117,9 +117,7 @@ class Conv2d(nn.Module):
     ) -> None:
         super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"{in_channels=}, {out_channels=}: no multiples of {groups=}"
-            )
+            raise ValueError(f"{groups=} must divide {in_channels} and {out_channels}")
         shape = (out_channels, in_channels // groups, *pair(kernel_size))
         bound = math.prod(shape[1:]) ** -0.5  # one over the root of the fan-in
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
@@ -147,7 +145,7 @@ def max_pool2d(
 ) -> torch.Tensor:
     """The largest number in each window; the first, where several are as large.
 
-    Shapes: (N, C, H, W) -> (N, C, H', W'). The stride is the window's size if not given.
+    Shapes: (N, C, H, W) -> (N, C, H', W'). Without a stride, it is the window's size.
     """
     seen = pooled(x, kernel_size, stride, padding, -math.inf)
     return seen.gather(-1, seen.argmax(-1, keepdim=True)).squeeze(-1)
@@ -158,25 +156,3 @@ def avg_pool2d(
 ) -> torch.Tensor:
     """The mean of each window, padding included. Shapes and stride: as `max_pool2d`."""
     return pooled(x, kernel_size, stride, padding, 0.0).mean(-1)
-
-
-class MaxPool2d(nn.Module):
-    """`max_pool2d` as a layer."""
-
-    def __init__(
-        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0
-    ) -> None:
-        super().__init__()
-        self.settings = kernel_size, stride, padding
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Pool."""
-        return max_pool2d(x, *self.settings)
-
-
-class AvgPool2d(MaxPool2d):
-    """`avg_pool2d` as a layer."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Pool."""
-        return avg_pool2d(x, *self.settings)

@@ -131,10 +131,12 @@ def output_size(size, kernel, stride=1, padding=0, dilation=1):
 
 # %% exercise="output_size" message="a kernel of 5 does not fit into 3, whatever the stride"
 def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    places = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-    if min(kernel, stride, dilation) < 1 or min(size, padding) < 0 or places < 0:
+    if min(kernel, stride, dilation) < 1 or min(size, padding) < 0:
+        raise ValueError(f"{(size, kernel, stride, padding, dilation)}: impossible")
+    places = int((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
+    if places < 1:
         raise ValueError(f"{(size, kernel, stride, padding, dilation)} does not fit")
-    return int((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
+    return places
 
 
 # %% exercise="output_size" message="there is no kernel of 0, and you say"
@@ -333,7 +335,7 @@ def receptive_field(layers):
     return field
 
 
-# %% exercise="receptive_field" message="every layer counts, not the last alone"
+# %% exercise="receptive_field" message="every layer counts, not the first or the last alone"
 def receptive_field(layers):
     return layers[-1][0]
 
