@@ -78,10 +78,9 @@ def conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> torch.Tensor:
-    """Slide the kernels of `weight` over images: a matrix product with the columns.
+    """Slide kernels over images, by a matrix product. Raises: ValueError for others.
 
     Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, H', W').
-    Raises: ValueError for shapes that do not fit, naming them.
     """
     channels = weight.shape[1] * groups if weight.dim() == 4 else None
     fits = groups > 0 and x.shape[1:2] == (channels,) and len(weight) % groups == 0

@@ -288,7 +288,7 @@ def is_right(conv):
         return False
 
 
-# %% exercise="is_right" message="one that leaves its bias out"
+# %% exercise="is_right" message="one that swaps its biases"
 def is_right(conv):
     try:
         for kernel in ((3, 3), (2, 4)):
