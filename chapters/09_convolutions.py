@@ -3,7 +3,7 @@
 #
 # Chapter 8's learner trains any network, and the only network that we have ever given it takes an image for a row of 784 unrelated numbers. This chapter builds a layer that knows better: one small window of weights that looks at every place of the image in turn. We write it with seven loops, then as one matrix product, find its backward pass by hand, and when it agrees with PyTorch's in every case that we can think of, train a network of it that has fewer parameters and makes fewer errors.
 #
-# **You need:** chapters 1 to 8; above all strides (chapter 3) and the gradients of a matrix product (chapter 5). **You will reach:** convolution and pooling, forward and backward, and a network that sees edges and corners before it sees digits. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 1 to 8; above all strides (chapter 3) and the gradients of a matrix product (chapter 5). **You will reach:** convolution and pooling, forward and backward, and a network with a fiftieth of the parameters and fewer errors. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
 
 # %%
 import math
@@ -121,11 +121,14 @@ for by in range(4):
     print(f"moved by {by}: {flat_shifted[by]:.1%} wrong (median of five)")
 
 # %% [markdown] tags=["answer"]
-# One pixel, and the network is wrong several times as often; two, and it is wrong about every second time; three, and it hardly does better than a guess, which would be wrong nine times in ten.
+# One pixel, and the network is wrong several times as often; two, and it is wrong more often than right; three, and it hardly does better than a guess, which would be wrong nine times in ten. (With the full data the numbers are other ones, and the direction is the same.)
 
 # %% tags=["claim"]
-assert flat_shifted[0] < 0.06 and flat_shifted[1] > 2.5 * flat_shifted[0]
-assert 0.4 < flat_shifted[2] < 0.75 and 0.7 < flat_shifted[3] < 0.95
+assert flat_shifted[0] < 0.06 and flat_shifted[1] > 2 * flat_shifted[0]
+assert flat_shifted[2] > 2 * flat_shifted[1]
+if len(images) < 5000:  # the images that come with the book
+    assert flat_shifted[1] > 2.5 * flat_shifted[0]
+    assert 0.5 < flat_shifted[2] < 0.75 and 0.75 < flat_shifted[3] < 0.95
 
 # %% [markdown]
 # Each weight of the first layer belongs to one pixel. Whatever is learnt about a stroke here says nothing about the same stroke two pixels on: those are other weights. But the ignorance goes deeper. Draw one permutation of the 784 pixels, and apply it to every image, always the same. To you all is lost:
@@ -171,7 +174,7 @@ print(f"the largest difference is {apart:.0e}")
 assert apart < 1e-10 and straight[-10:].mean() < straight[:10].mean() / 1.5
 
 # %% [markdown]
-# To a fully connected network the noise on the right is as good a digit as yours. That two pixels are *neighbours*, that what is drawn here could have been drawn there, nobody has told it. Both facts hold for all images that we shall ever see, and it has to learn them from 4,000.
+# To a fully connected network the noise in the lower row is as good a digit as yours. That two pixels are *neighbours*, that what is drawn here could have been drawn there, nobody has told it. Both hold for digits as for photographs, and from 4,000 images it has not learnt the second.
 #
 # ## A window that slides
 #
@@ -657,7 +660,7 @@ Size = int | tuple[int, int]  # for height and width together, or for each
 
 def pair(value: Size) -> tuple[int, int]:
     """One number for height and width, or two."""
-    return (value, value) if isinstance(value, int) else tuple(value)
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 def windows(
@@ -724,7 +727,7 @@ def conv2d(
         raise ValueError(
             f"{given}, {groups=}: give (N, C, H, W), (O, C / groups, k, k)"
         )
-    seen = windows(x, weight.shape[2:], stride, padding, dilation)
+    seen = windows(x, (weight.shape[2], weight.shape[3]), stride, padding, dilation)
     columns = seen.permute(0, 1, 4, 5, 2, 3).flatten(4).flatten(1, 3)
     rows = weight.flatten(1).unflatten(0, (groups, -1))  # (groups, O / groups, ...)
     out = rows @ columns.unflatten(1, (groups, -1))  # (N, groups, O / groups, H' * W')
@@ -994,7 +997,7 @@ plot.convolution([[1, -1], [2, 3]], [[-1, 2], [0, 1]], padding=1, at=(1, 1))
 # %% [markdown]
 # ## Backward, in columns
 #
-# That is the understanding. With strides, dilations and channels, the flipped kernel gets holes in its image, and the bookkeeping is unpleasant. The columns spare us all of it. Forward there were two steps: copy windows into columns $M$, then multiply, $Y = w M$, the kernels in rows. Of the product we know both gradients since chapter 5:
+# That is the understanding. With strides, dilations and channels, the flipped kernel gets holes in its image, and the bookkeeping is unpleasant. The columns spare us all of it. Forward there were two steps: copy windows into columns $M$, then multiply, $Y = w M$, the kernels in rows. Of the product we know both gradients since chapter 5 (the first is added up over the batch):
 #
 # $$\frac{\partial L}{\partial w} = G M^\top \qquad \frac{\partial L}{\partial M} = w^\top G$$
 #
@@ -1227,7 +1230,7 @@ ax.set_xlim(right=8 * max(ladder.values()))
 ax.set_ylim(len(ladder) - 0.5, -0.5)
 
 # %% [markdown]
-# Most of our time goes into writing the columns to memory and reading them again, which PyTorch's kernels avoid. From here on the real one does the work.
+# The same arithmetic, by a library that knows this processor. (The first aside below has two ways of doing with less.) From here on the real one does the work.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: fewer multiplications
@@ -1273,7 +1276,7 @@ assert torch.allclose(mix(x), at_each_place, atol=1e-6)
 
 # %% [markdown]
 # > [!BUG] Break it: fifteen points
-# > A published course gives fifteen points for a convolution of one's own. Its test makes a layer, sends a batch through it, and asserts two things: the shape of the result and the number of parameters. Nothing else. Here are that test in our words, two more that you might write, and a convolution with a bug in it:
+# > A published course gives fifteen points for a convolution of one's own. Its test makes a layer, sends a batch through it, and asserts two things: the shape of the result and the number of parameters. Nothing else. Here are that test in our words, three more that you might write, and a convolution with a bug in it:
 
 
 # %%
@@ -1593,7 +1596,7 @@ for name, largest in (
     print(f"{name:18} {x.grad.flatten().tolist()}")
 
 # %% [markdown] tags=["answer"]
-# At a tie there is no derivative: with more for one 7 the maximum grows, with less it stays. Both answers are conventions. `amax` shares the gradient, `argmax` gives everything to the first. PyTorch's `max_pool2d` takes one, the first, too. Our first version used `amax` and had every number right; the proof of the unlock, which also tries images that are 0 everywhere, would have refused its gradients.
+# At a tie there is no derivative: with more for one 7 the maximum grows, with less it stays. Both answers are conventions. `amax` shares the gradient, `argmax` gives everything to the first. PyTorch's `max_pool2d` takes one, the first, too. With `amax` every number would be right as well, and yet the unlock would fail: its proof compares gradients, and also tries images that are 0 everywhere.
 
 # %% tags=["claim"]
 x = torch.tensor([[[[5.0, 7.0], [7.0, 7.0]]]], requires_grad=True)
@@ -1885,7 +1888,7 @@ for by in range(4):
     )
 
 # %% [markdown] tags=["answer"]
-# It minds much less, and it still minds. The convolutions are equivariant, up to what happens at the rim, and pooling forgets a little of where things were. But a stride of 2 keeps every second place, so that a shift by one pixel is none that the next maps could follow number for number, and at the end stands a linear layer with a weight for each of 3 × 3 places. Invariance is not built in. What helps is to move the images in training, too: chapter 13.
+# It minds much less, and it still minds. The convolutions are equivariant, up to what happens at the rim, and pooling forgets a little of where things were. But a stride of 2 keeps every second place, so that a shift by one pixel is none that the next maps could follow number for number, and at the end stands a linear layer with a weight for each of 3 × 3 places. Invariance is not built in. Whether it can be learnt, from images that are moved about in training, chapter 13 will see.
 
 # %% tags=["claim"]
 assert cnn_shifted[1] < 0.7 * flat_shifted[1]
@@ -1934,10 +1937,10 @@ for seed, model in enumerate(cnns):
 
 # %% tags=["claim"]
 smooth = [neighbours_alike(model[0].weight.detach()[:, 0]) for model in cnns]
-assert min(smooth) > 0.1
+assert min(smooth) > 0.15
 
 # %% [markdown]
-# Training has made neighbours alike that were drawn independently. Nobody told it to; images are like that. To know *what* in the image made the network decide is more than looking at one layer; chapter 11 goes after it.
+# Training has made neighbours alike that were drawn independently: no clouds. To know *what* in the image made the network decide is more than looking at one layer; chapter 11 goes after it.
 #
 # > [!NOTE]- Aside: from LeNet to AlexNet
 # > K. Fukushima's *neocognitron* (1980) had layers of shared windows and of pooling, without backpropagation. Y. LeCun and others trained such a network by backpropagation on digits from letters (*Backpropagation Applied to Handwritten Zip Code Recognition*, Neural Computation 1, 1989), and nine years later described LeNet-5, with some 60,000 parameters (*Gradient-Based Learning Applied to Document Recognition*, Proceedings of the IEEE 86, 1998), in the paper that also brought MNIST. In 2012 A. Krizhevsky, I. Sutskever and G. Hinton won the ImageNet competition with the same idea at some 60 million parameters: ReLU, dropout, augmented images, and two graphics cards (*ImageNet Classification with Deep Convolutional Neural Networks*). The layer is the one that you have built.

@@ -27,7 +27,7 @@ Size = int | tuple[int, int]  # for height and width together, or for each
 
 def pair(value: Size) -> tuple[int, int]:
     """One number for height and width, or two."""
-    return (value, value) if isinstance(value, int) else tuple(value)
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 def windows(
@@ -89,7 +89,7 @@ def conv2d(
         raise ValueError(
             f"{given}, {groups=}: give (N, C, H, W), (O, C / groups, k, k)"
         )
-    seen = windows(x, weight.shape[2:], stride, padding, dilation)
+    seen = windows(x, (weight.shape[2], weight.shape[3]), stride, padding, dilation)
     columns = seen.permute(0, 1, 4, 5, 2, 3).flatten(4).flatten(1, 3)
     rows = weight.flatten(1).unflatten(0, (groups, -1))  # (groups, O / groups, ...)
     out = rows @ columns.unflatten(1, (groups, -1))  # (N, groups, O / groups, H' * W')
