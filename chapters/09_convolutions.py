@@ -1764,10 +1764,10 @@ sides = [field.any(1).sum().item() for field in fields]
 assert sides == [receptive_field(specification[: n + 1]) for n in range(5)]
 assert sides == [5, 9, 11, 19, 23]
 
-# %% tags=["figure"] alt="Three squares of 28 by 28 pixels. In the first a block of 5 by 5 near the middle is white, in the second one of 11 by 11, in the third one of 23 by 23, most of the image." caption="Which pixels move the number in the middle of layer 1, 3 and 5"
+# %% tags=["figure"] alt="Three squares of 28 by 28 pixels. In the first a block of 5 by 5 near the middle is blue, in the second one of 11 by 11, in the third one of 23 by 23, most of the image, from its upper left corner." caption="Which pixels move the number in the middle of layer 1, 3 and 5"
 figure, axes = plt.subplots(1, 3, figsize=(5.6, 1.9))
 for ax, field in zip(axes, fields[::2], strict=True):
-    ax.imshow(field.float(), cmap=plot.DIGIT, vmin=0, vmax=1)
+    ax.imshow(-field.float(), cmap=plot.SIGNED, vmin=-1.5, vmax=1.5)
     ax.set_axis_off()
 
 # %% [markdown]
