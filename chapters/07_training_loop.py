@@ -418,7 +418,7 @@ assert all(abs(loss - math.log(10)) < 0.2 for loss in fresh)
 # %% [markdown] exercise="cross_entropy_grad" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 7.2: the gradient, by hand
 #
-# Derive $\partial L / \partial z_{nk}$, on paper, and write it as `cross_entropy_grad(logits, labels)`: shapes $(N, K)$ and $(N,)$ in, $(N, K)$ out, without `backward` and without a loop. No formula is given. You have $L$ in terms of logits, chapter 2's chain rule, and the three numbers under the leaves of the graph.
+# Derive $\partial L / \partial z_{nk}$, on paper, and write it as `cross_entropy_grad(logits, labels)`: shapes $(N, K)$ and $(N,)$ in, $(N, K)$ out, without `backward`. No formula is given. You have $L$ in terms of logits, chapter 2's chain rule, and the three numbers under the leaves of the graph.
 
 # %% [markdown] tags=["hint"]
 # One example first, $L = \log \sum_j e^{z_j} - z_y$. How fast does each of the two terms grow with $z_k$? The derivative of $\log s$ is $1/s$.
@@ -582,7 +582,7 @@ assert [round(g, 2) for g in by_hand[0].tolist()] == [-0.33, 0.24, 0.09]
 #
 # $$\frac{\partial L}{\partial z_{nk}} = \frac{p_{nk} - [k = y_n]}{N}$$
 #
-# where the bracket is 1 if what stands in it is true, else 0. However wrong the network is, this stays between −1 and 1, over $N$, and where $p_{n, y_n}$ is near 0, it is near −1. The gradient of $(1 - p_{n, y_n})^2$ has $p_{n, y_n}$ as a factor, and is near 0 just there: see the second aside below.
+# where the bracket is 1 if what stands in it is true, else 0. However wrong the network is, the numerator stays between −1 and 1, and at the right class, $k = y_n$, it is near −1 just where $p_{n, y_n}$ is near 0. The gradient of $(1 - p_{n, y_n})^2$ has $p_{n, y_n}$ as a factor, and is near 0 there: see the second aside below.
 #
 # > [!QUOTE] Paper box: Shannon's entropy
 # > C. E. Shannon, *A Mathematical Theory of Communication*, Bell System Technical Journal 27 (1948), § 6, asks how much choice there is in an event with the probabilities $p_1, \dots, p_n$, and finds that, up to a factor, only this has the properties that one would want:
@@ -648,7 +648,7 @@ assert stuck < 1e-4
 # %% [markdown]
 # ## Is it the better loss?
 #
-# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 3's on ten targets, and cross-entropy. Each is to have the learning rate that suits it, by three seeds on images held back from *training*: a fifth, drawn at random. (Not the last fifth, as in chapter 4: the book's images run out of one digit after another, and among the last 400 there is not a single one.) Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
+# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 3's on ten targets, and cross-entropy. Each is to have the learning rate that suits it, by three seeds on images held back from *training*: a fifth, drawn at random as in chapter 4. Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
 
 # %% [markdown] tags=["predict"]
 # Chapter 4 found more than half of the digits wrong with the first loss. How do the other two compare?
