@@ -2294,7 +2294,8 @@ for name, policy in (("who waits, asks", "ACTIVE"), ("who waits, sleeps", "PASSI
     for (size, threads), line in zip(keys, told.splitlines(), strict=True):
         found[name, size, threads] = float(line)
         print(
-            f"{name:17} {size:9,} numbers, {threads} threads: median {float(line):6.3f} ms",
+            f"{name:17} {size:9,} numbers, {threads} threads: "
+            f"median {float(line):6.3f} ms",
             flush=True,
         )
 
