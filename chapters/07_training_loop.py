@@ -1051,9 +1051,9 @@ def check_named_parameters() -> None:
     def complete(got: list[str], wanted: list[str]) -> None:
         lost = [name for name in wanted if name not in got]
         assert not lost or not set(got) < set(wanted), (
-            f"{lost} are missing. Every module is to be asked, however deep; and for two "
-            "the same compare with `is`, or by id(p): names and numbers may be alike, "
-            "and p.data is a new object each time"
+            f"{lost} are missing. Every module is to be asked, however deep; and for "
+            "two the same compare with `is`, or by id(p): names and numbers may be "
+            "alike, and p.data is a new object each time"
         )
 
     wanted = ["weight", "bias"]
@@ -1839,7 +1839,7 @@ def check_split_rows() -> None:
             held = split_rows(rows, share, torch.Generator().manual_seed(1))[1]
         except Exception as error:
             raise AssertionError(
-                f"{count} origins of 2 rows, share {share}: your code stops at {error!r}"
+                f"{count} origins of 2 rows, share {share}: it stops at {error!r}"
             ) from error
         assert len(held) == 2 * wanted, (
             f"{count} origins of 2 rows, share {share}: {share * count} rounded is "
@@ -2076,7 +2076,7 @@ def check_evaluate() -> None:
         got = evaluate(model, loss_fn, iter([]))
     except ValueError:
         assert torch.is_grad_enabled(), (
-            "after the ValueError for no batches recording is still off: put it back first"
+            "after the ValueError for no batches recording is still off: put it back"
         )
         assert model.training, (
             "after the ValueError for no batches the model is left in eval mode: put "
@@ -2486,8 +2486,8 @@ def check_resume() -> None:
     )
     lr = again[1].param_groups[0]["lr"]
     assert lr != 0.7, (
-        f"the learning rate, lowered to {rate}, was not put back into the optimizer that "
-        'restore was given: optimizer.param_groups[0]["lr"]'
+        f"the learning rate, lowered to {rate}, was not put back into the optimizer "
+        'that restore was given: optimizer.param_groups[0]["lr"]'
     )
     assert isinstance(lr, float), f"the rate is a {type(lr).__name__}: .item()"
     assert lr != 0.3, "that is the rate of the beginning, not the one at the night"
