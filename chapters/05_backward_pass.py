@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 5. The backward pass
 #
-# Chapter 4 sends a batch through fifty layers without losing it on the way. Nothing comes back: the only `backward` that we have knows one hidden layer, by name. Here we take one number at a time, follow its paths to the loss, and find two kinds of sum and nothing else. Then we cut the network into layers that carry these rules with them, learn to distrust our own gradients, and train a network of several hidden layers.
+# In chapter 4 numbers went through fifty layers and neither grew nor died. Nothing came back: the only `backward` that we have knows one hidden layer, by name. Here we take one number at a time, follow its paths to the loss, and find two kinds of sum and nothing else. Then we cut the network into layers that carry these rules with them, learn to distrust our own gradients, and train a network of several hidden layers.
 #
-# **You need:** chapters 1 to 4. **You will reach:** a network of any depth, trained by gradients that you wrote and checked, and with fewer errors than chapter 4's. **Time:** about four hours, more than half of them for the exercises; the computer needs less than a minute.
+# **You need:** chapters 1 to 4. **You will reach:** a network of any depth, trained by gradients that you wrote and checked, and with fewer errors than chapter 4's, less than 5 in 100. **Time:** about four hours, more than half of them for the exercises; the computer needs less than a minute.
 
 # %%
 import math
@@ -455,7 +455,7 @@ print("by W:   ", torch.einsum("nk,nd->kd", G, X).tolist())
 print("by X:   ", torch.einsum("nk,kd->nd", G, W).tolist())
 
 # %% [markdown]
-# The surprise of this page: **to differentiate by one factor, let it and the result change places**, and put $G$ where the result now stands. `"nd,kd->nk"` becomes `"nd,nk->kd"`; the factors may stand in any order, so also `"nk,nd->kd"`. Why? Write down how much the loss moves, $\sum_{n,d,k} G_{nk} X_{nd} W_{kd}$. In it the three stand as equals, and the derivative by one of them is the sum of the products of the other two, over the letters that it lacks. (Each letter must stand in at least two of the three places and in none twice: `einsum` cannot invent one.)
+# Look at what has moved: **to differentiate by one factor, let it and the result change places**, and put $G$ where the result now stands. `"nd,kd->nk"` becomes `"nd,nk->kd"`; the factors may stand in any order, so also `"nk,nd->kd"`. Why? Write down how much the loss moves, $\sum_{n,d,k} G_{nk} X_{nd} W_{kd}$. In it the three stand as equals, and the derivative by one of them is the sum of the products of the other two, over the letters that it lacks. (Each letter must stand in at least two of the three places and in none twice: `einsum` cannot invent one.)
 #
 # A matrix product sums over the last letter of its first factor and the first letter of its second. To bring the $n$ of $G_{nk}$ to the end takes a transposition, and for the gradient of $X$ none is needed:
 #
@@ -2141,7 +2141,7 @@ ax.set_yticks(
 ax.legend()
 
 # %% [markdown] tags=["answer"]
-# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit; to make it count on new images is what Part III and chapter 13 are for. (The loss is still the squared error of one-hot targets, which chapter 7 replaces.)
+# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit; to make it count on new images is what Part III and chapter 13 are for. (The loss is still the squared error of one-hot targets, which chapter 7 calls into question.)
 
 # %% tags=["claim"]
 one_layer, three_layers = (sorted(rates)[2] for rates in ends.values())
@@ -2178,7 +2178,7 @@ for scale in (0.3, 0.7, 1.0):
     print(f"scale {scale}: outputs begin at {begun:.0e}, wrong {line}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# A scale of 0.3 learns nothing at all, a scale of 1 ends in NaN, and 0.7 learns. Chapter 4 has the reason: what a layer multiplies by is raised to the power of the depth. Eleven layers multiply the outputs by $0.3^{11}$, a millionth or two, and the gradients by $0.3^{10}$. Four layers did not make a signal vanish, and eleven do. So the quiet beginning is no rule for any depth; chapters 11 and 12 look for one.
+# A scale of 0.3 learns nothing at all, a scale of 1 ends in NaN, and 0.7 learns. Chapter 4 has the reason: what a layer multiplies by is raised to the power of the depth. Eleven layers multiply the outputs by $0.3^{11}$, a millionth or two, and the gradients by $0.3^{10}$. Four layers did not make a signal vanish, and eleven do. So the quiet beginning is no rule for any depth, and chapter 4's fifty layers have to wait; chapters 11 and 12 look for one.
 
 # %% tags=["claim"]
 assert min(ten[0.3]) > 0.85 and max(ten[0.7]) < 0.4 and min(ten[1.0]) == 1

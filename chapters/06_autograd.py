@@ -3,7 +3,7 @@
 #
 # In chapter 5 every layer brought its own `backward`, and every one of them had to be derived. It works for a chain of layers, each of them used once. In this chapter the computation writes down what it does while it does it, and the backward pass is read off what was written: first for single numbers, in about a page, then for tensors. After that no network's gradient has to be derived; where a later chapter derives a layer's, it is to understand it.
 #
-# **You need:** chapters 1 to 5. **You will reach:** an engine that finds the gradient of whatever you compute, a record of its speed beside PyTorch's, and a network that nobody would want to differentiate by hand. **Time:** about three and a half hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 1 to 5, and logarithms: $\log ab = \log a + \log b$, and $\log$ undoes $e^x$. **You will reach:** an engine that finds the gradient of whatever you compute, a record of its speed beside PyTorch's, and a network that nobody would want to differentiate by hand, with about as many errors as before. **Time:** about three and a half hours, half of them for the exercises; the computer needs about a minute.
 
 # %%
 import math
@@ -57,7 +57,7 @@ wrong_by = gradient_check(loss_by_hand, network.parameters(), network.grads())
 print(f"relative error of the gradient: {wrong_by:.2f}")
 
 # %% [markdown] tags=["answer"]
-# It is off by more than its own size, and nothing complains. The layer kept its input for the way back, and the second use overwrote what the first had kept; then the gradient of one use overwrote that of the other. We could mend this layer, and the next one, and think of all their combinations. Or we drop the list. What was computed is a graph, as in chapter 2: so let the graph be kept.
+# It is off by more than its own size, and nothing complains. The layer kept its input for the way back, and the second use overwrote what the first had kept; then the gradient of one use overwrote that of the other. We could mend this layer, and the next one, and think of all their combinations. Or we drop the list. What was computed is a graph, as in chapters 1 and 2: so let the graph be kept.
 
 # %% tags=["claim"]
 assert wrong_by > 1
@@ -79,7 +79,7 @@ assert wrong_by > 1
 #
 # In the second row $s$ stands twice: as the left factor $p$ grows with it 6 times as fast, and as the right factor 6 times. Each use counts by itself, and we shall add up later.
 #
-# So let a number be an object that keeps its row of the table: the value, the numbers that it was made of, its **parents**, and the local derivatives. The objects, with an **edge** between each and every one of its parents, are the **computational graph**, and a number without parents, such as $w$ and $x$, is a **leaf**.
+# So let a number be an object that keeps its row of the table: the value, the numbers that it was made of, its **parents**, and the local derivatives. The objects, with an **edge** between each and every one of its parents, are the computational graph, and a number without parents, such as $w$ and $x$, is a **leaf**.
 #
 # Three operators are enough. The others follow: $a - b$ is $a + (-1) b$, and $a / b$ is $a \cdot b^{-1}$; a class of their own derives them, because our tensors will want the same.
 
@@ -643,11 +643,11 @@ if engine:
 # %% [markdown]
 # Most of the lead is the **garbage collector**. While a graph grows, Python looks again and again through all objects that could refer to one another, and micrograd makes about seven of these for a node (a set, a function, the cells in which it finds its numbers, …), ours two. With the collector off, micrograd is several times as fast as before, and ours faster, too. The last line is another matter: a number whose function refers back to it is a **reference cycle**, and so is a recursive function that refers to itself. Counting references cannot free these; they take up memory until the collector comes by. Ours point one way only, from results to parents.
 #
-# But a network is not made of thousands of nodes. One step of chapter 5's, 64 images through 784-50-10, takes 2.5 million products on the way forward alone. At this rate one step takes many seconds, and matrices do it in milliseconds. The idea is right, and its grain is too fine: **a node must be a whole tensor**.
+# But a network is not made of thousands of nodes. One step of a small one, 64 images through 784-50-10, takes 2.5 million products on the way forward alone. At this rate one step takes many seconds, and matrices do it in milliseconds. The idea is right, and its grain is too fine: **a node must be a whole tensor**.
 #
 # ## Tensors: a function in place of a number
 #
-# What is the local derivative when $Z = X W^\top$? Chapter 5 answered: a *Jacobian*, one derivative for each number of $Z$ by each number of $W$. For 64 images, 784 pixels and 50 units that is $64 \cdot 50 \cdot 50 \cdot 784$ numbers, half a gigabyte, and at most one in fifty is not 0. Nobody wants to see it. What is wanted is its product with the upstream gradient $G$, the **vector-Jacobian product**, VJP for short; and for that chapter 5 had $G^\top X$. So an edge of a tensor shall keep a *function*, from the gradient of the result to that of the parent:
+# What is the local derivative when $Z = X W^\top$? In chapter 5's words: a *Jacobian*, here with one derivative for each number of $Z$ by each number of $W$. For 64 images, 784 pixels and 50 units that is $64 \cdot 50 \cdot 50 \cdot 784$ numbers, half a gigabyte, and at most one in fifty is not 0. Nobody wants to see it. What is wanted is its product with the upstream gradient $G$, the vector-Jacobian product, VJP for short; and for that chapter 5 had $G^\top X$. So an edge of a tensor shall keep a *function*, from the gradient of the result to that of the parent:
 #
 # | operation | to $A$ goes | to $B$ goes |
 # |:--|:--|:--|
@@ -660,7 +660,7 @@ if engine:
 # | $e^A$, $\log A$ | $G$ times the result; $G$ divided by $A$ | |
 # | $A^n$ | $G$ times $n A^{n-1}$ | |
 #
-# All of it is known from chapter 5, but for one thing. In $X W^\top + b$ the shapes are $(N, H)$ and $(H,)$, and broadcasting stretches $b$. The table hands $G$, of shape $(N, H)$, to a parent of shape $(H,)$. A gradient has the shape of what it is the gradient of. What is to be done with it? **Un-broadcasting**, in the smallest numbers:
+# Each row is a rule for matrices from chapter 5, or one for numbers from above. One thing is missing. In $X W^\top + b$ the shapes are $(N, H)$ and $(H,)$, and broadcasting stretches $b$. The table hands $G$, of shape $(N, H)$, to a parent of shape $(H,)$. A gradient has the shape of what it is the gradient of. What is to be done with it? **Un-broadcasting**, in the smallest numbers:
 
 # %% tags=["figure"] alt="A column of 1 and 2, stretched to the right, plus a row of 10, 20, 30, stretched downwards, gives two rows of three numbers. Each number of the column was used three times, each of the row twice."
 plot.broadcast([[1], [2]], [10, 20, 30])
@@ -804,7 +804,7 @@ def check_unbroadcast() -> None:
 check_unbroadcast()
 
 # %% [markdown]
-# Now the class. All operations are built alike: compute the result, and say for each operand what goes back to it. The record that grows in this way is called a **tape**, although it is a graph and no strip. `recorded` does what is left, in one place for all: it makes the new tensor, and keeps an edge to each operand that *wants* a gradient, be it a leaf with `requires_grad=True` or something made of one. Inputs and targets don't, so that nothing is kept or computed for them.
+# Now the class. All operations are built alike: compute the result, and say for each operand what goes back to it. The record that grows in this way is called a **tape**, although it is a graph and no strip. `recorded` does what is left, in one place for all: it makes the new tensor, and keeps an edge to each operand that *wants* a gradient, be it a leaf with `requires_grad=True` or something made of one. Inputs and targets do not, so that nothing is kept or computed for them.
 #
 # The order is easier than before. Each recorded tensor gets a **number**, one more than the one recorded before it; a leaf has 0. What used a tensor was made after it. So let always the *youngest* that is waiting hand on. Could another user of it turn up later? It would be younger, and be reached only from something younger still that is waiting now, and that would go first. So no second walk is needed to find an order. (PyTorch does the same.) What is waiting lies in a **heap**, a list that hands out the smallest first; hence the minus. As soon as a tensor has handed on, its edges are dropped, and with them all that was kept for the way back. (`spread` brings the gradient of a sum back to the shape of what was summed.)
 
@@ -1680,7 +1680,7 @@ assert peaks[0] > peaks[1] + 10
 # %% [markdown] tags=["aside"]
 # #### Aside: second derivatives
 #
-# Our functions on the way back compute with plain tensors, so nothing records them: the gradient has no graph, and a gradient of the gradient is not to be had. (PyTorch records its way back, if told to: `create_graph=True`.) What one mostly wants of the **Hessian**, the matrix of all second derivatives, is its product with one vector, and for that two gradients will do, a little apart:
+# Our functions on the way back compute with plain tensors, so nothing records them: the gradient has no graph, and a gradient of the gradient is not to be had. (PyTorch records its way back, if told to: `create_graph=True`.) What one mostly wants of the Hessian, the matrix of all second derivatives, is its product with one vector, and for that two gradients will do, a little apart:
 
 
 # %% tags=["aside"]
@@ -2120,7 +2120,7 @@ check_leak()
 # %% [markdown]
 # ## How fast?
 #
-# A tape in Python, against one in C++. Both hand their arithmetic to the same compiled functions, and differ in what they do besides. We time forward, loss and backward for chapter 3's network of 50 hidden units and for a wider one, batches of 64 and of 512, one thread; both sides take the *same operations*, in turns, and it is the processor's time that counts, so that other programs do not:
+# A tape in Python, against one in C++. Both hand their arithmetic to the same compiled functions, and differ in what they do besides. We time forward, loss and backward for a network like chapter 3's with 50 hidden units and for a wider one, batches of 64 and of 512, one thread; both sides take the *same operations*, in turns, and it is the processor's time that counts, so that other programs do not:
 
 
 # %% tags=["timing"]
@@ -2364,7 +2364,7 @@ def maxout_network(sizes: list[int], pieces: int, source: torch.Generator) -> Ne
 print(f"maxout: {disagreement(Maxout(3).forward, rand(4, 6)):.0e}")
 
 # %% [markdown]
-# How wide, how many pieces, which learning rate? The validation images must not be asked, or their last number would be prettier than true. So, as in chapter 4, a fifth of the *training* images, drawn at random, is held back; the rest trains for five epochs, from two seeds each (some seconds; a minute or two on the full set). (I had looked at two dozen others before, with another fifth held back.)
+# How wide, how many pieces, which learning rate? As in chapter 4, a fifth of the *training* images chooses, drawn at random and held back; the rest trains for five epochs, from two seeds each (some seconds; a minute or two on the full set). (I had looked at two dozen others before, with another fifth held back.)
 
 
 # %%

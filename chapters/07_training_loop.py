@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 7. The training loop
 #
-# Chapter 6 gave us the gradient of any loss that we can write down. The loss that we do write down is still chapter 3's: the squared distance from ten targets of 0 and 1. And the loop around it is a heap of lines that know each other's secrets. This chapter asks what a loss ought to say, and answers with an argument that Gauss used in 1809 and Fisher gave its name in 1921. Then it takes the loop apart into the pieces that every framework has, and not one bit of what it computes may change on the way.
+# Chapter 6 gave us the gradient of any loss that we can write down. The loss that we do write down is still chapter 2's: the squared distance from ten targets of 0 and 1. And the loop around it is a heap of lines that know each other's secrets. This chapter asks what a loss ought to say, and answers with an argument that Gauss used in 1809, and that has since been named *maximum likelihood*. Then it takes the loop apart into the pieces that every framework has, and not one bit of what it computes may change on the way.
 #
-# **You need:** chapters 1 to 6, and logarithms: $\log ab = \log a + \log b$, and $\log$ undoes $e^x$. **You will reach:** a network that says how sure it is; a loop of ten lines that trains whatever sorts things into classes; a run that can be stopped and taken up again to the same bit. **Time:** about four and a half hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 1 to 6. **You will reach:** a network that says how sure it is; a loop of ten lines that trains whatever sorts things into classes; a run that can be stopped and taken up again to the same bit. **Time:** about four and a half hours, half of them for the exercises; the computer needs about a minute.
 
 # %%
 import json
@@ -35,7 +35,7 @@ valid_images = normalize(valid_pixels, mean, std)
 # %% [markdown]
 # ## How sure are you?
 #
-# Tensors may require gradients now, so the network is four of them, and the loop has no backward pass of ours left in it. Weights and biases begin as in PyTorch's own linear layer, uniform within one over the root of their inputs (28 for 784), so that the two can be compared bit for bit.
+# Tensors may require gradients now, so the network is four of them, and the loop has no backward pass of ours left in it. Weights and biases begin as in PyTorch's own linear layer, uniform within one over the root of their inputs (28 for 784), so that the two can be compared bit for bit. (Chapter 4 found that too small for fifty layers. With one or two hidden layers it is a quiet beginning, too.)
 
 
 # %%
@@ -115,7 +115,7 @@ print(f"careful {careful.prod():.4f}, bold {bold.prod():.4f}")
 assert 20 < careful.prod() / bold.prod() < 22
 
 # %% [markdown]
-# To choose parameters by the highest likelihood is called **maximum likelihood**. It gave us chapter 1's squares, for *numbers* with Gaussian noise on them. A digit is one of ten kinds, and a statement about it is ten probabilities.
+# To choose parameters by the highest likelihood is called **maximum likelihood**. (An aside in chapter 1 got the squares from it, for *numbers* with Gaussian noise on them.) A digit is one of ten kinds, and a statement about it is ten probabilities.
 #
 # A product of thousands of probabilities is no number for a computer. Chapter 4's underflow is back:
 
@@ -433,7 +433,7 @@ assert all(abs(loss - math.log(10)) < 0.2 for loss in fresh)
 # %% [markdown] exercise="cross_entropy_grad" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 7.2: the gradient, by hand
 #
-# Derive $\partial L / \partial z_{nk}$, on paper, and write it as `cross_entropy_grad(logits, labels)`: shapes $(N, K)$ and $(N,)$ in, $(N, K)$ out, without `backward` or `grad`. No formula is given. You have $L$ in terms of logits, chapter 2's chain rule, and the three numbers under the leaves of the graph.
+# Derive $\partial L / \partial z_{nk}$, on paper, and write it as `cross_entropy_grad(logits, labels)`: shapes $(N, K)$ and $(N,)$ in, $(N, K)$ out, without `backward` or `grad`. You have $L$ in terms of logits, chapter 2's chain rule, and the three numbers under the leaves of the graph.
 
 # %% [markdown] tags=["hint"]
 # One example first, $L = \log \sum_j e^{z_j} - z_y$. How fast does each of the two terms grow with $z_k$? The derivative of $\log s$ is $1/s$.
@@ -679,7 +679,7 @@ assert stuck < 1e-4
 # %% [markdown]
 # ## Is it the better loss?
 #
-# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 3's on ten targets, and cross-entropy. Each is to have the learning rate that suits it, by three seeds on images held back from *training*: a fifth, drawn at random as in chapter 4. Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
+# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 2's on ten targets, and cross-entropy. Each is to have the learning rate that suits it, by three seeds on images held back from *training*: a fifth, drawn at random as in chapter 4. Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
 
 # %% [markdown] tags=["predict"]
 # Chapter 4 found more than half of the digits wrong with the first loss. How do the other two compare?
@@ -784,7 +784,7 @@ record("error rate with ten squares", median(rates["ten squares"]))
 record("error rate with cross-entropy, same network", median(rates["cross-entropy"]))
 
 # %% [markdown]
-# They disagree often, about as often as two seeds of *one* loss do. If you expected the loss with the better derivation to win by miles, so did I. (Hui and Belkin compared the two on many tasks, and found squares better in most of those in language and speech, and cross-entropy slightly better in vision.) But it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
+# They disagree often, about as often as two seeds of *one* loss do. If you expected the loss with the better derivation to win clearly, so did I. (Hui and Belkin compared the two on many tasks, and found squares better in most of those in language and speech, and cross-entropy slightly better in vision.) But it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
 
 # %%
 with torch.no_grad():
@@ -1683,7 +1683,7 @@ record("batch-wise loader, times as fast as item by item", faster)
 #
 # ## Who may judge
 #
-# Three **splits** of the data: *training* images for the gradients; *validation* images for decisions, such as a learning rate; *test* images for one number at the very end. (In this book the names have moved by one: decisions are made on a fifth of the *training* images, and what it calls validation images, for a chapter's last number, is its test set.) Whatever has had a say in training or choosing is no judge. When it judges all the same, that is **leakage**. A colleague, short of images, prepares 5,000 as you see below, holds back a fifth at random, and is delighted:
+# Three **splits** of the data: *training* images for the gradients; *validation* images for decisions, such as a learning rate; *test* images for one number at the very end. (In this book the names have moved by one: decisions are made on a fifth of the *training* images, and what it calls validation images, for a chapter's last number, is its test set.) Whatever has had a say in training or choosing is no judge. (Strictly, the mean and std of all training images have looked at the held-back fifth as well: two numbers, of three million pixels. Chapter 6 did without.) When it judges all the same, that is **leakage**. A colleague, short of images, prepares 5,000 as you see below, holds back a fifth at random, and is delighted:
 
 
 # %%
@@ -2157,7 +2157,7 @@ theirs = torch.nn.Sequential(
 off = same("PyTorch's", with_fit(theirs, torch.optim.SGD))
 
 # %% [markdown]
-# The same losses, with PyTorch's parts up to rounding at most, and nothing in the loop knows more of what it trains than that it chooses among classes. To add a layer is now to add a layer.
+# The same losses (with PyTorch's parts, up to rounding at most). And all that the loop knows of what it trains is that it chooses among classes. To add a layer is now to add a layer.
 
 # %% tags=["claim"]
 assert list(ladder) == [
@@ -2619,7 +2619,7 @@ record("error rates of five seeds", error_rates)
 record("1 if squares were chosen, else 0", int(chosen_loss is squares))
 
 # %% [markdown]
-# About what chapters 5 and 6 had. On the book's 4,000 images ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
+# About what chapters 5 and 6 had. On the book's 4,000 images ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, but for chapter 8's last number, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
 #
 # ## Recap
 #
@@ -2629,6 +2629,6 @@ record("1 if squares were chosen, else 0", int(chosen_loss is squares))
 #
 # **Unlocked:** `torch.logsumexp`, `log_softmax` and `cross_entropy`; `torch.nn.Parameter`, `Module`, `Linear`, `ReLU` and `Sequential`; `torch.optim.SGD`, without momentum; `torch.utils.data.DataLoader`.
 #
-# **What changed in the checkpoint:** `losses.py` has `logsumexp`, `log_softmax` and `cross_entropy`, `data.py` the `BatchLoader`, `training.py` `evaluate` and `fit`; `saving.py` is new. Our engine, layers and network are gone, and our modules, optimizer and item-wise loader stay on this page: PyTorch's are unlocked.
+# **What changed in the checkpoint:** `losses.py` has `logsumexp`, `log_softmax` and `cross_entropy`, `data.py` the `BatchLoader`, `training.py` `evaluate` and `fit`; `saving.py` is new. Our engine, layers and network are gone, with the losses, activation functions and the training loop that were made for them, and our modules, optimizer and item-wise loader stay on this page: PyTorch's are unlocked.
 #
 # **To read on:** Christopher Bishop, *Pattern Recognition and Machine Learning* (2006), chapters 1 and 4, for likelihood, entropy and softmax; Hui and Belkin, *Evaluation of Neural Architectures Trained with Square Loss vs Cross-Entropy in Classification Tasks* (ICLR 2021); Kapoor and Narayanan, *Leakage and the reproducibility crisis in machine-learning-based science* (Patterns 4, 2023); fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 13 to 15, which climbs the same ladder.
