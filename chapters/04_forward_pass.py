@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 4. The forward pass
 #
-# Chapter 3's network has one hidden layer. Networks that do better have many, so let us be bold and build one with fifty. It will not be trained here: the way back through many layers is chapter 5. It need only do a forward pass, from the pixels through all the layers to an output, and it cannot. Finding out why leads to two square roots for which chapter 2 had a measurement and two sentences.
+# Chapter 3's network has one hidden layer. Networks that do better have many; here is one with fifty. It will not be trained: the way back is chapter 5. It need only do a forward pass, from the pixels through all the layers to an output, and it cannot. Finding out why leads to two square roots for which chapter 2 had a measurement and two sentences.
 #
 # **You need:** chapters 1 to 3; from statistics no more than a mean. **You will reach:** random weights for any layer, derived and not looked up; fifty layers that neither explode nor die away; and fewer wrong digits, 5 or 6 in 100, with an account of what they owe to what. **Time:** about three hours, half of them for the exercises; the computer needs less than a minute.
 
@@ -1403,7 +1403,7 @@ for kept, linear_cosine, relu_cosine in straight:
 # %% [markdown]
 # ## The inputs are a layer, too
 #
-# All that we have derived says that a layer hands on the second moment that it gets, and pixels bring a small one: their rms is a third. They also have a mean above 0, a direction that all images share before the first layer has done anything. So **normalise** the inputs, which is chapter 1's standardising with one mean and one std for all pixels of all *training* images: subtract the one, divide by the other, two numbers in all.
+# All that we have derived says that a layer hands on the second moment that it gets, and pixels bring a small one: their rms is a third. They also have a mean above 0, a direction that all images share before the first layer has done anything. So **normalise** the inputs, chapter 1's standardising with one mean and one std for all pixels of all *training* images.
 
 
 # %% export="data.py"
@@ -1594,7 +1594,7 @@ def init_network(
 
 
 # %% [markdown]
-# Chapter 1 said that the validation images help to choose between models. But this book's last numbers are measured on them, and chosen by them a last number would be prettier than true. So hold back a fifth of the *training* images, drawn at random (among the last 400 of ours there is no 1 at all), and train on the others, five epochs from five seeds. All else is chapter 3's.
+# Validation images help to choose, said chapter 1; but this book's last numbers are measured on them, and would flatter. So hold back a fifth of the *training* images, at random (among our last 400 there is no 1), and train on the others, five epochs from five seeds. All else is chapter 3's.
 
 # %%
 at_random = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
@@ -1649,7 +1649,7 @@ print("normalised")
 loud = {lr: held_back(normal_images, lr) for lr in (0.5, 0.2, 0.1, 0.05)}
 
 # %% [markdown] tags=["answer"]
-# Worse. With chapter 3's learning rate the training goes to pieces: the inputs' second moment is nine times as large, the hidden weights' gradients grow with the inputs, and the step that was bearable no longer is. (Chapter 1: the largest curvature sets the limit.) With smaller ones it trains, and is still behind, with each and in each of five runs. I had not expected that.
+# Worse. With chapter 3's learning rate the training goes to pieces: the inputs' second moment is nine times as large, the hidden weights' gradients grow with the inputs, and the step that was bearable no longer is. (Chapter 1: the largest curvature sets the limit.) With smaller ones it trains, and is still behind, with each and in each of five runs.
 
 # %% tags=["claim"]
 assert len(images) > 5000 or not (labels[-400:] == 1).any()
@@ -1700,7 +1700,7 @@ assert start < 0.2
 #
 # ## A wrong loss
 #
-# Before the last training, a question that no chapter has asked yet: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression.
+# Before the last training: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression.
 
 # %% [markdown] exercise="as_digits" tags=["prompt"] difficulty="easy" minutes=10
 # ### Exercise 4.6: from outputs to digits
@@ -1944,7 +1944,7 @@ after = trained(normal_images, normal_valid, lr, (0.3, 0.3), epochs=(10,))[10]
 error_rates = report("begun quietly, and normalised", after)
 
 # %% [markdown]
-# The same images, the same seeds: on which do two recipes disagree? *Mended* are those that only the first has wrong, *spoilt* those that only the second has (it is chapter 1's McNemar's test, without the coin):
+# The same images, the same seeds: on which do two recipes disagree? *Mended* are those that only the first has wrong, *spoilt* those that only the second has (chapter 1's McNemar's test, without the coin):
 
 
 # %%
@@ -1997,7 +1997,7 @@ record("error rates of five seeds", error_rates)
 #
 # ## Recap
 #
-# A sum with independent random weights has a second moment of fan-in times their variance times the inputs' second moment. What a layer multiplies by is raised to the power of the depth, and `float32` ends at $10^{38}$ and at $10^{-45}$. So the factor must be 1: a variance of one over the fan-in for a plain layer, two where ReLU deletes half of the squares; any other gain can be had by experiment. Backwards it is the fan-out. One hidden layer learnt best when it began by saying next to nothing. If you remember one thing: **mean squares multiply from layer to layer, so make each factor 1.** That keeps numbers alive. It does not keep images apart, and it did not make one hidden layer learn better.
+# A sum with independent random weights has a second moment of fan-in times their variance times the inputs' second moment. What a layer multiplies by is raised to the power of the depth, and `float32` ends at $10^{38}$ and at $10^{-45}$. So the factor must be 1: a variance of one over the fan-in for a plain layer, two where ReLU deletes half of the squares; any other gain can be had by experiment. Backwards it is the fan-out. One hidden layer learnt best when it began by saying next to nothing. If you remember one thing: **mean squares multiply from layer to layer, so make each factor 1.** That keeps numbers alive, and no more.
 #
 # **Terms:** standard deviation, variance, second moment, independent, root mean square; float32, overflow, underflow, NaN; forward pass, exploding activations, vanishing activations; fan-in, fan-out, gain, leaky ReLU, tanh; LeCun initialisation, Xavier initialisation, Kaiming initialisation, orthogonal initialisation; cosine similarity; normalise; lazy training; regression.
 #

@@ -2141,7 +2141,7 @@ ax.set_yticks(
 ax.legend()
 
 # %% [markdown] tags=["answer"]
-# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit; to make it count on new images is what Part III and chapter 13 are for. (The loss is still the squared error of one-hot targets, which chapter 7 calls into question.)
+# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit; to make it count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
 
 # %% tags=["claim"]
 one_layer, three_layers = (sorted(rates)[2] for rates in ends.values())
@@ -2178,7 +2178,7 @@ for scale in (0.3, 0.7, 1.0):
     print(f"scale {scale}: outputs begin at {begun:.0e}, wrong {line}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# A scale of 0.3 learns nothing at all, a scale of 1 ends in NaN, and 0.7 learns. Chapter 4 has the reason: what a layer multiplies by is raised to the power of the depth. Eleven layers multiply the outputs by $0.3^{11}$, a millionth or two, and the gradients by $0.3^{10}$. Four layers did not make a signal vanish, and eleven do. So the quiet beginning is no rule for any depth, and chapter 4's fifty layers have to wait; chapters 11 and 12 look for one.
+# A scale of 0.3 learns nothing at all, a scale of 1 ends in NaN, and 0.7 learns. Chapter 4 has the reason: what a layer multiplies by is raised to the power of the depth. Eleven layers multiply the outputs by $0.3^{11}$, a millionth or two, and the gradients by $0.3^{10}$. Four layers did not make a signal vanish, and eleven do. So the quiet beginning is no rule for any depth; chapters 11 and 12 look for one.
 
 # %% tags=["claim"]
 assert min(ten[0.3]) > 0.85 and max(ten[0.7]) < 0.4 and min(ten[1.0]) == 1

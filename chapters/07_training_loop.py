@@ -35,7 +35,7 @@ valid_images = normalize(valid_pixels, mean, std)
 # %% [markdown]
 # ## How sure are you?
 #
-# Tensors may require gradients now, so the network is four of them, and the loop has no backward pass of ours left in it. Weights and biases begin as in PyTorch's own linear layer, uniform within one over the root of their inputs (28 for 784), so that the two can be compared bit for bit. (Chapter 4 found that too small for fifty layers. With one or two hidden layers it is a quiet beginning, too.)
+# Tensors may require gradients now, so the network is four of them, and the loop has no backward pass of ours left in it. Weights and biases begin as in PyTorch's own linear layer, uniform within one over the root of their inputs (28 for 784), so that the two can be compared bit for bit. (Too small for fifty layers, says chapter 4; for one or two a quiet beginning.)
 
 
 # %%
@@ -784,7 +784,7 @@ record("error rate with ten squares", median(rates["ten squares"]))
 record("error rate with cross-entropy, same network", median(rates["cross-entropy"]))
 
 # %% [markdown]
-# They disagree often, about as often as two seeds of *one* loss do. If you expected the loss with the better derivation to win clearly, so did I. (Hui and Belkin compared the two on many tasks, and found squares better in most of those in language and speech, and cross-entropy slightly better in vision.) But it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
+# They disagree often, about as often as two seeds of *one* loss do. I had expected the better derivation to win. (Hui and Belkin compared the two on many tasks, and found squares better in most of those in language and speech, and cross-entropy slightly better in vision.) But it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
 
 # %%
 with torch.no_grad():
@@ -1683,7 +1683,7 @@ record("batch-wise loader, times as fast as item by item", faster)
 #
 # ## Who may judge
 #
-# Three **splits** of the data: *training* images for the gradients; *validation* images for decisions, such as a learning rate; *test* images for one number at the very end. (In this book the names have moved by one: decisions are made on a fifth of the *training* images, and what it calls validation images, for a chapter's last number, is its test set.) Whatever has had a say in training or choosing is no judge. (Strictly, the mean and std of all training images have looked at the held-back fifth as well: two numbers, of three million pixels. Chapter 6 did without.) When it judges all the same, that is **leakage**. A colleague, short of images, prepares 5,000 as you see below, holds back a fifth at random, and is delighted:
+# Three **splits** of the data: *training* images for the gradients; *validation* images for decisions, such as a learning rate; *test* images for one number at the very end. (In this book the names have moved by one: decisions are made on a fifth of the *training* images, and what it calls validation images, for a chapter's last number, is its test set.) Whatever has had a say in training or choosing is no judge. (Strictly, the mean and std of all training images have, too.) When it judges all the same, that is **leakage**. A colleague, short of images, prepares 5,000 as you see below, holds back a fifth at random, and is delighted:
 
 
 # %%
