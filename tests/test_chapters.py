@@ -66,13 +66,14 @@ def full(lines: tuple[str, ...]) -> int:
 
 
 def undocumented(tree: ast.Module) -> list[str]:
-    """What is public and has no docstring; a method that overrides or a nested function explains itself."""
+    """What is public and has no docstring; a nested function explains itself, and so does an event of a callback."""
     missing = [] if ast.get_docstring(tree) else ["the module"]
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or node.name.startswith("_"):
             continue
         parts = node.body if isinstance(node, ast.ClassDef) else []
         methods = [part for part in parts if isinstance(part, ast.FunctionDef) and not part.name.startswith("_")]
+        methods = [part for part in methods if not part.name.startswith(("before_", "after_"))]
         missing += [part.name for part in (node, *methods) if not ast.get_docstring(part)]
     return missing
 

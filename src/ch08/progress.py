@@ -1,21 +1,64 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
-"""How far training has come: a line that is rewritten, or a line for each epoch."""
+"""How far training has come, for people, terminals and log files."""
 
 import sys
+import time
+from collections.abc import Iterable
 from typing import TextIO
 
 from .learner import Callback, Learner
 
 
+def clock(seconds: float) -> str:
+    """Minutes and seconds, such as 1:05."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
 class Progress(Callback):
-    """A row of metrics for each epoch; in a terminal also a line that is rewritten."""
+    """A row of metrics for each epoch, and in a terminal a line that is rewritten."""
 
     order = 20
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
 
+    def before_fit(self, learner: Learner) -> None:
+        self.out, self.titles, self.first = self.file or sys.stdout, [], None
+        self.clear = "\r\x1b[K" if self.out.isatty() else ""
+        self.started = self.shown = time.monotonic()
+
+    def before_epoch(self, learner: Learner) -> None:
+        self.batch = 0
+        if self.first is None:  # a checkpoint may have gone on from a later epoch
+            self.first = learner.epoch
+
+    def after_batch(self, learner: Learner) -> None:
+        self.batch += 1
+        if self.clear and time.monotonic() > self.shown + 0.1:
+            self.shown = time.monotonic()
+            epoch = f"epoch {learner.epoch + 1}/{learner.epochs}"
+            self.show([f"{epoch}, batch {self.batch}, {self.left(learner)} left"], "")
+
     def after_epoch(self, learner: Learner) -> None:
-        """Print the newest metrics."""
-        row = learner.history[-1] if learner.history else {"epoch": learner.epoch}
-        print(row, file=self.file or sys.stdout, flush=True)
+        row = learner.history[-1] if learner.history else {}
+        cells = {"epoch": f"{learner.epoch}/{learner.epochs}"}
+        cells |= {n: f"{v:.4f}" for n, v in row.items() if isinstance(v, float)}
+        cells["time"] = clock(time.monotonic() - self.started)
+        cells["left"] = self.left(learner)
+        if self.titles != [*cells]:
+            self.titles = [*cells]
+            self.show(f"{title:>8}" for title in cells)
+        self.show(f"{v:>{max(8, len(title))}}" for title, v in cells.items())
+
+    def after_fit(self, learner: Learner) -> None:
+        self.show([], "")
+
+    def left(self, learner: Learner) -> str:
+        """How long it takes from here, if it goes on as it went."""
+        done = learner.epoch - self.first
+        taken = time.monotonic() - self.started
+        return clock(taken / done * (learner.epochs - learner.epoch)) if done else "?"
+
+    def show(self, words: Iterable[str], end: str = "\n") -> None:
+        """Write a line over the one that is there to be rewritten."""
+        print(self.clear + "  ".join(words), end=end, file=self.out, flush=True)
