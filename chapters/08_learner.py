@@ -566,11 +566,11 @@ for depth, (first, last, title) in enumerate(boxes):
         right - 0.12, first, title, color=plot.COLOURS[depth], ha="right", va="center"
     )
     ax.annotate(
-        "", (7.0 + 0.75 * depth, last), (7.0 + 0.75 * depth, 2),
+        "", (7.1 + 0.8 * depth, last), (7.1 + 0.8 * depth, 2),
         arrowprops={"arrowstyle": "-|>", "color": plot.COLOURS[depth]},
     )  # fmt: skip
     name = ("CancelFit", "CancelEpoch", "CancelBatch")[depth]
-    ax.text(6.88 + 0.75 * depth, 4.2, name, rotation=90, ha="center", va="center",
+    ax.text(6.9 + 0.8 * depth, 4.2, name, rotation=90, ha="center", va="center",
             color=plot.COLOURS[depth])  # fmt: skip
 ax.plot([1.38, 1.38, 5.5, 5.5, 1.38], [6.56, 10.44, 10.44, 6.56, 6.56], "--",
         color=plot.COLOURS[5], lw=1)  # fmt: skip
@@ -948,7 +948,7 @@ recorder = Recorder()
 learner = Learner(*parts(0), judge, [Metrics(error_rate=error_rate), recorder])
 learner.fit(5, [Progress()])
 
-# %% tags=["figure"] alt="The training loss of 400 steps jumps about and falls, from 2.4 to around 0.1 to 0.2; five points, the validation losses after each epoch, lie at about 0.4 and then around 0.3."
+# %% tags=["figure"] alt="The training loss of 400 steps jumps about and falls, from 2.3 to between 0.05 and 0.35; five points, the validation losses after each epoch, fall from 0.4 to 0.25."
 figure, ax = plt.subplots(figsize=(5.6, 2.8))
 recorder.plot(ax)
 ax.text(15, 1.5, "each training batch", color=plot.COLOURS[0])
@@ -973,7 +973,7 @@ assert recorder.losses[0] > 2 and statistics.mean(recorder.losses[-80:]) < 0.3
 
 
 class RangeTest(Callback):
-    """Raises the rate of all groups from `low` to `high`, by one factor at each step."""
+    """Raises every group's rate from `low` to `high`, by one factor at each step."""
 
     def __init__(self, low: float, high: float, steps: int) -> None:
         if not 0 < low < high or steps < 2:
@@ -998,7 +998,7 @@ class RangeTest(Callback):
 
     @property
     def suggestion(self) -> float:
-        """Where the mean of 11 losses falls fastest. Raises: ValueError if none does."""
+        """Where the mean of 11 losses falls fastest. Raises: ValueError if it rises."""
         count = len(self.losses)
         windows = [self.losses[max(0, i - 5) : i + 6] for i in range(count)]
         smooth = [sum(window) / len(window) for window in windows]
@@ -1094,7 +1094,7 @@ found = test.suggestion
 lowest = test.rates[test.losses.index(min(test.losses))]
 print(f"{len(test.losses)} steps; steepest at {found:.3f}, lowest at {lowest:.3f}")
 
-# %% tags=["figure"] alt="Loss against learning rate, on a logarithmic axis from 0.0001 to about 0.6: flat at 2.4 up to 0.003, then falling to about 0.4 near 0.2, then rising steeply and ending. A dashed line stands where it falls fastest." caption="One run of fewer than 100 steps. Dashed: the rate at which the loss falls fastest"
+# %% tags=["figure"] alt="Loss against learning rate, on a logarithmic axis from 0.0001 to nearly 1: flat at 2.3 up to about 0.003, then falling to 0.9 a little above 0.1, then ragged, up and down between 0.9 and nearly 3. A dashed line at 0.07 stands where it falls fastest." caption="One run of fewer than 100 steps. Dashed: the rate at which the loss falls fastest"
 figure, ax = plt.subplots(figsize=(5.6, 2.8))
 test.plot(ax)
 ax.set(ylim=(0, 2.8))
@@ -1579,7 +1579,7 @@ ax.text(700, 0.1, "training", color=plot.COLOURS[0])
 
 # %% export="callbacks.py"
 def monitored(learner: Learner, name: str) -> float:
-    """A metric of the epoch that has just ended. Raises: ValueError if there is none."""
+    """A metric of the epoch just ended. Raises: ValueError if there is none."""
     row = learner.history[-1] if learner.history else {}
     if row.get("epoch") != learner.epoch or name not in row:
         raise ValueError(f"no {name!r} in {row}: is there a Metrics that measures it?")
@@ -1678,8 +1678,8 @@ def check_early_stopping() -> None:
     values = [5.0, 6.0, 4.0, 6.0, 3.0, 6.0, 2.0]
     epochs, weight, shown, _ = ran(values, 2)
     assert epochs == 7 and weight == 7, (
-        f"{shown}: never two in a row without a better one, and you stop after {epochs} "
-        f"with the weights of {weight}: begin to count anew with each better one"
+        f"{shown}: never two in a row without a better one, and you stop after "
+        f"{epochs} with the weights of {weight}: begin to count anew with each better one"
     )
     values = [5.0, 2.0, 4.0, 3.0, 2.5, 2.4]
     epochs, weight, shown, _ = ran(values, 3)
@@ -1732,9 +1732,7 @@ learner = Learner(*parts(0, lr=0.2), judge, [Metrics(error_rate=error_rate), rec
 stopping = EarlyStopping(patience=4)
 learner.fit(20, [stopping])
 final = evaluate(learner.model, cross_entropy, judge)
-print(
-    f"{learner.epoch} epochs; the best loss {stopping.best:.4f}, the model's {final[0]:.4f}"
-)
+print(f"{learner.epoch} epochs; best loss {stopping.best:.4f}, now {final[0]:.4f}")
 
 # %% tags=["claim"]
 assert learner.epoch < 20 and math.isclose(final[0], stopping.best, rel_tol=1e-6)
@@ -2046,7 +2044,7 @@ assert written[:8] == struct.pack("<Q", 26) and b"validation_loss" in written
 # %% [markdown]
 # ## The last number
 #
-# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, and a rate that was the larger of two guesses. Two things can be chosen better now. The start: normal weights, smaller than He's by 0.3, which served chapters 5 and 6 well. The rate: the test's suggestion, and twice and four times as much, with two seeds each, and the fifth of the training images that is held back, drawn at random, for a judge. All else stays as it was: batches of 20, ten epochs. (Half a minute; with the full data, ten.)
+# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, batches of 20, ten epochs, and a rate that was the larger of two guesses. Three things change. The start: normal weights, smaller than He's by 0.3, which served chapters 5 and 6 well. The rate: the test's suggestion, or twice or four times as much, whichever does best with two seeds on the fifth of the training images that is held back, drawn at random. And a callback of a few lines divides the rate by ten for the last two of eight epochs. (That is a *schedule*; chapter 10 is about them. This part takes half a minute; with the full data, ten.)
 
 
 # %%
@@ -2054,6 +2052,15 @@ def squares(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.mse_loss(
         logits, (y[:, None] == torch.arange(10)).float()
     )
+
+
+class Calm(Callback):
+    """The last two epochs at a tenth of the rate."""
+
+    def before_epoch(self, learner: Learner) -> None:
+        if learner.epoch == learner.epochs - 2:
+            for group in learner.optimizer.param_groups:
+                group["lr"] /= 10
 
 
 def last_learner(rows: torch.Tensor, lr: float, seed: int, validation: Any) -> Learner:
@@ -2071,7 +2078,7 @@ def last_learner(rows: torch.Tensor, lr: float, seed: int, validation: Any) -> L
         generator=torch.Generator().manual_seed(seed),
     )  # fmt: skip
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    usual = [Metrics(error_rate=error_rate), StopAtNaN()]
+    usual = [Metrics(error_rate=error_rate), StopAtNaN(), Calm()]
     return Learner(model, squares, optimizer, loader, validation, usual)
 
 
@@ -2084,7 +2091,7 @@ for factor in (1, 2, 4):
     rates = []
     for seed in range(2):
         learner = last_learner(fitted, factor * suggested, seed, chooser)
-        learner.fit(10)
+        learner.fit(8)
         rates.append(learner.history[-1]["error_rate"])
     candidates[factor * suggested] = sum(rates) / 2
     shown = " and ".join(f"{rate:.1%}" for rate in rates)
@@ -2097,20 +2104,21 @@ everything = torch.arange(len(images))
 error_rates = []
 for seed in range(5):
     learner = last_learner(everything, lr, seed, judge)
-    learner.fit(10)
+    learner.fit(8)
     error_rates.append(learner.history[-1]["error_rate"])
     print(f"seed {seed}: {error_rates[-1]:.1%} wrong", flush=True)
 ten_digits = statistics.median(error_rates)
 print(f"median {ten_digits:.1%}, from {min(error_rates):.1%} to {max(error_rates):.1%}")
 
 # %% tags=["claim"]
-assert ten_digits < 0.046
+assert ten_digits < 0.049 and max(error_rates) < 0.055
+assert lr > 1.5 * suggested
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 record("learning rate of the last number", lr)
 
 # %% [markdown]
-# Better than chapter 7's, with the same network and the same loss, and not one new idea about networks: a smaller start, and a rate to which the range test had shown the way, from below. Guessing two rates had stopped too early.
+# A little better than chapter 7's, with the same network, the same loss, and less work. Nothing here is a new idea about networks: a smaller start, a shorter end, and a rate to which the range test had shown the way, from below; two guesses had stopped too early.
 #
 # ## Recap
 #

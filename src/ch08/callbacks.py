@@ -128,7 +128,7 @@ class StopAtNaN(Callback):
 
 
 def monitored(learner: Learner, name: str) -> float:
-    """A metric of the epoch that has just ended. Raises: ValueError if there is none."""
+    """A metric of the epoch just ended. Raises: ValueError if there is none."""
     row = learner.history[-1] if learner.history else {}
     if row.get("epoch") != learner.epoch or name not in row:
         raise ValueError(f"no {name!r} in {row}: is there a Metrics that measures it?")

@@ -9,7 +9,7 @@ from .learner import Callback, CancelFit, Learner
 
 
 class RangeTest(Callback):
-    """Raises the rate of all groups from `low` to `high`, by one factor at each step."""
+    """Raises every group's rate from `low` to `high`, by one factor at each step."""
 
     def __init__(self, low: float, high: float, steps: int) -> None:
         if not 0 < low < high or steps < 2:
@@ -34,7 +34,7 @@ class RangeTest(Callback):
 
     @property
     def suggestion(self) -> float:
-        """Where the mean of 11 losses falls fastest. Raises: ValueError if none does."""
+        """Where the mean of 11 losses falls fastest. Raises: ValueError if it rises."""
         count = len(self.losses)
         windows = [self.losses[max(0, i - 5) : i + 6] for i in range(count)]
         smooth = [sum(window) / len(window) for window in windows]
