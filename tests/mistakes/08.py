@@ -491,7 +491,7 @@ class EarlyStopping(Callback):
             learner.model.load_state_dict(self.weights)
 
 
-# %% exercise="early_stopping" message="begin to count anew with each better one"
+# %% exercise="early_stopping" message="count anew from each better one"
 class EarlyStopping(Callback):
     order = 50
     state = ("best", "waited", "weights")
