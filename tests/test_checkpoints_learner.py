@@ -327,7 +327,8 @@ def test_progress_in_a_terminal_rewrites_a_line(book: SimpleNamespace) -> None:
         made.fit(2, [book.progress.Progress(terminal)])
         shown = os.read(leader, 1 << 16).decode()
     os.close(leader)
-    assert "\r\x1b[Kepoch 1/2, batch" in shown and "left" in shown
+    assert "\r\x1b[Kepoch 1/2, batch" in shown
+    assert "left" in shown
     rows = [line.rpartition("\x1b[K")[2] for line in shown.split("\n")]
     assert [row.split()[0] for row in rows[:3]] == ["epoch", "1/2", "2/2"]
     assert rows[3] == "", "a clean line is left behind"
@@ -360,7 +361,8 @@ def test_find_lr_leaves_no_trace(book: SimpleNamespace) -> None:
     rest = ("optimizer", "done", "history", "callbacks")
     assert [before[name] for name in rest] == [after[name] for name in rest]
     assert all(p.grad is None for p in made.model.parameters())
-    assert 0 < test.suggestion < 100 and len(test.losses) <= 60
+    assert 0 < test.suggestion < 100
+    assert len(test.losses) <= 60
     again, alone = learner(book), learner(book)
     book.lr_finder.find_lr(again)
     for one in (again, alone):
@@ -496,8 +498,10 @@ def test_states_come_back_as_they_were(book: SimpleNamespace, tmp_path: Path) ->
     assert read["numbers"] == state["numbers"]
     assert [type(value) for value in read["numbers"]] == [type(value) for value in state["numbers"]]
     assert read["empty"] == state["empty"]
-    assert read["nested"][0][1] == (0.9, 0.999) and read["nested"][0]["step"] == 3.0
-    assert read["nested"]["a.b"].tolist() == [0, 1, 2] and read["nested"]["a"]["b"].shape == (0,)
+    assert read["nested"][0][1] == (0.9, 0.999)
+    assert read["nested"][0]["step"] == 3.0
+    assert read["nested"]["a.b"].tolist() == [0, 1, 2]
+    assert read["nested"]["a"]["b"].shape == (0,)
     assert torch.equal(read["same"][1], torch.ones(2, 1))
 
 
@@ -554,14 +558,16 @@ def test_resumed_is_the_same_to_the_bit(book: SimpleNamespace, tmp_path: Path, k
     made(store(tmp_path / "run")).fit(3)
     resumed = made(store(tmp_path / "run", resume=True), seed=4)
     resumed.fit(5)
-    assert resumed.epoch == 5 and resumed.step == whole.step == 20
+    assert resumed.epoch == 5
+    assert resumed.step == whole.step == 20
     assert equal(bits(resumed.model), bits(whole.model))
     assert resumed.history == whole.history
     assert resumed.callbacks[1].losses == whole.callbacks[1].losses
     assert resumed.callbacks[2].best == whole.callbacks[2].best
     done = made(store(tmp_path / "run", resume=True), seed=5)
     done.fit(5)
-    assert done.epoch == 5 and equal(bits(done.model), bits(whole.model))
+    assert done.epoch == 5
+    assert equal(bits(done.model), bits(whole.model))
 
 
 @pytest.mark.since(8)
@@ -619,7 +625,7 @@ def test_a_damaged_checkpoint_is_refused(book: SimpleNamespace, tmp_path: Path) 
     learner(book, store(tmp_path)).fit(1)
     path = tmp_path / "last.safetensors"
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ValueError, match="last.safetensors"):
+    with pytest.raises(ValueError, match=r"last\.safetensors"):
         learner(book, store(tmp_path, resume=True)).fit(1)
 
 
@@ -627,7 +633,8 @@ KILLED = """
 import sys
 sys.path[:0] = {path!r}
 from test_checkpoints_learner import *
-book = SimpleNamespace(**{{name: Checkpoint({number}).module(name) for name in ("callbacks", "learner", "checkpoint", "data")}})
+modules = ("callbacks", "learner", "checkpoint", "data")
+book = SimpleNamespace(**{{name: Checkpoint({number}).module(name) for name in modules}})
 made = learner(book, book.callbacks.Recorder(), book.checkpoint.Checkpoint({folder!r}, resume=True))
 print("ready", flush=True)
 made.fit(100_000)
@@ -642,7 +649,8 @@ def test_killed_at_any_moment_it_resumes_to_the_same_bits(
     """Saves are most of what this run does, so that a kill is likely to come within one."""
     script = KILLED.format(path=sys.path, number=checkpoint.number, folder=str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None and run.stdout.readline() == "ready\n"
+        assert run.stdout is not None
+        assert run.stdout.readline() == "ready\n"
         time.sleep(random.uniform(0.05, 0.25))
         run.kill()
     assert run.returncode == -signal.SIGKILL
@@ -658,7 +666,7 @@ def test_killed_at_any_moment_it_resumes_to_the_same_bits(
     assert callbacks[0].losses == whole.callbacks[0].losses
 
 
-# ------------------------------------------------------------------------------------------------------ TensorBoard's log
+# ---------------------------------------------------------------------------------------------------- TensorBoard's log
 
 
 def crc32c(content: bytes) -> int:
@@ -701,7 +709,9 @@ def test_the_log_holds_what_was_logged(book: SimpleNamespace, tmp_path: Path) ->
     assert first.endswith(b"\x1a\x0dbrain.Event:2")
     assert len(events) == 2 * 4 + 2
     _, when, key, low, high = struct.unpack("<BdBBB", events[0][:12])
-    assert abs(when - time.time()) < 60 and key == 0x10 and (low & 127) + 128 * high == 299
+    assert abs(when - time.time()) < 60
+    assert key == 0x10
+    assert (low & 127) + 128 * high == 299
     assert events[0][12:] == b"\x2a\x0d\x0a\x0b\x0a\x04loss\x15" + struct.pack("<f", recorder.losses[0])
     assert b"validation_loss" in events[-1]
 

@@ -122,7 +122,8 @@ class StopAtNaN(Callback):
 
     def after_backward(self, learner: Learner) -> None:
         for name, p in reversed([*learner.model.named_parameters()]):
-            if p.grad is not None and not p.grad.isfinite().all():
+            grad = torch.zeros(()) if p.grad is None else p.grad
+            if not (grad.sum().isfinite() or grad.isfinite().all()):  # the sum is quick
                 where = f"step {learner.step}: the gradient of {name!r} is not finite"
                 raise FloatingPointError(where)
 

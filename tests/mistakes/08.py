@@ -111,7 +111,7 @@ class LimitBatches(Callback):
             raise CancelBatch
 
 
-# %% exercise="limit" message="validation was left out"
+# %% exercise="limit" message="all batches of validation were cancelled"
 class LimitBatches(Callback):
     def __init__(self, most):
         self.most = most
@@ -139,7 +139,7 @@ class LimitBatches(Callback):
             raise CancelBatch
 
 
-# %% exercise="limit" message="every batch was used: is CancelBatch raised"
+# %% exercise="limit" message="every batch was used: are they counted"
 class LimitBatches(Callback):
     def __init__(self, most):
         self.most = most
@@ -448,7 +448,7 @@ class EarlyStopping(Callback):
             learner.model.load_state_dict(self.weights)
 
 
-# %% exercise="early_stopping" message="should stop after epoch 5, and it did not: raise"
+# %% exercise="early_stopping" message="should stop after epoch 5: counted, and raised?"
 class EarlyStopping(Callback):
     order = 50
     state = ("best", "waited", "weights")
