@@ -24,7 +24,8 @@ class Metrics(Callback):
         self.metrics = metrics
 
     def before_epoch(self, learner: Learner) -> None:
-        self.totals, self.counts = {}, {True: 0, False: 0}
+        self.totals: dict[str, float] = {}
+        self.counts = {True: 0, False: 0}
 
     def after_loss(self, learner: Learner) -> None:
         if learner.training:
@@ -50,7 +51,8 @@ class Recorder(Callback):
     state = ("losses", "rates")
 
     def __init__(self) -> None:
-        self.losses, self.rates = [], []
+        self.losses: list[float] = []
+        self.rates: list[float] = []
 
     def before_fit(self, learner: Learner) -> None:
         self.history = learner.history
@@ -147,7 +149,8 @@ class EarlyStopping(Callback):
 
     def __init__(self, monitor: str = "validation_loss", patience: int = 3) -> None:
         self.monitor, self.patience = monitor, patience
-        self.best, self.waited, self.weights = math.inf, 0, None
+        self.best, self.waited = math.inf, 0
+        self.weights: dict[str, torch.Tensor] | None = None
 
     def after_epoch(self, learner: Learner) -> None:
         self.waited += 1

@@ -4,6 +4,7 @@
 import struct
 import time
 from pathlib import Path
+from typing import Any
 
 from .learner import Callback, Learner
 
@@ -36,7 +37,8 @@ class EventLog(Callback):
     order = 30
 
     def __init__(self, folder: str | Path, every: int = 10) -> None:
-        self.folder, self.every, self.file = Path(folder), every, None
+        self.folder, self.every = Path(folder), every
+        self.file: Any = None
 
     def before_fit(self, learner: Learner) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -30,9 +30,9 @@ def notify(methods: Iterable[Callable], learner: Any) -> None:
         except (CancelBatch, CancelEpoch, CancelFit) as cancel:
             cancelled.append(cancel)
     for kind in (CancelFit, CancelEpoch, CancelBatch):
-        for cancel in cancelled:
-            if isinstance(cancel, kind):
-                raise cancel
+        for one in cancelled:
+            if isinstance(one, kind):
+                raise one
 
 
 EVENTS = (
@@ -78,9 +78,10 @@ class Learner:
     ) -> None:
         self.model, self.loss_fn, self.optimizer = model, loss_fn, optimizer
         self.training_loader, self.validation_loader = training, validation
-        self.callbacks, self.listening = list(callbacks), []
+        self.callbacks, self.training = list(callbacks), False
+        self.listening: list[Callback] = []
+        self.history: list[dict[str, float]] = []
         self.epoch = self.epochs = self.step = 0
-        self.training, self.history = False, []
 
     def fit(self, epochs: int, callbacks: Iterable[Callback] = ()) -> None:
         """Train `epochs` more; `after_fit` comes in any case, and the mode goes back.

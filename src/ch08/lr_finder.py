@@ -15,7 +15,8 @@ class RangeTest(Callback):
         if not 0 < low < high or steps < 2:
             raise ValueError(f"{low=}, {high=}, {steps=}: 0 < low < high, and 2 steps")
         self.low, self.high, self.steps = low, high, steps
-        self.rates, self.losses = [], []
+        self.rates: list[float] = []
+        self.losses: list[float] = []
 
     def before_batch(self, learner: Learner) -> None:
         share = len(self.losses) / (self.steps - 1)

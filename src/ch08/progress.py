@@ -23,13 +23,14 @@ class Progress(Callback):
         self.file = file
 
     def before_fit(self, learner: Learner) -> None:
-        self.out, self.titles, self.first = self.file or sys.stdout, [], None
+        self.titles: list[str] = []
+        self.out, self.first = self.file or sys.stdout, -1
         self.clear = "\r\x1b[K" if self.out.isatty() else ""
         self.started = self.shown = time.monotonic()
 
     def before_epoch(self, learner: Learner) -> None:
         self.batch = 0
-        if self.first is None:  # a checkpoint may have gone on from a later epoch
+        if self.first < 0:  # a checkpoint may have gone on from a later epoch
             self.first = learner.epoch
 
     def after_batch(self, learner: Learner) -> None:
