@@ -391,7 +391,10 @@ def test_progress_in_a_terminal_rewrites_a_line(book: SimpleNamespace) -> None:
     made = learner(book, book.callbacks.Metrics(), trace(book, [], after_step=lambda learner: time.sleep(0.03)))
     with os.fdopen(follower, "w") as terminal:
         made.fit(2, [book.progress.Progress(terminal)])
-        shown = os.read(leader, 1 << 16).decode()
+        content = b""
+        while content.count(b"\n") < 3 or not content.endswith(b"\x1b[K"):
+            content += os.read(leader, 1 << 16)  # it may come in pieces
+    shown = content.decode()
     os.close(leader)
     assert "\r\x1b[Kepoch 1/2, batch" in shown
     assert "left" in shown
