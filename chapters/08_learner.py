@@ -237,7 +237,7 @@ class CancelBatch(Exception):
 
 
 class CancelEpoch(Exception):
-    """Raised from before_epoch to after_batch: the rest, validation too, is left out."""
+    """Raised from before_epoch to after_batch: validation, too, is left out."""
 
 
 class CancelFit(Exception):
@@ -1216,7 +1216,7 @@ def after_three_epochs(lr: float, *callbacks: Callback) -> list[float]:
 ladder = [after_three_epochs(lr) for lr in (found / 10, found, lowest, 10 * found)]
 
 # %% [markdown] tags=["answer"]
-# A factor of ten to either side costs a lot: too slow below, and above it gets stuck at a third wrong, or thereabouts. But the rate of the lowest point, against the advice, does better here. The curve is that of one run of less than a hundred steps, at an ever higher rate. A range test finds the neighbourhood, within a factor of about four here, in a second and without a single image of validation. It does not find the best rate; for that, try it, and two, four and eight times as much, on images held back.
+# A factor of ten to either side costs a lot: too slow below, and above it gets stuck at a third wrong, or thereabouts. But the rate of the lowest point, against the advice, does better here, in four of five. The curve is that of one run of less than a hundred steps, at an ever higher rate. A range test finds the neighbourhood, within a factor of about four here, in a second and without a single image of validation. It does not find the best rate; for that, try it, and two, four and eight times as much, on images held back.
 
 # %% tags=["claim"]
 tenth, at_found, at_lowest, tenfold = map(statistics.median, ladder)
@@ -1971,8 +1971,8 @@ def check_early_stopping() -> None:
     ran([1.0], 1, most=0)
     epochs, weight, shown, _ = ran([7.0, 5.0, 6.0, 4.0], 9, given=stopping)
     assert weight == 4, (
-        f"a second fit, of another learner: {shown}: ends with the weights of {weight}, "
-        "not of 4: what the first fit has left must be forgotten before_fit"
+        f"a second fit, of another learner: {shown}: ends with the weights of "
+        f"{weight}, not of 4: what the first fit has left must be forgotten before_fit"
     )
     for patience in (0, -2):
         try:
@@ -2034,7 +2034,7 @@ for low, end in long_runs:
         )
 
 # %% [markdown] tags=["answer"]
-# Not one: early stopping keeps the worse classifier here, by up to a point. The loss has risen all the same, because those images that are still wrong are wrong with more confidence: a loss of 3 means that the right digit was given a probability of $e^{-3}$, one in twenty, and a loss of 4, one in fifty. So decide what you want. If it is probabilities, the lowest loss is the right place; if it is decisions, give the error rate to `monitor`.
+# Not one: early stopping keeps the worse classifier here, by up to one per cent of the images. The loss has risen all the same, because those images that are still wrong are wrong with more confidence: a loss of 3 means that the right digit was given a probability of $e^{-3}$, one in twenty, and a loss of 4, one in fifty. So decide what you want. If it is probabilities, the lowest loss is the right place; if it is decisions, give the error rate to `monitor`.
 
 # %% tags=["claim"]
 if len(images) < 5000:

@@ -15,7 +15,7 @@ class CancelBatch(Exception):
 
 
 class CancelEpoch(Exception):
-    """Raised from before_epoch to after_batch: the rest, validation too, is left out."""
+    """Raised from before_epoch to after_batch: validation, too, is left out."""
 
 
 class CancelFit(Exception):
