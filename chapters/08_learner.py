@@ -1166,7 +1166,7 @@ found = test.suggestion
 lowest = test.rates[test.losses.index(min(test.losses))]
 print(f"{len(test.losses)} steps; steepest at {found:.3f}, lowest at {lowest:.3f}")
 
-# %% tags=["figure"] alt="Loss against learning rate, on a logarithmic axis from 0.0001 to nearly 1: flat at 2.3 up to about 0.003, then falling to 0.9 a little above 0.1, then ragged, up and down between 0.9 and nearly 3. A second, smooth curve through it comes down a little earlier and turns up above 0.1. A dashed line at 0.07 stands where the smooth one falls fastest, a point at 0.27 at the lowest loss of all." caption="One run of fewer than 100 steps. Smooth: the means of eleven losses. Dashed: the rate at which these fall fastest. Point: the lowest loss"
+# %% tags=["figure"] alt="Loss against learning rate, on a logarithmic axis from 0.0001 to nearly 1: flat at 2.3 up to about 0.003, then falling to 0.9 a little above 0.1, then ragged, up and down between 0.9 and nearly 3. A second, smooth curve falls with it, only to 1.25, and turns up below 0.2. A dashed line at 0.07 stands where the smooth one falls fastest, a point at 0.27 at the lowest loss of all." caption="One run of fewer than 100 steps. Smooth: the means of eleven losses. Dashed: the rate at which these fall fastest. Point: the lowest loss"
 figure, ax = plt.subplots(figsize=(5.6, 2.8))
 test.plot(ax)
 ax.plot([lowest], [min(test.losses)], "o", color=plot.INK)
@@ -1462,7 +1462,7 @@ class Root(torch.nn.Module):
 # `model(x)` ends in `model.forward(x)`, and `forward` is looked up on the object before it is looked up on its class. What if every module of the model had an attribute `forward` of its own, a function that calls the original one, and looks at what comes out?
 
 # %% [markdown] tags=["hint"]
-# The function has to remember *its* name and *its* original: make it in a function that takes both. And all that an object has is in the dict `vars(module)`, its dict of buffers under the name `"_buffers"`: a copy of it, taken before, is enough to put everything back, also when the model has stopped at an error on the way. (Or let a deep copy of the model do the running.)
+# The function has to remember *its* name and *its* original: make it in a function that takes both. And all that an object has is in the dict `module.__dict__`, its dict of buffers under the name `"_buffers"`: a copy of it, taken before, is enough to put everything back, also when the model has stopped at an error on the way. (Or let a deep copy of the model do the running.)
 
 
 # %% tags=["solution"] export="callbacks.py"
@@ -1484,16 +1484,16 @@ def first_not_finite(model: torch.nn.Module, x: Any) -> str | None:
         return look
 
     modules = dict(model.named_modules())
-    before = {name: dict(vars(module)) for name, module in modules.items()}
+    before = {name: dict(module.__dict__) for name, module in modules.items()}
     try:
         for name, module in modules.items():
-            vars(module)["_buffers"] = copy.deepcopy(module._buffers)
+            module.__dict__["_buffers"] = copy.deepcopy(module._buffers)
             module.forward = watched(name, module.forward)
         model(x)
     finally:
         for name, module in modules.items():
-            vars(module).clear()
-            vars(module).update(before[name])
+            module.__dict__.clear()
+            module.__dict__.update(before[name])
     return names[0] if names else None
 
 

@@ -120,16 +120,16 @@ def first_not_finite(model: torch.nn.Module, x: Any) -> str | None:
         return look
 
     modules = dict(model.named_modules())
-    before = {name: dict(vars(module)) for name, module in modules.items()}
+    before = {name: dict(module.__dict__) for name, module in modules.items()}
     try:
         for name, module in modules.items():
-            vars(module)["_buffers"] = copy.deepcopy(module._buffers)
+            module.__dict__["_buffers"] = copy.deepcopy(module._buffers)
             module.forward = watched(name, module.forward)
         model(x)
     finally:
         for name, module in modules.items():
-            vars(module).clear()
-            vars(module).update(before[name])
+            module.__dict__.clear()
+            module.__dict__.update(before[name])
     return names[0] if names else None
 
 
