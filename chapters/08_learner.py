@@ -1591,7 +1591,7 @@ def check_first_not_finite() -> None:
     assert got != "0", "the output of '0' is finite, though its root is not"
     assert got is not None, (
         "the root of a negative number is taken in '1', and nothing comes back: is "
-        "there a return?"
+        "there a return? Is each output handed on as it was?"
     )
     assert got == "1", f"the root of a negative number is taken in '1', you say {got!r}"
     assert asked(plain.eval(), x) == "1", f"in eval mode, too, {got!r} was the first"
@@ -1950,13 +1950,18 @@ def check_early_stopping() -> None:
     for values, patience, wanted in (
         ([2.0, 0.0, 1.0, 1.0, -1.0], 2, (4, 2)),
         ([3e6, 2e6, 4e6, 4e6, 1.0], 2, (4, 2)),
-        ([-1.0, -3.0, -2.0, -4.0], 1, (3, 2)),
+        ([-1.0, -3.0, -2.0, -4.0], 2, (4, 4)),
     ):
         epochs, weight, shown, _ = ran(values, patience)
         assert (epochs, weight) == wanted, (
             f"{shown}: stop after {wanted[0]} with the weights of {wanted[1]}, not "
             f"after {epochs} with those of {weight}: any number can be the lowest"
         )
+    epochs, weight, shown, _ = ran([3.0, 1.0, 2.0, 0.5], 1)
+    assert epochs == 3 and weight == 2, (
+        f"{shown}: the first epoch without a better is the third: stop then, with the "
+        f"weights of 2, not after {epochs} with those of {weight}"
+    )
     epochs, weight, shown, stopping = ran([4.0, 2.0, 3.0, 3.5], 9)
     assert epochs == 4, f"{shown}: stops after {epochs}"
     assert weight == 2, (
