@@ -178,16 +178,47 @@ def test_a_learner_inside_no_grad_trains_all_the_same(book: SimpleNamespace) -> 
 
 
 @pytest.mark.since(8)
-@pytest.mark.parametrize("epochs", [-1, 0.5, math.nan])
-def test_impossible_epochs_are_refused(book: SimpleNamespace, epochs: float) -> None:
+@pytest.mark.parametrize("epochs", [-1, 0.5, 2.0, math.nan, "3"])
+def test_impossible_epochs_are_refused(book: SimpleNamespace, epochs: Any) -> None:
     with pytest.raises(ValueError, match="whole epochs"):
         learner(book).fit(epochs)
 
 
 @pytest.mark.since(8)
-def test_a_rate_of_nan_is_refused(book: SimpleNamespace) -> None:
-    with pytest.raises(ValueError, match="nan"):
-        learner(book, lr=math.nan).fit(1)
+@pytest.mark.parametrize("rate", [math.nan, math.inf])
+def test_an_impossible_rate_is_refused(book: SimpleNamespace, rate: float) -> None:
+    with pytest.raises(ValueError, match=str(rate)):
+        learner(book, lr=rate).fit(1)
+
+
+@pytest.mark.since(8)
+@pytest.mark.parametrize("kind", ["CancelBatch", "CancelEpoch"])
+def test_where_there_is_nothing_to_cancel_it_is_refused(book: SimpleNamespace, kind: str) -> None:
+    events = book.learner.EVENTS
+    allowed = events[2:7] if kind == "CancelBatch" else events[1:8]
+    for event in events:
+        made = learner(book, trace(book, [], **{event: raiser(getattr(book.learner, kind)("enough"))}))
+        if event in (*allowed, "after_fit"):
+            made.fit(1)
+        else:
+            with pytest.raises(ValueError, match=f"'enough'.* in {event}: there is no {kind[6:].lower()} to leave"):
+                made.fit(1)
+
+
+@pytest.mark.since(8)
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
+def test_no_cancellation_in_after_fit_hides_an_error(book: SimpleNamespace, error: Any) -> None:
+    cancel = trace(book, [], after_fit=raiser(book.learner.CancelFit()))
+    with pytest.raises(type(error)):
+        learner(book, trace(book, [], after_loss=raiser(error)), cancel).fit(1)
+
+
+@pytest.mark.since(8)
+def test_each_modules_mode_goes_back(book: SimpleNamespace) -> None:
+    made = learner(book)
+    made.model[1].eval()
+    made.fit(1)
+    assert [module.training for module in made.model.modules()] == [True, True, False, True]
 
 
 @pytest.mark.since(8)
@@ -215,16 +246,27 @@ def test_what_is_no_callback_is_refused(book: SimpleNamespace, wrong: str) -> No
     given = {"a class": book.callbacks.Recorder, "a function": print, "a list": [book.callbacks.Recorder()]}
     with pytest.raises(ValueError, match="below Callback"):
         learner(book, given[wrong]).fit(1)
+    twice = book.callbacks.Recorder()
+    with pytest.raises(ValueError, match="once"):
+        learner(book, twice).fit(1, [twice])
 
 
 @pytest.mark.since(8)
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("before_bacth", "before_batch"), ("after_epochs", "after_epoch"), ("befor_fit", "before_fit"), ("after_all", "")],
+    [
+        ("before_bacth", "before_batch"),
+        ("after_epochs", "after_epoch"),
+        ("befor_fit", "before_fit"),
+        *((n, "") for n in ("after_all", "on_batch_end", "begin_fit")),
+    ],
 )
 def test_a_misspelt_event_is_refused(book: SimpleNamespace, name: str, remedy: str) -> None:
     with pytest.raises(ValueError, match=remedy or "known are"):
         type("Wrong", (book.learner.Callback,), {name: lambda self, learner: None})
+    mixin = type("Mixin", (), {name: lambda self, learner: None})
+    with pytest.raises(ValueError, match=remedy or "known are"):
+        type("Wrong", (mixin, book.learner.Callback), {})
 
 
 @pytest.mark.since(8)
@@ -271,6 +313,30 @@ def test_metrics_are_means_over_examples(book: SimpleNamespace) -> None:
     assert error_rate(logits, y) == error_rate(logits.argmax(1), y)
     assert (row["epoch"], row["step"]) == (1, 4)
     assert all(type(value) in (int, float) for value in row.values())
+
+
+@pytest.mark.since(8)
+@pytest.mark.parametrize("name", ["epoch", "step", "training_loss", "validation_loss"])
+def test_names_of_the_row_are_taken(book: SimpleNamespace, name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        book.callbacks.Metrics(**{name: F.mse_loss})
+
+
+@pytest.mark.since(8)
+def test_a_cancelled_epoch_is_given_as_a_reason(book: SimpleNamespace) -> None:
+    cancel = trace(book, [], after_step=raiser(book.learner.CancelEpoch()))
+    made = learner(book, book.callbacks.Metrics(), cancel, book.callbacks.EarlyStopping())
+    with pytest.raises(ValueError, match="or the epoch was cancelled"):
+        made.fit(1)
+
+
+@pytest.mark.since(8)
+def test_nobody_shows_the_row_of_an_epoch_long_past(book: SimpleNamespace, tmp_path: Path) -> None:
+    made, out = learner(book), io.StringIO()
+    made.fit(1, [book.callbacks.Metrics()])
+    made.fit(1, [book.progress.Progress(out), book.event_log.EventLog(tmp_path)])
+    assert "training_loss" not in out.getvalue()
+    assert b"training_loss" not in next(tmp_path.iterdir()).read_bytes()
 
 
 @pytest.mark.since(8)
@@ -325,7 +391,10 @@ def test_progress_in_a_terminal_rewrites_a_line(book: SimpleNamespace) -> None:
     made = learner(book, book.callbacks.Metrics(), trace(book, [], after_step=lambda learner: time.sleep(0.03)))
     with os.fdopen(follower, "w") as terminal:
         made.fit(2, [book.progress.Progress(terminal)])
-        shown = os.read(leader, 1 << 16).decode()
+        content = b""
+        while content.count(b"\n") < 3 or not content.endswith(b"\x1b[K"):
+            content += os.read(leader, 1 << 16)  # it may come in pieces
+    shown = content.decode()
     os.close(leader)
     assert "\r\x1b[Kepoch 1/2, batch" in shown
     assert "left" in shown
@@ -335,12 +404,33 @@ def test_progress_in_a_terminal_rewrites_a_line(book: SimpleNamespace) -> None:
 
 
 @pytest.mark.since(8)
-def test_the_time_that_is_left(book: SimpleNamespace) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_the_time_that_is_left(book: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    """By a clock of its own: each of the 6 batches of an epoch takes 10 s, an epoch 60."""
+    now, said = [0.0], []
+    monkeypatch.setattr(book.progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     progress = book.progress.Progress(io.StringIO())
-    progress.first, progress.started = 2, time.monotonic() - 60
-    assert progress.left(SimpleNamespace(epoch=2, epochs=5)) == "?"
-    assert progress.left(SimpleNamespace(epoch=3, epochs=5)) == "2:00"
-    assert [book.progress.clock(seconds) for seconds in (0.2, 59.9, 65, 3600)] == ["0:00", "0:59", "1:05", "60:00"]
+
+    def tick(learner: Any) -> None:
+        now[0] += 10.01  # a little more, for the seconds are cut off
+
+    made = learner(book, trace(book, [], before_batch=tick), progress)
+    if not known:
+        dataset = torch.utils.data.TensorDataset(*made.training_loader.tensors)
+        stream = type("Stream", (torch.utils.data.IterableDataset,), {"__iter__": lambda self: iter(dataset)})
+        made.training_loader = torch.utils.data.DataLoader(stream(), batch_size=6)
+    made.fit(2, [trace(book, [], 30, after_batch=lambda learner: said.append(progress.left(learner)))])
+    first = ["1:50", "1:40", "1:30", "1:20", "1:10", "1:00"]
+    assert said == (first if known else ["?"] * 6) + ["0:50", "0:40", "0:30", "0:20", "0:10", "0:00"]
+    times = (0.2, 59.9, 65, 3600, 90061)
+    assert [book.progress.clock(seconds) for seconds in times] == ["0:00", "0:59", "1:05", "1:00:00", "25:01:01"]
+
+
+@pytest.mark.since(8)
+def test_progress_does_not_hide_an_error(book: SimpleNamespace) -> None:
+    early = trace(book, [], -1, before_fit=raiser(OSError("no such device")))
+    with pytest.raises(OSError, match="no such device"):
+        learner(book, early, book.progress.Progress()).fit(1)
 
 
 # ------------------------------------------------------------------------------------------------- rates and gradients
@@ -397,6 +487,15 @@ def test_the_suggestion_is_where_the_loss_falls_fastest(book: SimpleNamespace) -
 
 
 @pytest.mark.since(8)
+def test_losses_below_0_do_not_end_a_range_test_at_once(book: SimpleNamespace) -> None:
+    made = learner(book)
+    made.loss_fn = lambda predictions, y: F.cross_entropy(predictions, y) - 5
+    test = book.lr_finder.find_lr(made, 1e-4, 0.1, 30)
+    assert len(test.losses) == 30
+    assert max(test.losses) < 0
+
+
+@pytest.mark.since(8)
 @pytest.mark.parametrize("given", [(0.0, 1.0, 10), (1.0, 0.1, 10), (math.nan, 1.0, 10), (0.1, 1.0, 1)])
 def test_impossible_range_tests_are_refused(book: SimpleNamespace, given: tuple[float, float, int]) -> None:
     with pytest.raises(ValueError, match="low < high"):
@@ -414,6 +513,13 @@ def test_gradients_are_clipped_before_the_step(book: SimpleNamespace) -> None:
 
     made.fit(1, [trace(book, [], after_step=note)])
     assert max(norms) < 1.001e-3 < clip.norm
+
+
+@pytest.mark.since(8)
+@pytest.mark.parametrize("most", [0.0, -1.0, math.nan])
+def test_an_impossible_norm_is_refused(book: SimpleNamespace, most: float) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        book.callbacks.ClipGradients(most)
 
 
 @pytest.mark.since(8)
@@ -470,7 +576,7 @@ def test_a_gradient_that_goes_wrong_is_named(book: SimpleNamespace) -> None:
     with torch.no_grad():
         for p in made.model.parameters():
             p.zero_()
-    with pytest.raises(FloatingPointError, match=r"the gradient of '0\.bias'"):
+    with pytest.raises(FloatingPointError, match=r"gradients of \['0\.weight', '0\.bias'\] are"):
         made.fit(1)
 
 
@@ -480,6 +586,40 @@ def test_a_loss_that_goes_wrong_by_itself_is_named(book: SimpleNamespace) -> Non
     made.loss_fn = lambda predictions, y: predictions.sum() * math.nan
     with pytest.raises(FloatingPointError, match="the loss function"):
         made.fit(1)
+
+
+@pytest.mark.since(8)
+def test_whatever_a_module_puts_out_is_looked_at_and_the_model_stays(book: SimpleNamespace) -> None:
+    class First(torch.nn.Module):
+        def forward(self, outputs: tuple[torch.Tensor, Any]) -> torch.Tensor:
+            return outputs[0]
+
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(4), torch.nn.LSTM(4, 5), First(), torch.nn.Linear(5, 3))
+    with torch.no_grad():
+        model[1].weight_hh_l0.fill_(math.nan)
+    model[3].forward = patch = lambda outputs: outputs
+    before = bits(model)
+    x = torch.randn(6, 4)
+    assert book.callbacks.first_not_finite(model, x) == "1"
+    assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(before, bits(model), strict=True))
+    assert model[3].forward is patch
+    inside = {"a": [x, (x, None)]}
+    assert book.callbacks.finite(inside)
+    inside["a"].append(x / 0)
+    assert not book.callbacks.finite(inside)
+
+
+@pytest.mark.since(8)
+def test_a_layer_that_draws_draws_the_same_again(book: SimpleNamespace) -> None:
+    class Rarely(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x / (torch.rand(()) > 0.3)
+
+    for seed in range(20):
+        made = learner(book, book.callbacks.StopAtNaN(), seed=seed)
+        made.model.insert(1, Rarely())
+        with pytest.raises(FloatingPointError, match="began in '1'"):
+            made.fit(50)
 
 
 # -------------------------------------------------------------------------------------------------------- saving state
@@ -503,6 +643,8 @@ def test_states_come_back_as_they_were(book: SimpleNamespace, tmp_path: Path) ->
     assert read["nested"]["a.b"].tolist() == [0, 1, 2]
     assert read["nested"]["a"]["b"].shape == (0,)
     assert torch.equal(read["same"][1], torch.ones(2, 1))
+    book.saving.save_state(tmp_path / "more", {"size": torch.Size([2, 3]), (1, "b"): 4})
+    assert book.saving.load_state(tmp_path / "more") == {"size": (2, 3), (1, "b"): 4}
 
 
 @pytest.mark.since(8)
@@ -584,6 +726,81 @@ def test_a_checkpoint_does_not_write_over_another_run(book: SimpleNamespace, tmp
     other.model = torch.nn.Linear(4, 3)
     with pytest.raises(ValueError, match="another training"):
         other.fit(1)
+
+
+@pytest.mark.since(8)
+def test_a_learner_with_epochs_behind_it_does_not_write_over_a_run(book: SimpleNamespace, tmp_path: Path) -> None:
+    store = book.checkpoint.Checkpoint
+    learner(book, store(tmp_path)).fit(2)
+    for resume in (False, True):
+        other = learner(book)
+        other.fit(1)
+        with pytest.raises(ValueError, match="another folder"):
+            other.fit(1, [store(tmp_path, resume=resume)])
+
+
+@pytest.mark.since(8)
+def test_a_state_that_is_refused_has_changed_nothing(book: SimpleNamespace) -> None:
+    made, other = learner(book, book.callbacks.Recorder()), learner(book, book.callbacks.Recorder(), seed=3)
+    made.fit(1)
+    other.fit(2)
+    good, before = book.checkpoint.training_state(other), copy.deepcopy(book.checkpoint.training_state(made))
+    for name, wrong in (
+        ("kind", "Adam"),
+        ("optimizer", 5),
+        ("done", ["a", "b"]),
+        ("history", 3),
+        ("generators", []),
+        ("callbacks", [["Recorder", 7]]),
+        ("callbacks", [["Recorder", {"losses": []}]]),
+        ("model", {**good["model"], "2.bias": torch.zeros(9)}),
+    ):
+        with pytest.raises(ValueError, match="another training"):
+            book.checkpoint.restore_training(made, {**good, name: wrong})
+        after = book.checkpoint.training_state(made)
+        assert equal(list(before["model"].values()), list(after["model"].values()))
+        assert equal(before["generators"], after["generators"])
+        rest = ("optimizer", "done", "history", "callbacks")
+        assert [before[part] for part in rest] == [after[part] for part in rest]
+
+
+@pytest.mark.since(8)
+def test_who_has_nothing_to_remember_may_come_and_go(book: SimpleNamespace, tmp_path: Path) -> None:
+    store = book.checkpoint.Checkpoint
+    learner(book, book.callbacks.Metrics(), store(tmp_path)).fit(1)
+    more = learner(book, book.progress.Progress(io.StringIO()), store(tmp_path, resume=True))
+    more.fit(2)
+    assert (more.epoch, more.step) == (2, 8)
+
+
+@pytest.mark.since(8)
+def test_an_ended_training_stays_ended(book: SimpleNamespace, tmp_path: Path) -> None:
+    def made(seed: int) -> Any:
+        stopping = book.callbacks.EarlyStopping(patience=2)
+        store = book.checkpoint.Checkpoint(tmp_path, "validation_loss", resume=True)
+        return learner(book, book.callbacks.Metrics(), stopping, store, seed=seed, lr=2.0)
+
+    first = made(0)
+    first.fit(60)
+    assert first.epoch < 60
+    for seed in (1, 2, 3):
+        again = made(seed)
+        again.fit(60)
+        assert (again.epoch, again.history) == (first.epoch, first.history)
+        assert equal(bits(again.model), bits(first.model))
+
+
+@pytest.mark.since(8)
+def test_early_stopping_forgets_the_fit_before(book: SimpleNamespace) -> None:
+    stopping = book.callbacks.EarlyStopping(patience=2)
+    learner(book, book.callbacks.Metrics()).fit(20, [stopping])
+    second = learner(book, book.callbacks.Metrics(), seed=5, lr=0.0)
+    before = bits(second.model)
+    second.fit(9, [stopping])
+    assert second.epoch == 3
+    assert equal(bits(second.model), before)
+    with pytest.raises(ValueError, match="at least 1"):
+        book.callbacks.EarlyStopping(patience=0)
 
 
 @pytest.mark.since(8)
@@ -727,6 +944,16 @@ def test_tensorboard_reads_the_log(book: SimpleNamespace, tmp_path: Path) -> Non
     assert [event.step for event in read.Scalars("loss")] == list(range(2, 161, 2))
     assert [event.value for event in read.Scalars("loss")] == pytest.approx(recorder.losses[1::2])
     assert [event.step for event in read.Scalars("training_loss")] == list(range(4, 161, 4))
+
+
+@pytest.mark.since(8)
+def test_the_log_takes_any_number(book: SimpleNamespace, tmp_path: Path) -> None:
+    log = book.event_log.EventLog(tmp_path)
+    made = learner(book, book.callbacks.Metrics(huge=lambda predictions, y: 1e39), log)
+    made.fit(1)
+    assert b"huge\x15" + struct.pack("<f", math.inf) in next(tmp_path.iterdir()).read_bytes()
+    with pytest.raises(ValueError, match="1 or more"):
+        book.event_log.EventLog(tmp_path, every=0)
 
 
 @pytest.mark.since(8)

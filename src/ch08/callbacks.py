@@ -15,12 +15,14 @@ class Metrics(Callback):
     """Means over the examples of each epoch, a dict in the learner's `history`.
 
     The loss of training and validation, and in validation `metric(predictions, y)` for
-    each metric: a loss and a metric are means over the batch.
+    each metric: a loss and a metric are means over the batch. One for each learner.
     """
 
     order = -10
 
     def __init__(self, **metrics: Callable) -> None:
+        if {"epoch", "step", "training_loss", "validation_loss"} & metrics.keys():
+            raise ValueError(f"{[*metrics]}: the row has such a name: take another")
         self.metrics = metrics
 
     def before_epoch(self, learner: Learner) -> None:
@@ -45,6 +47,12 @@ class Metrics(Callback):
         learner.history.append(row)
 
 
+def latest(learner: Learner) -> dict[str, float]:
+    """The row of the epoch just ended, empty if nobody has measured it."""
+    row = learner.history[-1] if learner.history else {}
+    return row if row.get("epoch") == learner.epoch else {}
+
+
 class Recorder(Callback):
     """The loss and the learning rate of every step."""
 
@@ -53,6 +61,7 @@ class Recorder(Callback):
     def __init__(self) -> None:
         self.losses: list[float] = []
         self.rates: list[float] = []
+        self.history: list[dict[str, float]] = []
 
     def before_fit(self, learner: Learner) -> None:
         self.history = learner.history
@@ -76,6 +85,8 @@ class ClipGradients(Callback):
     in_trials = True
 
     def __init__(self, max_norm: float) -> None:
+        if not max_norm > 0:
+            raise ValueError(f"{max_norm=}: a length above 0 is needed")
         self.max_norm = max_norm
 
     def after_backward(self, learner: Learner) -> None:
@@ -83,74 +94,110 @@ class ClipGradients(Callback):
         self.norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_norm)
 
 
+def finite(value: Any) -> bool:
+    """Whether a tensor is finite, or all tensors in a tuple, a list or a dict are."""
+    if isinstance(value, torch.Tensor):
+        return bool(value.isfinite().all())
+    inside = value.values() if isinstance(value, dict) else value
+    return not isinstance(value, (tuple, list, dict)) or all(map(finite, inside))
+
+
 @torch.no_grad()
-def first_not_finite(model: torch.nn.Module, x: torch.Tensor) -> str | None:
-    """The name of the first module whose output is not finite, or "the input"."""
-    names = [] if x.isfinite().all() else ["the input"]
+def first_not_finite(model: torch.nn.Module, x: Any) -> str | None:
+    """The name of the first module whose output is not finite, or "the input".
+
+    The model runs once more, and is as it was afterwards.
+    """
+    names = [] if finite(x) else ["the input"]
 
     def watched(name: str, forward: Callable) -> Callable:
         def look(*arguments: Any, **options: Any) -> Any:
             output = forward(*arguments, **options)
-            if isinstance(output, torch.Tensor) and not output.isfinite().all():
+            if not finite(output):
                 names.append(name)
             return output
 
         return look
 
-    modules = list(model.named_modules())
+    modules = dict(model.named_modules())
+    before = {name: dict(module.__dict__) for name, module in modules.items()}
     try:
-        for name, module in modules:
+        for name, module in modules.items():
+            module.__dict__["_buffers"] = copy.deepcopy(module._buffers)
             module.forward = watched(name, module.forward)
         model(x)
     finally:
-        for _, module in modules:
-            vars(module).pop("forward", None)
+        for name, module in modules.items():
+            module.__dict__.clear()
+            module.__dict__.update(before[name])
     return names[0] if names else None
 
 
 class StopAtNaN(Callback):
-    """Stops at the first loss or gradient that is not finite, and says where it began.
+    """Stops where a loss or a gradient is not finite: names the module or parameters.
 
-    Raises: FloatingPointError, before the optimizer has used it.
+    Random numbers from elsewhere than PyTorch's own generator (a graphics card's) are
+    not drawn again. Raises: FloatingPointError, before the optimizer has used it.
     """
 
     order = -50
 
+    def before_batch(self, learner: Learner) -> None:
+        self.random_state = torch.default_generator.get_state()
+
     def after_loss(self, learner: Learner) -> None:
         if not math.isfinite(loss := learner.loss.item()):
+            torch.default_generator.set_state(self.random_state)
             name = first_not_finite(learner.model, learner.x)
-            where = "the loss function" if name is None else repr(name)
+            again = "the loss function (the model, run again, puts out finite numbers)"
+            where = again if name is None else repr(name)
             raise FloatingPointError(f"step {learner.step}: {loss} began in {where}")
 
     def after_backward(self, learner: Learner) -> None:
-        for name, p in reversed([*learner.model.named_parameters()]):
-            grad = torch.zeros(()) if p.grad is None else p.grad
-            if not (grad.sum().isfinite() or grad.isfinite().all()):  # the sum is quick
-                where = f"step {learner.step}: the gradient of {name!r} is not finite"
-                raise FloatingPointError(where)
+        grads = {n: p.grad for n, p in learner.model.named_parameters()}
+        wrong = [
+            n for n, g in grads.items() if g is not None and not g.sum().isfinite()
+        ]
+        wrong = [n for n in wrong if not finite(grads[n])]  # the sum is quick
+        if wrong:
+            where = f"step {learner.step}: gradients of {wrong} are not finite"
+            raise FloatingPointError(f"{where}: look at what the model does after them")
 
 
 def monitored(learner: Learner, name: str) -> float:
     """A metric of the epoch just ended. Raises: ValueError if there is none."""
-    row = learner.history[-1] if learner.history else {}
-    if row.get("epoch") != learner.epoch or name not in row:
-        raise ValueError(f"no {name!r} in {row}: is there a Metrics that measures it?")
+    row = latest(learner)
+    if name not in row:
+        why = "no Metrics that measures it, or the epoch was cancelled before"
+        raise ValueError(f"no {name!r} in {row}: there is {why}")
     return row[name]
 
 
 class EarlyStopping(Callback):
-    """Ends a training after `patience` epochs without a new lowest `monitor`.
+    """Ends a fit after `patience` epochs without a new lowest `monitor`.
 
-    The model ends with the weights of the best epoch.
+    The model ends with the state of the fit's best epoch. Raises: ValueError for a
+    patience below 1.
     """
 
     order = 50
     state = ("best", "waited", "weights")
 
     def __init__(self, monitor: str = "validation_loss", patience: int = 3) -> None:
+        if patience < 1:
+            raise ValueError(f"{patience=}: at least 1 epoch has to be waited for")
         self.monitor, self.patience = monitor, patience
+        self.before_fit()
+
+    def before_fit(self, learner: Learner | None = None) -> None:
+        """Begin anew."""
         self.best, self.waited = math.inf, 0
         self.weights: dict[str, torch.Tensor] | None = None
+
+    def before_epoch(self, learner: Learner) -> None:
+        """What a checkpoint has brought back may have had enough already."""
+        if self.waited >= self.patience:
+            raise CancelFit
 
     def after_epoch(self, learner: Learner) -> None:
         self.waited += 1

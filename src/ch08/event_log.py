@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from .callbacks import latest
 from .learner import Callback, Learner
 
 
@@ -32,11 +35,16 @@ def field(key: int, content: bytes) -> bytes:
 
 
 class EventLog(Callback):
-    """Writes loss and rate, every few steps, and each epoch's metrics to `folder`."""
+    """Writes loss and rate, every few steps, and each epoch's metrics to `folder`.
+
+    A resumed training writes the steps since its checkpoint a second time.
+    """
 
     order = 30
 
     def __init__(self, folder: str | Path, every: int = 10) -> None:
+        if every < 1:
+            raise ValueError(f"{every=}: every so many steps, 1 or more")
         self.folder, self.every = Path(folder), every
         self.file: Any = None
 
@@ -55,7 +63,10 @@ class EventLog(Callback):
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Write named numbers."""
         for name, value in values.items():
-            number = field(0x0A, name.encode()) + struct.pack("<Bf", 0x15, value)
+            single = torch.tensor(
+                value, dtype=torch.float32
+            ).item()  # inf, if too large
+            number = field(0x0A, name.encode()) + struct.pack("<Bf", 0x15, single)
             self.write(step, field(0x2A, field(0x0A, number)))
         self.file.flush()
 
@@ -65,9 +76,8 @@ class EventLog(Callback):
             self.scalars(learner.step, {"loss": learner.loss.item(), "lr": rate})
 
     def after_epoch(self, learner: Learner) -> None:
-        row = learner.history[-1] if learner.history else {}
-        floats = {name: v for name, v in row.items() if isinstance(v, float)}
-        self.scalars(learner.step, floats)
+        row = latest(learner).items()
+        self.scalars(learner.step, {n: v for n, v in row if isinstance(v, float)})
 
     def after_fit(self, learner: Learner) -> None:
         if self.file:

@@ -2,6 +2,7 @@
 """A learner: the training loop, in which callbacks take part."""
 
 import difflib
+import math
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -10,15 +11,15 @@ import torch
 
 
 class CancelBatch(Exception):
-    """A callback raises it: the rest of this batch is left out."""
+    """Raised from before_batch to after_step: the rest of this batch is left out."""
 
 
 class CancelEpoch(Exception):
-    """A callback raises it: the rest of this epoch, validation too, is left out."""
+    """Raised from before_epoch to after_batch: validation, too, is left out."""
 
 
 class CancelFit(Exception):
-    """A callback raises it: training ends here, and not by an error."""
+    """Raised by a callback: training ends here, and not by an error."""
 
 
 def notify(methods: Iterable[Callable], learner: Any) -> None:
@@ -44,8 +45,9 @@ EVENTS = (
 class Callback:
     """Takes part in training: its methods named as events are called with the learner.
 
-    A lower `order` comes first; `state` names attributes that a resumed training needs;
-    a trial such as `find_lr` takes only those with `in_trials`.
+    A lower `order` comes first; `state` names attributes that a resumed training needs,
+    there from `__init__` on; a trial such as `find_lr` takes only those with
+    `in_trials`. If another's before_fit fails, after_fit comes without before_fit.
     """
 
     order: int = 0
@@ -53,9 +55,9 @@ class Callback:
     in_trials: bool = False
 
     def __init_subclass__(cls) -> None:
-        for name in vars(cls).keys() - {*EVENTS}:
+        for name in {*dir(cls)} - {*EVENTS, *dir(Callback)}:
             near = difflib.get_close_matches(name, EVENTS, 1, 0.8)
-            if near or name.startswith(("before_", "after_")):
+            if near or name.startswith(("before_", "after_", "on_", "begin_")):
                 known = f"is it to be {near[0]}?" if near else f"known are {EVENTS}"
                 raise ValueError(f"{cls.__name__}.{name} is no event: {known}")
 
@@ -63,6 +65,7 @@ class Callback:
 class Learner:
     """Trains a model; `epoch` and `step` count what is done, from the beginning.
 
+    An epoch counts also if it was cancelled.
     For callbacks: `x`, `y`, `predictions`, `loss`, and `training`, False in validation;
     `history`, a dict of numbers for each epoch; `epochs`, where this fit will end.
     """
@@ -84,16 +87,22 @@ class Learner:
         self.epoch = self.epochs = self.step = 0
 
     def fit(self, epochs: int, callbacks: Iterable[Callback] = ()) -> None:
-        """Train `epochs` more; `after_fit` comes in any case, and the mode goes back.
+        """Train `epochs` more; `after_fit` comes in any case, and all modes go back.
 
-        Raises: ValueError for impossible epochs or rates, and loaders without batches.
+        Each epoch puts every module into training mode, also one that was frozen.
+        Raises: ValueError for impossible epochs or rates, loaders without batches, and
+        cancellations where there is nothing to cancel.
         """
         rates = [group["lr"] for group in self.optimizer.param_groups]
-        if epochs < 0 or epochs % 1 or not all(rate >= 0 for rate in rates):
+        possible = isinstance(epochs, int) and epochs >= 0
+        if not possible or not all(0 <= rate < math.inf for rate in rates):
             raise ValueError(f"{epochs=}, {rates=}: give whole epochs, and rates, >= 0")
         listening = [*self.callbacks, *callbacks]
-        if not all(isinstance(callback, Callback) for callback in listening):
-            raise ValueError(f"{listening}: give objects of classes below Callback")
+        kinds = all(isinstance(callback, Callback) for callback in listening)
+        if not kinds or len({*map(id, listening)}) < len(listening):
+            raise ValueError(
+                f"{listening}: give objects of classes below Callback, once"
+            )
         self.listening = sorted(listening, key=lambda callback: callback.order)
         self.methods = {
             event: [getattr(c, event) for c in self.listening if hasattr(c, event)]
@@ -101,17 +110,31 @@ class Learner:
         }
         self.epochs = self.epoch + epochs
         with suppress(CancelFit), ExitStack() as stack:
-            stack.callback(self.model.train, self.model.training)  # comes last
+            for module in self.model.modules():  # what is given first comes last
+                stack.callback(setattr, module, "training", module.training)
             for method in reversed(self.methods["after_fit"]):
-                stack.callback(method, self)
+                stack.callback(self.finish, method)
             self.tell("before_fit")
             while self.epoch < self.epochs:
                 self.run_epoch()
 
     def tell(self, event: str) -> None:
         """Let everyone who listens to it know."""
-        if self.methods[event]:
-            notify(self.methods[event], self)
+        try:
+            if self.methods[event]:
+                notify(self.methods[event], self)
+        except (CancelBatch, CancelEpoch) as cancel:
+            batch = isinstance(cancel, CancelBatch)
+            if event not in (EVENTS[2:7] if batch else EVENTS[1:8]):
+                what = "batch" if batch else "epoch"
+                where = f"{cancel!r} in {event}: there is no {what} to leave"
+                raise ValueError(where) from cancel
+            raise
+
+    def finish(self, method: Callable) -> None:
+        """Call one at `after_fit`, where nothing is left that could be cancelled."""
+        with suppress(CancelBatch, CancelEpoch, CancelFit):
+            method(self)
 
     def run_epoch(self) -> None:
         """Train on every batch, then validate."""
@@ -133,7 +156,8 @@ class Learner:
                 self.run_batch()
         if count == 0:
             kind = "training" if training else "validation"
-            raise ValueError(f"epoch {self.epoch}: no batches in the {kind} loader")
+            why = f"no batches in the {kind} loader: is it an iterator, and used up?"
+            raise ValueError(f"epoch {self.epoch}: {why}")
 
     def run_batch(self) -> None:
         """Predict and judge; in training, descend."""

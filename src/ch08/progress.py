@@ -4,14 +4,18 @@
 import sys
 import time
 from collections.abc import Iterable
+from operator import length_hint
 from typing import TextIO
 
+from .callbacks import latest
 from .learner import Callback, Learner
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, such as 1:05."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    """Minutes and seconds, such as 1:05; from an hour on, 1:00:05."""
+    minutes = int(seconds) // 60
+    hours = f"{minutes // 60}:{minutes % 60:02}" if minutes >= 60 else minutes
+    return f"{hours}:{int(seconds) % 60:02}"
 
 
 class Progress(Callback):
@@ -20,10 +24,13 @@ class Progress(Callback):
     order = 20
 
     def __init__(self, file: TextIO | None = None) -> None:
-        self.file = file
+        self.file, self.out, self.clear = file, file, ""
 
     def before_fit(self, learner: Learner) -> None:
         self.titles: list[str] = []
+        loaders = learner.training_loader, learner.validation_loader
+        sizes = [length_hint(one, 0) for one in loaders if one is not None]
+        self.batches = sum(sizes) if all(sizes) else 0  # 0: unknown
         self.out, self.first = self.file or sys.stdout, -1
         self.clear = "\r\x1b[K" if self.out.isatty() else ""
         self.started = self.shown = time.monotonic()
@@ -41,9 +48,10 @@ class Progress(Callback):
             self.show([f"{epoch}, batch {self.batch}, {self.left(learner)} left"], "")
 
     def after_epoch(self, learner: Learner) -> None:
-        row = learner.history[-1] if learner.history else {}
+        self.batches, self.batch = self.batch, 0
         cells = {"epoch": f"{learner.epoch}/{learner.epochs}"}
-        cells |= {n: f"{v:.4f}" for n, v in row.items() if isinstance(v, float)}
+        row = latest(learner).items()
+        cells |= {name: f"{v:.4f}" for name, v in row if isinstance(v, float)}
         cells["time"] = clock(time.monotonic() - self.started)
         cells["left"] = self.left(learner)
         if self.titles != [*cells]:
@@ -52,13 +60,15 @@ class Progress(Callback):
         self.show(f"{v:>{max(8, len(title))}}" for title, v in cells.items())
 
     def after_fit(self, learner: Learner) -> None:
-        self.show([], "")
+        if self.out:
+            self.show([], "")
 
     def left(self, learner: Learner) -> str:
         """How long it takes from here, if it goes on as it went."""
-        done = learner.epoch - self.first
-        taken = time.monotonic() - self.started
-        return clock(taken / done * (learner.epochs - learner.epoch)) if done else "?"
+        part = min(self.batch / self.batches, 1) if self.batches else 0
+        done = learner.epoch - self.first + part
+        each = (time.monotonic() - self.started) / (done or 1)
+        return clock(each * (learner.epochs - learner.epoch - part)) if done else "?"
 
     def show(self, words: Iterable[str], end: str = "\n") -> None:
         """Write a line over the one that is there to be rewritten."""

@@ -77,10 +77,13 @@ def save_state(path: str | Path, state: Any) -> None:
             tensors[place] = value
             return ["tensor", place]
         if isinstance(value, dict):
-            return ["dict", [[k, packed(v, f"{place}.{k}")] for k, v in value.items()]]
+            pairs = [
+                (packed(k, place), packed(v, f"{place}.{k}")) for k, v in value.items()
+            ]
+            return ["dict", pairs]
         if isinstance(value, (list, tuple)):
             inside = [packed(v, f"{place}.{i}") for i, v in enumerate(value)]
-            return [type(value).__name__, inside]
+            return ["tuple" if isinstance(value, tuple) else "list", inside]
         if value is None or isinstance(value, (int, float, str)):
             return value
         raise ValueError(f"{place}: {value!r}: give tensors, numbers and texts")
@@ -95,7 +98,7 @@ def load_state(path: str | Path) -> Any:
     tensors = load_tensors(path)
     kinds = {
         "tensor": lambda place: tensors[place],
-        "dict": lambda pairs: {key: unpacked(value) for key, value in pairs},
+        "dict": lambda pairs: {unpacked(key): unpacked(value) for key, value in pairs},
         "list": lambda inside: [unpacked(value) for value in inside],
         "tuple": lambda inside: tuple(unpacked(value) for value in inside),
     }

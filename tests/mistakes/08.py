@@ -426,6 +426,138 @@ def first_not_finite(model, x):
     return None
 
 
+# %% exercise="first_not_finite" message="buffers have to be kept, and put back"
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+
+    def watched(name, forward):
+        def look(*arguments):
+            output = forward(*arguments)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    modules = list(model.named_modules())
+    try:
+        for name, module in modules:
+            module.forward = watched(name, module.forward)
+        with torch.no_grad():
+            model(x)
+    finally:
+        for _, module in modules:
+            vars(module).pop("forward", None)
+    return names[0] if names else None
+
+
+# %% exercise="first_not_finite" message="each number put out is finite (2e38), and only their sum is not"
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+
+    def watched(name, forward):
+        def look(*arguments):
+            output = forward(*arguments)
+            if not output.sum().isfinite():
+                names.append(name)
+            return output
+
+        return look
+
+    modules = list(model.named_modules())
+    try:
+        for name, module in modules:
+            module.forward = watched(name, module.forward)
+        with torch.no_grad():
+            model(x)
+    finally:
+        for _, module in modules:
+            vars(module).pop("forward", None)
+    return names[0] if names else None
+
+
+# %% exercise="first_not_finite" message="and nothing comes back: is there a return?"
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+
+    def watched(name, forward):
+        def look(*arguments):
+            output = forward(*arguments)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    modules = list(model.named_modules())
+    try:
+        for name, module in modules:
+            module.forward = watched(name, module.forward)
+        with torch.no_grad():
+            model(x)
+    finally:
+        for _, module in modules:
+            vars(module).pop("forward", None)
+    if names:
+        print(names[0])
+
+
+# %% exercise="first_not_finite" message="'two' put out a tuple, with a NaN inside"
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+
+    def watched(name, forward):
+        def look(*arguments):
+            output = forward(*arguments)
+            if isinstance(output, torch.Tensor) and not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    modules = list(model.named_modules())
+    buffers = [(b, b.clone()) for b in model.buffers()]
+    try:
+        for name, module in modules:
+            module.forward = watched(name, module.forward)
+        with torch.no_grad():
+            model(x)
+    finally:
+        for _, module in modules:
+            del module.forward
+        for b, old in buffers:
+            b.copy_(old)
+    return names[0] if names else None
+
+
+# %% exercise="first_not_finite" message="a module had a `forward` on the object before"
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+
+    def watched(name, forward):
+        def look(*arguments):
+            output = forward(*arguments)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    modules = list(model.named_modules())
+    buffers = [(b, b.clone()) for b in model.buffers()]
+    try:
+        for name, module in modules:
+            module.forward = watched(name, module.forward)
+        with torch.no_grad():
+            model(x)
+    finally:
+        for _, module in modules:
+            del module.forward
+        for b, old in buffers:
+            b.copy_(old)
+    return names[0] if names else None
+
+
 # %% exercise="early_stopping" message="a snapshot that shares the model's memory goes on training"
 class EarlyStopping(Callback):
     order = 50
@@ -601,19 +733,25 @@ class EarlyStopping(Callback):
             learner.model.load_state_dict(self.weights)
 
 
-# %% exercise="early_stopping" message="leaves out the lowest value"
+# %% exercise="early_stopping" message="4.5 was taken for the best: the lowest is left out"
 class EarlyStopping(Callback):
     order = 50
     state = ("waited", "weights")
 
     def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
         self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
         self.best, self.waited, self.weights = math.inf, 0, None
 
     def after_epoch(self, learner):
         self.waited += 1
-        if monitored(learner, self.monitor) < self.best:
-            self.best, self.waited = monitored(learner, self.monitor), 0
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
             self.weights = copy.deepcopy(learner.model.state_dict())
         if self.waited >= self.patience:
             raise CancelFit
@@ -621,3 +759,280 @@ class EarlyStopping(Callback):
     def after_fit(self, learner):
         if self.weights is not None:
             learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="for how many epochs the lowest has stood is left out"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="not of 2: the best are left out"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="state is empty: what does it have to remember"
+class EarlyStopping(Callback):
+    order = 50
+    state = ()
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="what the first fit has left must be forgotten before_fit"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="there is no epoch to leave"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelEpoch
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="and the buffer that of epoch"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = [p.detach().clone() for p in learner.model.parameters()]
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            with torch.no_grad():
+                for p, kept in zip(learner.model.parameters(), self.weights, strict=True):
+                    p.copy_(kept)
+
+
+# %% exercise="early_stopping" message="you look at the validation loss: `monitor` says at what to look"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, "validation_loss")
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="any number can be the lowest"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = None, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = None, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if not self.best or value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="a patience of 0: a ValueError, at least 1"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+# %% exercise="early_stopping" message="learner.model is another object now"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model)
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model = self.weights
