@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 8. A learner and its callbacks
 #
-# Chapter 7's `fit` is a loop of ten lines, and it does what it is told. It also keeps what it knows to itself. What was the loss at step 300? Is it getting better? Could it have stopped an hour ago, and where are the weights of an hour ago? Every such question can be answered by an `if` in the middle of the loop and one more argument, and after ten questions nobody can read the loop any more. This chapter gives the loop a shape in which one can take part from outside.
+# Chapter 7's `fit` is a loop of a dozen lines, and it does what it is told. It also keeps what it knows to itself. What was the loss at step 300? Is it getting better? Could it have stopped an hour ago, and where are the weights of an hour ago? Every such question can be answered by an `if` in the middle of the loop and one more argument, and after ten questions nobody can read the loop any more. This chapter gives the loop a shape in which one can take part from outside.
 #
-# **You need:** chapters 1 to 7. **You will reach:** any training of this book in three lines, one that you can watch, stop, and kill, and that goes on to the same bit. **Time:** about four and a half hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 1 to 7. **You will reach:** any training of this book in three lines, one that you can watch, stop, and kill, and that goes on as if nothing had happened, bit for bit. **Time:** about four and a half hours, two of them for the exercises; the computer needs about a minute.
 
 # %%
 import copy
@@ -42,13 +42,13 @@ folder = Path(tempfile.mkdtemp())  # nothing of this lands among your files
 # %% [markdown]
 # ## A loop for every wish
 #
-# Here is `fit` once more, with three wishes fulfilled: note the loss of every step, keep gradients short, and stop when the validation loss has not fallen for `patience` epochs.
+# Here is `fit` once more, with three wishes fulfilled: note the loss of every step, keep every number of a gradient between −`bound` and `bound`, and stop when the validation loss has not fallen for `patience` epochs.
 
 
 # %%
 def fit_with_wishes(
     model, loss_fn, optimizer, training, validation, epochs,
-    losses=None, max_norm=None, patience=None,
+    losses=None, bound=None, patience=None,
 ):  # fmt: skip
     history, best, waited = [], math.inf, 0
     for _ in range(epochs):
@@ -58,11 +58,9 @@ def fit_with_wishes(
             loss = loss_fn(model(x), y)
             optimizer.zero_grad()
             loss.backward()
-            if max_norm is not None:
-                norm = sum((p.grad**2).sum() for p in model.parameters()).sqrt()
-                if norm > max_norm:
-                    for p in model.parameters():
-                        p.grad *= max_norm / norm
+            if bound is not None:
+                for p in model.parameters():
+                    p.grad.clamp_(-bound, bound)
             optimizer.step()
             if losses is not None:
                 losses.append(loss.item())
@@ -77,7 +75,7 @@ def fit_with_wishes(
 
 
 # %% [markdown]
-# It works, and the second wish stands in the middle of the first, the third is in three places, and all of them are in the way of whoever wants to know how training goes. Somebody else needs two of the three, and a fourth; they will copy the function, and change it.
+# It works; but the third wish is in three places, and all of them are in the way of whoever wants to know how training goes. Somebody else needs two of the three, and a fourth; they will copy the function, and change it.
 #
 # Look at what the wishes have in common. Each is a few lines that want to run *at a certain moment*, such as "after each step", and to look at what the loop has in its hands at that moment, and now and then to change it or to call a halt. So let the loop have moments with names, **events**, and at each of them call whoever has asked to be called. Who asks is an object with methods of the events' names: a **callback**. What the loop has in its hands it must hold where others can see it. That makes it an object too; fast.ai calls it a **learner**, and so shall we.
 
@@ -184,11 +182,11 @@ class SecondLearner(FirstLearner):
 
 
 # %% [markdown]
-# This is how fast.ai's course of 2019 began. It has two weaknesses. There are three things that one could want to leave, the batch, the epoch and the fit, and one `True` for all of them. And the answer has to be carried by hand through every function on the way; where one forgets to look at it, nothing happens, which is the quietest of errors.
+# fast.ai's course of 2019 came by here (in its fourth notebook, whose very first version had `True` for *go on*). It has two weaknesses. There are three things that one could want to leave, the batch, the epoch and the fit, and one `True` for all of them. And the answer has to be carried by hand through every function on the way; where one forgets to look at it, nothing happens, which is the quietest of errors.
 
 # %% [markdown]
-# > [!BUG] Break it: nobody can stop it
-# > In the same course there is a second version of the function that asks them all (`Runner.__call__` in `nbs/dl2/exp/nb_05b.py`). Around it stands, as above, an `if not` for the events whose answer counts. In our words:
+# > [!BUG] Break it: who can stop it?
+# > A file of the same course has a second version of the function that asks them all (`Runner.__call__` in `nbs/dl2/exp/nb_05b.py`). An epoch begins with `if not self('begin_epoch')`: if nobody wants it left out. In our words:
 
 
 # %%
@@ -209,7 +207,7 @@ def halt(event: str) -> bool:
 
 
 # %% [markdown] tags=["predict"]
-# Which of these four lines will say that somebody wants to stop? Then: how can such a thing go unnoticed? (In that file there is, beside it, another way to stop, which comes next here.)
+# Which of these four lines will say that somebody wants to stop? And how can such a thing go unnoticed?
 
 # %%
 for crowd in ([go_on, halt], [halt, go_on], [halt, halt], [go_on, go_on]):
@@ -217,7 +215,7 @@ for crowd in ([go_on, halt], [halt, go_on], [halt, halt], [go_on, go_on]):
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > None of them. `stop` begins as `False`, and whatever `and False` is false: not one callback, and not all of them together, can stop anything. The word that was meant is `or`, and the notebook has it, in a later version. It does no harm there, for the callbacks of that file stop by raising exceptions, and not one of them returns `True`; the `if not` around it has become decoration. (Mind the order if you mend it: `stop or callback(event)` does not even call the others once one has said yes, and `callback(event) or stop` does.)
+# > None of them. `stop` begins as `False`, and whatever `and False` is false: not one callback, and not all of them together, can stop anything. The word that was meant is `or`. The file was made from a notebook, `05b_early_stopping`, which has the right word: it was mended there, and the file was never made anew. Nobody noticed, for in that file there is another way to stop, the one that comes next here, and not one of its callbacks returns `True`; the `if not` has become decoration. (Mind the order if you mend it: `stop or callback(event)` does not even call the others once one has said yes, and `callback(event) or stop` does.)
 
 # %% tags=["claim"]
 assert not any(asked(c, "") for c in ([go_on, halt], [halt, go_on], [halt, halt]))
@@ -303,7 +301,7 @@ assert counts == [2, 1]
 # %% [markdown] exercise="notify" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 8.1: let everybody finish
 #
-# Write `notify(methods, learner)`. It calls each of `methods`, in order, with `learner`. If some of them cancel, all others are called nevertheless, and only then is a cancellation raised: of several the widest, a fit before an epoch before a batch. Anything else that is raised is an error, and goes through at once.
+# Write `notify(methods, learner)`. It calls each of `methods`, a list, in order, with `learner`. If some of them cancel, all others are called nevertheless, and only then is a cancellation raised, one of those that came: of several the widest, a fit before an epoch before a batch (whoever raises a subclass of `CancelFit` cancels the fit). Anything else that is raised is an error, or Ctrl-C, and goes through at once.
 
 # %% [markdown] tags=["hint"]
 # A `try` around the whole loop ends the loop. Where does it have to stand, for the next method to have its turn? What has to be remembered?
@@ -333,6 +331,11 @@ def notify(methods: Iterable[Callable], learner: Any) -> None:
 
 # %% tags=["check"]
 def check_notify() -> None:
+    cancellations = CancelBatch, CancelEpoch, CancelFit
+
+    class Almost(CancelFit):
+        """A subclass, first by alphabet."""
+
     def method(name: str, raised: Any, called: list) -> Callable:
         def act(learner: Any) -> None:
             called.append((name, learner))
@@ -347,8 +350,9 @@ def check_notify() -> None:
         told = [r if isinstance(r, type) else type(r) for r in raised]
         said = [kind.__name__ if kind is not type(None) else "-" for kind in told]
         try:
-            got = notify(iter(methods) if len(raised) > 4 else methods, "the learner")
-        except (CancelBatch, CancelEpoch, CancelFit, ZeroDivisionError) as error:
+            kept = list(methods)
+            got = notify(methods, "the learner")
+        except (*cancellations, ZeroDivisionError, KeyboardInterrupt) as error:
             got = error
         except Exception as error:
             raise AssertionError(
@@ -359,6 +363,10 @@ def check_notify() -> None:
                 f"methods that raise {said}: you return {got!r}: raise it"
             )
             assert got is None, f"there is nothing to return, and you return {got!r}"
+        assert methods == kept, (
+            f"the list `methods` held {len(kept)} methods, and you have changed it "
+            f"({len(methods)} now): the learner needs it again for the next batch"
+        )
         assert all(learner == "the learner" for _, learner in called), (
             f"each method is called with the learner, not with {called[0][1]!r}"
         )
@@ -381,6 +389,9 @@ def check_notify() -> None:
         assert called == ["0", "1", "2"], f"{name}: called were {called}, not 0, 1, 2"
         assert got is not None, f"{name} was swallowed: raise it when all were called"
         assert isinstance(got, kind), f"{name} came in, and {got!r} goes out"
+        assert got.args == ("enough",), (
+            f"{name}('enough') came in, and {got!r} goes out: raise the one that came"
+        )
         got, called = outcome(None, None, kind)
         assert isinstance(got, kind), f"{name} from the last method came out as {got!r}"
     wide = "of several the widest counts: fit, epoch, batch"
@@ -399,6 +410,20 @@ def check_notify() -> None:
         assert isinstance(got, widest), (
             f"{names} should come out as {widest.__name__}, and does as {got!r}: {wide}"
         )
+    sub = "a subclass of CancelFit (`class Almost(CancelFit)`) cancels the fit, too"
+    for raised in ((Almost,), (Almost, CancelBatch), (CancelEpoch, Almost)):
+        try:
+            got, called = outcome(*raised)
+        except AssertionError as error:
+            raise AssertionError(f"{sub}: {error}") from error
+        names = [kind.__name__ for kind in raised]
+        assert isinstance(got, Almost), f"{sub}; {names} came out as {got!r}"
+        assert len(called) == len(raised), f"{sub}; of {names} called were {called}"
+    got, called = outcome(None, KeyboardInterrupt(), None)
+    assert isinstance(got, KeyboardInterrupt) and called == ["0", "1"], (
+        f"Ctrl-C (a KeyboardInterrupt) in method 1 of 0 to 2: it should go through at "
+        f"once; called were {called}, and {got!r} came out"
+    )
     got, called = outcome(None, ZeroDivisionError("a bug"), None)
     assert got is not None, (
         "a ZeroDivisionError in a callback vanished: only the three cancellations are "
@@ -421,9 +446,18 @@ check_notify()
 # %% [markdown]
 # ## The learner
 #
-# The fourth version is the one that stays. What is new in it, beside `notify`:
+# Some callbacks have a file open. **`after_fit` shall come in any case**, also after an error or Ctrl-C, and to each of them, whatever the others do. Python's `ExitStack` is made for that: it keeps a stack of calls, and at the end of its `with` it makes them all, the last one first.
+
+# %%
+with suppress(ZeroDivisionError), ExitStack() as stack:
+    for name in ("the file of the first", "the file of the second"):
+        stack.callback(print, "closed:", name)
+    print("training", 1 / 0)
+
+# %% [markdown]
+# The second file was closed before the first, and both in spite of the error. So our learner puts in what it wants last first, and goes through the callbacks in reverse.
 #
-# Validation is in the loop. Its batches have the same events; `learner.training` says which kind of batch it is. `epoch` and `step` count what is *done*, from the beginning, so that `fit(2)` and then `fit(3)` go on where it stood. **`after_fit` comes in any case**, also after an error or Ctrl-C, for somebody may have a file open; an `ExitStack` sees to it, which keeps a list of things to be done at the end and does them all, whatever happens. The methods are collected once, before training begins: an event that nobody listens to costs next to nothing. And since a method called `before_bacth` would never be called, and never be missed, a callback with such a name is refused.
+# The fourth version is the one that stays. Validation is in the loop; its batches have the same events, and `learner.training` says which kind of batch it is. `epoch` and `step` count what is *done*, from the beginning, so that `fit(2)` and then `fit(3)` go on where it stood. The methods are collected once, before training begins, in the order of the callbacks' number `order`: an event that nobody listens to costs next to nothing. And since a method called `before_bacth` would never be called, and never be missed, a class with such a slip is refused.
 
 # %% export="learner.py"
 EVENTS = (
@@ -544,7 +578,7 @@ class Learner:
         self.tell("after_batch")
 
 
-# %% tags=["figure"] alt="Three boxes, one inside the other: fit, epoch, batch. From top to bottom: before_fit; in the epoch before_epoch; in the batch before_batch, the model predicts, after_predict, the loss, after_loss, then, in training only, the gradients, after_backward, the optimizer's step, after_step; then after_batch, below the batch after_epoch, below the epoch after_fit. At the right three arrows show how far down each cancellation jumps: to after_batch, to after_epoch, to after_fit." caption="The ten events, in order. Grey: what the learner does in between"
+# %% tags=["figure"] alt="Three boxes, one inside the other: fit, epoch, batch. From top to bottom: before_fit; in the epoch before_epoch; in the batch before_batch, the model predicts, after_predict, the loss, after_loss, then, in training only, the gradients, after_backward, the optimizer's step, after_step; then after_batch, below the batch after_epoch, below the epoch after_fit. At the right three arrows, each from where a cancellation may first be raised to where training goes on: CancelFit from before_fit to after_fit, CancelEpoch from before_epoch to after_epoch, CancelBatch from before_batch to after_batch." caption="The ten events, in order; grey: what the learner does in between. Whoever cancels anywhere beside an arrow sends training to its tip, past everything between"
 figure, ax = plt.subplots(figsize=(5.6, 5.6))
 rows = [
     (0, "before_fit"), (1, "before_epoch"), (2, "before_batch"),
@@ -567,11 +601,13 @@ for depth, (first, last, title) in enumerate(boxes):
         right - 0.12, first, title, color=plot.COLOURS[depth], ha="right", va="center"
     )
     ax.annotate(
-        "", (7.1 + 0.8 * depth, last), (7.1 + 0.8 * depth, 2),
-        arrowprops={"arrowstyle": "-|>", "color": plot.COLOURS[depth]},
+        "", (7.1 + 0.8 * depth, last), (7.1 + 0.8 * depth, first),
+        arrowprops={"arrowstyle": "-|>", "color": plot.COLOURS[depth],
+                    "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip
+    ax.plot(7.1 + 0.8 * depth, first, "o", color=plot.COLOURS[depth])
     name = ("CancelFit", "CancelEpoch", "CancelBatch")[depth]
-    ax.text(6.9 + 0.8 * depth, 4.2, name, rotation=90, ha="center", va="center",
+    ax.text(6.9 + 0.8 * depth, 5.2, name, rotation=90, ha="center", va="center",
             color=plot.COLOURS[depth])  # fmt: skip
 ax.plot([1.38, 1.38, 5.5, 5.5, 1.38], [6.56, 10.44, 10.44, 6.56, 6.56], "--",
         color=plot.COLOURS[5], lw=1)  # fmt: skip
@@ -580,7 +616,21 @@ ax.set(xlim=(0, 9), ylim=(13.8, -0.6))
 ax.axis("off")
 
 # %% [markdown]
-# A callback that listens to everything is written in a line, and says whether the drawing is right:
+# A `CancelFit` goes past `after_batch` and `after_epoch`, too: what must be closed in any case is closed in `after_fit`. An epoch that was cancelled counts as done; a fit that ends within an epoch leaves it uncounted.
+#
+# When several callbacks listen to one event, `order` says who comes first. There are a few habits:
+#
+# | `order` | who | why |
+# |--:|:--|:--|
+# | −100 | moves the batch to another device | all others find it where it should be |
+# | −50 | looks for what is not finite | before anybody uses it |
+# | −10 | metrics | those below read them |
+# | 0 | most | |
+# | 20, 30 | show and write | what the metrics have measured |
+# | 50 | may end training | by the metrics |
+# | 100 | saves everything | what the others have just noted |
+#
+# A callback that listens to everything says whether the drawing is right. (`type` with three arguments makes a class, of a name, the classes above it, and a dict of its methods.)
 
 
 # %%
@@ -599,6 +649,19 @@ one = BatchLoader(valid_images[:50], valid_labels[:50], batch_size=50)
 Learner(*parts(0)[:3], two, one, [trace(seen)]).fit(1)
 print(" ".join(event for event, in_training in seen if in_training))
 print("in validation:", " ".join(event for event, _ in seen[14:18]))
+paths = []
+for cancellation in (CancelFit, CancelEpoch, CancelBatch):
+
+    class Cancels(Callback):
+        kind = cancellation
+
+        def after_loss(self, learner: Learner) -> None:
+            raise self.kind
+
+    paths.append([])
+    Learner(*parts(0)[:3], one, None, [trace(paths[-1]), Cancels()]).fit(1)
+    after = [event for event, _ in paths[-1]][5:]
+    print(f"{cancellation.__name__} in after_loss, and then:", *after)
 try:
 
     class Typo(Callback):
@@ -614,6 +677,8 @@ names = [event for event, _ in seen]
 quiet = [event for event in batch if event not in ("after_backward", "after_step")]
 assert names == [*EVENTS[:2], *batch, *batch, *quiet, *EVENTS[8:]]
 assert not any(in_training for _, in_training in seen[14:18])
+for path, count in zip(paths, (1, 2, 3), strict=True):
+    assert [event for event, _ in path] == [*EVENTS[:5], *EVENTS[-count:]]
 assert "before_bacth is no event: is it to be before_batch?" in refused
 
 # %% [markdown]
@@ -621,11 +686,11 @@ assert "before_bacth is no event: is it to be before_batch?" in refused
 
 
 # %%
-class Noted(Losses, Callback):
+class LossesOfEveryStep(Losses, Callback):
     """What noted the losses for the first learner does so for this one."""
 
 
-losses = Noted()
+losses = LossesOfEveryStep()
 learner = Learner(*parts(0), judge, [losses])
 learner.fit(2)
 
