@@ -709,7 +709,7 @@ record("learner and chapter 7's loop, largest difference between weights", off)
 # %% [markdown] exercise="limit" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 8.2: a quick look
 #
-# Before one trains for a night, one wants to see the whole machine run once, on a few batches. Write the callback `LimitBatches(most)`: in each epoch only the first `most` training batches are used. Validation stays whole, and so does the order in which the images come.
+# Before one trains for a night, one wants to see the whole machine run once, on a few batches. Write the callback `LimitBatches(most)`: in each epoch only the first `most` training batches are used (at least one). Validation stays whole, and the loader deals as it would without you: what comes first in the second epoch is something else than in the first.
 
 # %% [markdown] tags=["hint"]
 # Which of the three cancellations leaves validation alone? What has to be counted, and when does the count begin anew?
@@ -737,7 +737,7 @@ class LimitBatches(Callback):
 
 
 # %% [markdown] tags=["solution"]
-# I raised `CancelEpoch`, for the rest of the training batches is what I wanted to be rid of. It was rid of validation, too, and with it of every number that I wanted to look at. `CancelBatch`, again and again, goes through the rest of the loader for nothing; that is cheap, and the loader's generator then stands where it would have stood.
+# I raised `CancelEpoch`, for the rest of the training batches is what I wanted to be rid of. It was rid of validation, too, and with it of every number that I wanted to look at. `CancelBatch`, again and again, goes through the rest of the loader for nothing. With tensors that is cheap; a loader that reads a file for each image would read them all.
 
 
 # %% tags=["check"]
@@ -758,33 +758,41 @@ def check_limit() -> None:
             self.rows[-1]["predict" if learner.training else "validation"] += 1
 
         def after_step(self, learner: Learner) -> None:
-            self.rows[-1]["step"].append(int(learner.x[0, 0]))
+            self.rows[-1]["step"] += learner.x.flatten().int().tolist()
 
-    def ran(most: int, epochs: int = 3) -> tuple[list, Learner]:
-        x = torch.arange(7.0)[:, None]
+    x = torch.arange(7.0)[:, None]
+
+    def shuffled() -> BatchLoader:
+        source = torch.Generator().manual_seed(3)
+        return BatchLoader(x, x, batch_size=1, shuffle=True, generator=source)
+
+    def ran(most: int, epochs: int = 3, before: int = 0) -> tuple[list, Learner]:
         model = torch.nn.Linear(1, 1)
-        loader = BatchLoader(x, x, batch_size=1)
         counted = Counted()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
         loss_fn = torch.nn.functional.mse_loss
+        judge = BatchLoader(x, x, batch_size=1)
+        learner = Learner(model, loss_fn, optimizer, shuffled(), judge)
+        learner.fit(before)
         try:
-            learner = Learner(
-                model, loss_fn, optimizer, loader, loader, [LimitBatches(most), counted]
-            )
-            learner.fit(epochs)
+            learner.fit(epochs, [LimitBatches(most), counted])
         except Exception as error:
             raise AssertionError(
                 f"LimitBatches({most}): training stops at {error!r}"
             ) from error
         return counted.rows, learner
 
+    loader = shuffled()
+    orders = [[int(row) for row, _ in loader] for _ in range(3)]
     rows, learner = ran(3)
     assert len(rows) == 3, (
         f"3 epochs were wanted, and {len(rows)} begun: CancelFit ends everything"
     )
     first = rows[0]
     counts = [len(row["step"]) for row in rows]
-    assert first["heard"] > 0, "validation was left out: CancelEpoch takes it along"
+    assert first["heard"] > 0, (
+        "no batch of validation even began: CancelEpoch takes it along, whoever raises it"
+    )
     assert first["validation"] > 0, (
         "all batches of validation were cancelled: learner.training says which kind a "
         "batch is"
@@ -798,9 +806,10 @@ def check_limit() -> None:
     )
     assert counts[0] != 4, "4 training batches, and it should be 3: one too many"
     assert counts[0] != 2, "2 training batches, and it should be 3: one too few"
-    assert first["step"] != [3, 4, 5, 6], "those were the last ones: use the first"
-    assert first["step"] == [0, 1, 2], (
-        f"of batches 0 to 6 the first 3 should be used, and {first['step']} were"
+    assert first["step"] != orders[0][3:], "those were the last ones: use the first"
+    assert first["step"] == orders[0][:3], (
+        f"images {orders[0]} come, one to a batch; the first 3 should be used, and "
+        f"{first['step']} were"
     )
     assert first["predict"] == 3, (
         f"3 batches are used, and the model ran on {first['predict']}: cancel before"
@@ -810,21 +819,32 @@ def check_limit() -> None:
         "learner.training says which kind it is"
     )
     assert counts == [3, 3, 3], f"3 batches each epoch are wanted, not {counts}"
+    for number, (row, order) in enumerate(zip(rows, orders, strict=True), 1):
+        assert row["step"] == order[:3], (
+            f"in epoch {number} images {order} would come, and {row['step']} are used, "
+            "not the first 3: leave the loader as it is, and cancel what is too much"
+        )
     assert all(row["validation"] == 7 for row in rows), (
         "in a later epoch validation was cut: batches of validation do not count"
     )
-    assert learner.step == 9 and learner.epoch == 3
-    for most, wanted in ((1, 1), (7, 7), (9, 7), (0, 0)):
+    assert learner.step == 9 and learner.epoch == 3, (
+        f"3 epochs of 3 steps are {learner.epoch} epochs and {learner.step} steps now"
+    )
+    for most, wanted in ((1, 1), (7, 7), (9, 7)):
         counts = [len(row["step"]) for row in ran(most)[0]]
         assert counts == [wanted] * 3, (
             f"most={most}, of 7 batches: {wanted} each epoch, not {counts}"
         )
-
+    counts = [len(row["step"]) for row in ran(3, before=2)[0]]
+    assert counts == [3, 3, 3], (
+        f"a learner has had 2 epochs without a limit; with LimitBatches(3) the next 3 "
+        f"make {counts} steps: learner.step and learner.epoch count from the beginning"
+    )
 
 check_limit()
 
 # %% [markdown]
-# What does all this calling cost? A bare loop over the rows of a tensor, against the learner with nobody listening and with the losses noted, for a small network; run in turn, an epoch each, and of 25 the shortest.
+# What does all this calling cost? A bare loop over the rows of a tensor, the learner with nobody listening, and the learner with the losses noted take turns, an epoch each, with a small network. The clock is `process_time`, which runs only while the processor works for this program; each epoch of the learner is divided by the bare one beside it, and of 31 ratios we take the median.
 
 
 # %%
@@ -859,26 +879,28 @@ overhead = {}
 for size in (64, 256, 1024):
     given = small(size)
     silent, noting = Learner(*given), Learner(*given, callbacks=[losses])
-    took = [
-        (seconds(bare, *given), seconds(silent.fit, 1), seconds(noting.fit, 1))
-        for _ in range(25)
-    ]
-    loop, *learners = (min(times) for times in zip(*took, strict=True))
-    overhead[size] = [best / loop for best in learners]
+    runs = [(bare, *given), (silent.fit, 1), (noting.fit, 1)]
+    ratios = []
+    for turn in range(31):
+        order = (0, 1, 2) if turn % 2 else (2, 1, 0)
+        took = {which: seconds(*runs[which]) for which in order}
+        ratios.append((took[1] / took[0], took[2] / took[0]))
+    overhead[size] = [statistics.median(column) for column in zip(*ratios, strict=True)]
     print("batches of {:4}: {:.3f} and {:.3f} times".format(size, *overhead[size]))
 
 # %% tags=["claim"]
-assert max(silent for silent, _ in overhead.values()) < 1.5  # 1.0, if it is quiet
+assert max(noted_too for _, noted_too in overhead.values()) < 1.25
+assert statistics.median(silent for silent, _ in overhead.values()) < 1.1
 record("learner against the bare loop, batches of 64", overhead[64][0])
 record("learner against the bare loop, batches of 256", overhead[256][0])
 record("learner against the bare loop, batches of 1024", overhead[1024][0])
 
 # %% [markdown]
-# Next to nothing, a per cent or two; with the two larger batches, where there are few events, what is left is mostly noise. (On a busy machine there may be more of it.)
+# A few per cent, of a network so small that a step of 64 images takes it less than a millisecond.
 #
 # ## Watching
 #
-# Now the wishes, one by one, each a class of its own. First the numbers that one wants of every epoch. Chapter 7's rule holds: means are taken over examples, and not over batches. And its trap has a new form. A batch that was cancelled has no predictions, and those of the batch before are still lying about: what counts must be counted when a loss has just been computed, `after_loss`. (`error_rate` learns to take logits.)
+# Now the wishes, one by one, each a class of its own. First the numbers that one wants of every epoch. Chapter 7's rule holds: means are taken over examples, and not over batches. And its trap has a new form. Of three batches let the second be cancelled in `before_batch`. It has no predictions and no loss, and those of the first are still lying about: whoever counts in `after_batch` counts the first twice. What counts must be counted when a loss has just been computed, `after_loss`. (`error_rate` learns to take logits.)
 
 
 # %% export="metrics.py"
