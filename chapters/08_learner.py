@@ -1235,20 +1235,26 @@ record("error rate after three epochs, ten times the found rate", tenfold)
 # %% [markdown]
 # ## Steps that are too long
 #
-# Where ten times the rate fails, it does so in a few steps. A gradient is an honest report about the place where one stands, and now and then it is a hundred times as long as usual; the step is the rate times that, and lands somewhere far away. The cure is as old as it is crude: do not believe in length. The gradients of all parameters together are one long vector; its length is the **norm** $\lVert g \rVert$ ("the norm of g"), the root of the sum of all squares. If it is more than $c$, shorten the vector to $c$, and leave its direction as it is. This is **gradient clipping**, by norm.
+# A gradient is an honest report about the batch that it was taken from. But not every batch is honest. Suppose that four of our 4,000 images come from another source, with pixels from 0 to 255 instead of 0 to 1. A gradient to which one of them belongs is dozens of times as long as usual; the step is the rate times that, and lands somewhere far away.
 #
-# Two parameters, with gradients $(3, 0)$ and $(0, 4)$: the norm of all is $\sqrt{9 + 16} = 5$. For $c = 1$ everything is divided by 5: $(0.6, 0)$ and $(0, 0.8)$. Had each been clipped on its own, they would be $(1, 0)$ and $(0, 1)$, and the step would go in another direction.
+# The cure is as old as it is crude: do not believe in length. The gradients of all parameters together are one long vector; its length is the **norm** $\lVert g \rVert$ ("the norm of g"), the root of the sum of all squares. If it is more than a most, $c$ (in the code `max_norm`), shorten the vector to $c$, and leave its direction as it is. This is **gradient clipping**, by norm.
+#
+# Two parameters, with gradients $(3, 0)$ and $(0, 4)$: the norm of all is $\sqrt{9 + 16} = 5$. For $c = 1$ everything is divided by 5: $(0.6, 0)$ and $(0, 0.8)$. Had each been clipped on its own, as in the loop at the beginning, they would be $(1, 0)$ and $(0, 1)$, and the step would go in another direction.
 
 # %% [markdown] exercise="clip" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 8.3: do not believe in length
 #
-# Write `clip_grad_norm_(parameters, max_norm)`. `parameters` is an iterable of tensors, some of which may have no gradient (`grad` is `None`). The norm is that of all gradients together, as one vector. If it is above `max_norm`, scale every gradient, *in place*, so that it becomes `max_norm`; PyTorch divides by norm + 10⁻⁶, for the sake of a norm of 0, and so must you, to be compared with it. Return the norm as it was *before*, a tensor.
+# Write `clip_grad_norm_(parameters, max_norm)`. `parameters` is an iterable of tensors, some of which may have no gradient (`grad` is `None`). The norm is that of all gradients together, as one vector. If it is above `max_norm`, multiply every gradient, *in place*, by
+#
+# $$\frac{c}{\lVert g \rVert + 10^{-6}}$$
+#
+# (PyTorch adds the 10⁻⁶, so that no norm of 0 is ever divided by; add it too, to be compared with it.) Return the norm as it was *before*, a tensor.
 
 # %% [markdown] tags=["hint"]
 # An iterable may be a generator, which can be gone through only once: what do you need twice?
 
 # %% [markdown] tags=["hint"]
-# One factor for all: `max_norm / (norm + 1e-6)`. And if the norm is small, what would this factor do?
+# There is one factor for all gradients. How large is it when the norm is small, and what would it do then?
 
 
 # %% tags=["solution"]
@@ -1268,7 +1274,7 @@ def clip_grad_norm_(
 
 
 # %% [markdown] tags=["solution"]
-# I left out the `clamp`. Long gradients were shortened as they should be; and short ones were made longer, to the same length, so that every step was as long as every other, also near a minimum.
+# I left out the `clamp`. Long gradients were shortened as they should be; and short ones were made longer, to the same length, so that every step was as long as every other, also near a minimum. On this chapter's images (rate 1, `max_norm` 0.5, twelve epochs, five networks) the training loss ended between 0.026 and 0.041; with the `clamp`, between 0.0005 and 0.0032.
 
 
 # %% tags=["check"]
@@ -1276,21 +1282,22 @@ def check_clip() -> None:
     def given(scale: float, none: bool = True) -> list[torch.Tensor]:
         source = torch.Generator().manual_seed(4)
         shapes = ((2, 3), (3,), (1,))
-        tensors = [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
+        tensors = [torch.full(shape, 0.7, dtype=torch.float64) for shape in shapes]
         for tensor in tensors:
             noise = torch.randn(tensor.shape, generator=source, dtype=torch.float64)
             tensor.grad = scale * noise
         return [torch.zeros(2), *tensors] if none else tensors
 
-    def clipped(tensors: list, max_norm: float) -> Any:
+    def clipped(tensors: list, max_norm: float, once: bool = True) -> torch.Tensor:
         kept = [t.clone() for t in tensors]
         held = [t.grad for t in tensors]
         try:
-            got = clip_grad_norm_((t for t in tensors), max_norm)
+            got = clip_grad_norm_((t for t in tensors) if once else tensors, max_norm)
         except Exception as error:
+            without = ", the first without a gradient" if len(tensors) == 4 else ""
             raise AssertionError(
-                "four tensors, the first without a gradient, from a generator: your "
-                f"code stops at {error!r}"
+                f"{len(tensors)} tensors{without}, from a generator: your code stops at "
+                f"{error!r}"
             ) from error
         assert all(torch.equal(a, b) for a, b in zip(tensors, kept, strict=True)), (
             "the parameters themselves have changed: it is p.grad that is scaled"
@@ -1305,29 +1312,40 @@ def check_clip() -> None:
         assert isinstance(got, torch.Tensor) and got.shape == (), (
             f"return the norm as a tensor with one number, not {got!r}"
         )
-        return got.item()
+        return got.detach()
 
     def flat(tensors: list) -> torch.Tensor:
         return torch.cat([t.grad.flatten() for t in tensors if t.grad is not None])
 
+    def size(vector: torch.Tensor) -> float:
+        return (vector**2).sum().sqrt().item()
+
     raw = given(3.0)
     grads = flat(raw).clone()
     each = [t.grad.clone() for t in raw[1:]]
-    norm = (grads**2).sum().sqrt().item()
+    norms = [size(g) for g in each]
+    norm = size(grads)
     got = clipped(raw, 1.5)
     now = flat(raw)
-    singly = torch.cat(
-        [(g * 1.5 / ((g**2).sum().sqrt() + 1e-6)).flatten() for g in each]
-    )
+    if torch.equal(now, grads):
+        again = given(3.0)
+        clipped(again, 1.5, once=False)
+        assert torch.equal(flat(again), grads), (
+            "with a list of parameters the gradients are scaled, with a generator they "
+            "are not: what is left of a generator the second time?"
+        )
+    singly = torch.cat([(g * 1.5 / (n + 1e-6)).flatten() for g, n in zip(each, norms)])
     partly = torch.cat(
-        [
-            (g * (1.5 / ((g**2).sum().sqrt() + 1e-6)).clamp(max=1)).flatten()
-            for g in each
-        ]
+        [(g * min(1.0, 1.5 / (n + 1e-6))).flatten() for g, n in zip(each, norms)]
     )
     factor = 1.5 / (norm + 1e-6)
     for wrong, why in (
-        (grads, f"the norm is {norm:.3f}, the most is 1.5, and nothing was shortened"),
+        (
+            grads,
+            f"the norm is {norm:.3f}, max_norm is 1.5, and nothing was shortened: what "
+            "you scale must be the gradients themselves, in place, and a generator of "
+            "yours is empty the second time",
+        ),
         (grads.clamp(-1.5, 1.5), "number by number: that turns the direction"),
         (singly, "each tensor on its own: the norm is that of all together"),
         (partly, "each tensor on its own: the norm is that of all together"),
@@ -1336,36 +1354,58 @@ def check_clip() -> None:
         (grads * 1.5, "multiplied by max_norm, and not divided by the norm"),
         (grads * 1.5 / (norm**2 + 1e-6), "divided by the square: the root is missing"),
         (grads * 1.5 / (grads.abs().sum() + 1e-6), "that is the sum of sizes: squares"),
+        (grads * 1.5 / grads.abs().max(), "divided by the largest number of them all"),
+        (grads * 1.5 / sum(norms), "the norms of the tensors were added: squares first"),
+        (
+            grads * 1.5 / (grads**2).mean().sqrt(),
+            "divided by the root of the *mean* of the squares: of their sum",
+        ),
+        (
+            grads * 1.5 / size(torch.cat([t.flatten() for t in raw])),
+            "divided by the norm of the parameters: of their gradients",
+        ),
         (grads * factor**2, "scaled twice"),
     ):
         assert not torch.allclose(now, wrong, rtol=1e-4), why
-    length = (now**2).sum().sqrt().item()
+    length = size(now)
     assert abs(length - 1.5) < 0.01, (
-        f"for a most of 1.5 the gradients' norm is {length:.4f} afterwards"
+        f"with max_norm=1.5 the gradients' norm should be 1.5, and is {length:.4f}"
     )
     assert torch.allclose(now, grads * factor, rtol=1e-9), (
         f"the factor is max_norm / (norm + 1e-6), here {factor:.9f}; yours is "
         f"{(now / grads).mean():.9f}"
     )
-    assert not math.isclose(got, length, rel_tol=1e-3), (
+    assert not math.isclose(got.item(), length, rel_tol=1e-3), (
         "you return the norm as it is afterwards: return the one before"
     )
-    assert math.isclose(got, norm, rel_tol=1e-9), (
-        f"the norm before was {norm:.6f}, and you return {got:.6f}"
+    near = math.isclose(got.item(), norm, rel_tol=1e-6)
+    assert got.dtype == torch.float64 or not near, (
+        f"the gradients are float64, and your norm is {got.dtype}: leave it the tensor "
+        "that sums and roots of gradients give"
     )
-    for scale in (0.01, 0.0):
+    assert math.isclose(got.item(), norm, rel_tol=1e-9), (
+        f"the norm before was {norm:.6f}, and you return {got.item():.6f}"
+    )
+    for scale, most in ((0.01, 1.5), (0.0, 1.5), (0.8, 4.0)):
         short = given(scale, none=False)
         before = flat(short).clone()
-        got = clipped(short, 1.5)
+        got = clipped(short, most)
         now = flat(short)
-        size = (before**2).sum().sqrt().item()
         assert not now.isnan().any(), "gradients of 0 have become NaN: 0 divided by 0"
         assert torch.equal(now, before), (
-            f"gradients of norm {size:.3f}, below the most of 1.5, were changed to "
-            f"{(now**2).sum().sqrt():.3f}: short ones stay as they are"
+            f"gradients of norm {size(before):.3f}, below max_norm={most}, were changed "
+            f"to {size(now):.3f}: short ones stay as they are"
         )
-        assert math.isclose(got, size, abs_tol=1e-12), f"norm {size}, you say {got}"
-
+        assert math.isclose(got.item(), size(before), abs_tol=1e-12), (
+            f"the norm is {size(before)}, and you return {got.item()}"
+        )
+    low = given(0.2)
+    before = flat(low).clone()
+    clipped(low, 0.5)
+    assert torch.allclose(flat(low), before * 0.5 / (size(before) + 1e-6)), (
+        f"gradients of norm {size(before):.3f} should have norm 0.5 with max_norm=0.5, "
+        f"and have {size(flat(low)):.3f}: it is max_norm that they are compared with"
+    )
 
 check_clip()
 
@@ -1402,19 +1442,77 @@ class ClipGradients(Callback):
         self.norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_norm)
 
 
+# %% [markdown]
+# Now the four images from another source. Two epochs, five networks each, at a rate of 0.1; every norm is noted as it is before clipping.
+
+
 # %%
-unclipped, clipped = (
-    after_three_epochs(1.0),
-    after_three_epochs(1.0, ClipGradients(0.5)),
-)
+class Norms(ClipGradients):
+    """Clips, and keeps the norm of every step."""
+
+    def __init__(self, max_norm: float) -> None:
+        super().__init__(max_norm)
+        self.norms: list[float] = []
+
+    def after_backward(self, learner: Learner) -> None:
+        super().after_backward(learner)
+        self.norms.append(self.norm.item())
+
+
+def after_two_epochs(
+    what: str, rows: torch.Tensor, lr: float, max_norm: float = 1e9
+) -> tuple[list[float], Norms]:
+    errors, clip = [], Norms(max_norm)
+    for seed in range(5):
+        model, loss_fn, optimizer, _ = parts(seed, lr)
+        source = torch.Generator().manual_seed(seed)
+        loader = BatchLoader(rows, labels, 50, shuffle=True, generator=source)
+        metrics = Metrics(error_rate=error_rate)
+        learner = Learner(model, loss_fn, optimizer, loader, judge, [metrics, clip])
+        learner.fit(2)
+        errors.append(learner.history[-1]["error_rate"])
+    usual, longest = statistics.median(clip.norms), max(clip.norms)
+    share = statistics.mean(norm > max_norm for norm in clip.norms)
+    print(f"{what}:", " ".join(f"{error:.1%}" for error in errors), "wrong")
+    print(f"   norms: usual {usual:.1f}, longest {longest:.0f}; {share:.0%} clipped")
+    return errors, clip
+
+
+mixed = images.clone()
+mixed[::1000] = 255 * pixels[::1000]
+clean, _ = after_two_epochs("without the four", images, 0.1)
+hurt, _ = after_two_epochs("with the four", mixed, 0.1)
+saved, rare = after_two_epochs("with the four, max_norm 3", mixed, 0.1, 3.0)
 
 # %% tags=["claim"]
-assert statistics.median(clipped) < 0.13
+usual = statistics.median(rare.norms)
+assert max(rare.norms) > 20 * usual and 3.0 > 1.5 * usual
+assert sum(norm > 3 for norm in rare.norms) < 0.1 * len(rare.norms)
+assert statistics.median(saved) < 1.15 * statistics.median(clean)
 if len(images) < 5000:
-    assert min(unclipped) > 2 * max(clipped)
+    assert min(hurt) > max(saved) and max(hurt) > 2 * max(saved)
 
 # %% [markdown]
-# At a rate of 1 the first five have hardly learnt anything; the second five, with gradients never longer than 0.5, do about as well as at the rate that was found.
+# One image in a thousand is enough to spoil all five networks. With a `max_norm` of 3, about twice the usual norm, a few steps in a hundred are shortened, and what comes out is as good as without the four.
+
+# %% [markdown] tags=["predict"]
+# At a rate of 1, ten times as high, clean images are of no use either. With a `max_norm` of 0.5 they are. How many of the steps are shortened then?
+
+# %%
+wild, _ = after_two_epochs("rate 1", images, 1.0)
+tamed, often = after_two_epochs("rate 1, max_norm 0.5", images, 1.0, 0.5)
+plain, _ = after_two_epochs("rate 0.3", images, 0.3)
+
+# %% [markdown] tags=["answer"]
+# Nearly all. The usual norm is three times what is allowed, so that nearly every step has the same length, 0.5. That is a smaller rate by another name: a rate of 0.3, times a gradient of the usual length, makes the same step, and does about as well with no clipping at all. Clipping is for what is rare. If it happens all the time, lower the rate.
+
+# %% tags=["claim"]
+if len(images) < 5000:
+    assert min(wild) > 0.4
+    assert sum(norm > 0.5 for norm in often.norms) > 0.9 * len(often.norms)
+    assert 1.2 < statistics.median(often.norms) < 2.2
+assert max(tamed) < 0.18 and max(plain) < 0.18
+assert 0.6 < statistics.median(plain) / statistics.median(tamed) < 1.3
 
 # %% [markdown]
 # > [!QUOTE] Paper box: Pascanu, Mikolov and Bengio, *On the difficulty of training recurrent neural networks* (ICML 2013, arXiv:1211.5063)
@@ -1427,9 +1525,9 @@ if len(images) < 5000:
 # > | $\mathcal E$ | script E | the loss, `learner.loss` |
 # > | $\theta$ | theta | all parameters, `model.parameters()` |
 # > | $\hat{\mathbf g}$ | g hat | all `p.grad`, as one vector |
-# > | threshold | | `max_norm` |
+# > | threshold | | $c$, `max_norm` |
 # >
-# > The first line is `loss.backward()`. The condition is our `clamp(max=1)`: where the norm is below the threshold, the factor would be above 1. Their advice for the threshold is to look at the average norm over many steps; half of it to ten times of it worked for them. `ClipGradients` keeps `norm` for that reason.
+# > The first line is `loss.backward()`. The condition is an `if`, or a factor of at most 1: where the norm is below the threshold, the factor would be above 1. Their advice for the threshold is to look at the average norm over many steps; half of it to ten times of it worked for them. Our 3 is within that, and our 0.5, a third of the average, is not. `ClipGradients` keeps `norm` so that one can look.
 
 # %% [markdown]
 # ## Where it went wrong
@@ -2028,7 +2126,7 @@ class ToDevice(Callback):
 
 
 # %% [markdown] tags=["aside"]
-# `model.to` changes parameters in their place, so that the optimizer's are still the model's. `order` is the lowest: whoever comes after finds everything where it should be. Checkpoints are written from any device and read on any other.
+# `model.to` changes parameters in their place, so that the optimizer's are still the model's. `order` is the lowest: whoever comes after finds everything where it should be. A checkpoint is meant to be written from one device and read on another; that has not been tried here, on a machine without a card.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: the first test of a new network
@@ -2143,17 +2241,17 @@ assert written[:8] == struct.pack("<Q", 26) and b"validation_loss" in written
 # > | `before_epoch`, `after_epoch` | the same; `before_train`, `after_validate` and others within | `on_train_epoch_start`, `on_validation_epoch_end`, … | `on_epoch_begin`, `on_epoch_end` |
 # > | `before_batch`, `after_batch` | the same | `on_train_batch_start`, `on_validation_batch_end`, … | `on_train_batch_begin`, `on_test_batch_end`, … |
 # > | `after_predict` | `after_pred` | | |
-# > | `after_backward`, `after_step` | the same | `on_after_backward`; `on_before_optimizer_step` | |
+# > | `after_backward`, `after_step` | the same | `on_after_backward`, – | |
 # > | `CancelFit` | `CancelFitException` | `trainer.should_stop = True` | `model.stop_training = True` |
 # > | `EarlyStopping`, `Checkpoint` | `EarlyStoppingCallback`, `SaveModelCallback` | `EarlyStopping`, `ModelCheckpoint` | `EarlyStopping`, `ModelCheckpoint`, `BackupAndRestore` |
 # > | `find_lr` | `learn.lr_find()` | `Tuner(trainer).lr_find(model)` | |
-# > | `ClipGradients` | `GradientClip` | `Trainer(gradient_clip_val=)` | the optimizer's `clipnorm`, `global_clipnorm` |
+# > | `ClipGradients` | `GradientClip` | `Trainer(gradient_clip_val=)` | the optimizer's `global_clipnorm` |
 # > | `EventLog` | `TensorBoardCallback` | `TensorBoardLogger` | `TensorBoard` |
 
 # %% [markdown]
 # ## The last number
 #
-# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, batches of 20, ten epochs, and a rate that was the larger of two guesses. Three things change. The start: normal weights, smaller than He's by 0.3, which served chapters 5 and 6 well. The rate: the test's suggestion, or twice or four times as much, whichever does best with two seeds on the fifth of the training images that is held back, drawn at random. And a callback of a few lines divides the rate by ten for the last two of eight epochs. (That is a *schedule*; chapter 10 is about them. This part takes half a minute; with the full data, ten.)
+# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, batches of 20, ten epochs, and a rate that was the larger of two guesses, 0.3 and 0.6. Three things change. The start: normal weights, 0.3 times as large as He's, which served chapters 5 and 6 well. The rate: the test's suggestion, then twice that, and twice again, until it clearly costs; of all these the one that does best, in the mean of two seeds, on the fifth of the training images that is held back, drawn at random. And a callback of a few lines divides the rate by ten for the last two of eight epochs. (That is a *schedule*; chapter 10 is about them. For squares, which in chapter 7 took three times the rate of cross-entropy, the test looks further up. This part takes half a minute; with the full data, ten minutes.)
 
 
 # %%
@@ -2164,7 +2262,7 @@ def squares(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 class Calm(Callback):
-    """The last two epochs at a tenth of the rate."""
+    """The last two epochs at a tenth of the rate, which stays there."""
 
     def before_epoch(self, learner: Learner) -> None:
         if learner.epoch == learner.epochs - 2:
@@ -2191,21 +2289,27 @@ def last_learner(rows: torch.Tensor, lr: float, seed: int, validation: Any) -> L
     return Learner(model, squares, optimizer, loader, validation, usual)
 
 
-order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-rest, fitted = order.split([len(images) // 5, len(images) - len(images) // 5])
+shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+rest, fitted = shuffled.split([len(images) // 5, len(images) - len(images) // 5])
 chooser = BatchLoader(images[rest], labels[rest], batch_size=500)
 suggested = find_lr(last_learner(fitted, 0.1, 0, None), 1e-3, 30.0).suggestion
-candidates = {}
-for factor in (1, 2, 4):
-    rates = []
+candidates: dict[float, float] = {}
+lr = tried = suggested
+while not candidates or candidates[tried] < 1.5 * candidates[lr]:
+    tried = suggested * 2 ** len(candidates)
+    errors = []
     for seed in range(2):
-        learner = last_learner(fitted, factor * suggested, seed, chooser)
-        learner.fit(8)
-        rates.append(learner.history[-1]["error_rate"])
-    candidates[factor * suggested] = sum(rates) / 2
-    shown = " and ".join(f"{rate:.1%}" for rate in rates)
-    print(f"rate {factor * suggested:.2f}: {shown} wrong", flush=True)
-lr = min(candidates, key=candidates.get)
+        learner = last_learner(fitted, tried, seed, chooser)
+        try:
+            learner.fit(8)
+            errors.append(learner.history[-1]["error_rate"])
+        except FloatingPointError as error:
+            errors.append(1.0)
+            print(error)
+    candidates[tried] = statistics.mean(errors)
+    lr = min(candidates, key=candidates.get)
+    shown = " and ".join(f"{error:.1%}" for error in errors)
+    print(f"rate {tried:.2f}: {shown} wrong", flush=True)
 print(f"chosen: {lr:.2f}")
 
 # %%
@@ -2220,18 +2324,18 @@ ten_digits = statistics.median(error_rates)
 print(f"median {ten_digits:.1%}, from {min(error_rates):.1%} to {max(error_rates):.1%}")
 
 # %% tags=["claim"]
-assert ten_digits < 0.049 and max(error_rates) < 0.055
-assert lr > 1.5 * suggested or len(images) > 5000
+assert ten_digits < 0.046 and max(error_rates) < 0.055
+assert lr < max(candidates)
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 record("learning rate of the last number", lr)
 
 # %% [markdown]
-# A little better than chapter 7's, with the same network, the same loss, and less work. Nothing here is a new idea about networks: a smaller start, a shorter end, and a rate to which the range test had shown the way, from below; two guesses had stopped too early.
+# A median of 4.2 %, against 4.6 % in chapter 7, with the same network and the same loss. There is less work in each run, eight epochs for ten, and more in the search for the rate: it ends where twice as much breaks down, and so could not end too early. Nothing here is a new idea about networks. Three things were changed at once, a start, an end and a rate, and which of them did how much has not been asked. You can: put one back, with five seeds.
 #
 # ## Recap
 #
-# A learner holds what the loop has in its hands, where others can see it, and tells callbacks when something happens. A callback looks, changes, or cancels a batch, an epoch or the fit, by an exception that the right part of the loop catches; everyone hears of an event before a cancellation takes effect, and `after_fit` comes in any case. So each wish is a class of ten lines that knows nothing of the others: metrics, a recorder, progress, clipping, early stopping, a checkpoint. If you remember one thing: **keep the loop small, and give it moments at which others may take part.**
+# A learner holds what the loop has in its hands, where others can see it, and tells callbacks when something happens. A callback looks, changes, or cancels a batch, an epoch or the fit, by an exception that the right part of the loop catches; everyone hears of an event before a cancellation takes effect, and `after_fit` comes in any case. So each wish is a small class of its own, and where one needs another, as early stopping needs metrics, it reads the row of the epoch: metrics, a recorder, progress, clipping, early stopping, a checkpoint. If you remember one thing: **keep the loop small, and give it moments at which others may take part.**
 #
 # **Terms:** learner, callback, event; learning-rate range test; norm, gradient clipping; early stopping, patience; NaN; checkpoint file.
 #
@@ -2239,4 +2343,4 @@ record("learning rate of the last number", lr)
 #
 # **What changed in the checkpoint:** `learner.py`, `callbacks.py`, `progress.py`, `lr_finder.py`, `checkpoint.py` and `event_log.py` are new; `saving.py` can hold a whole state, and `error_rate` takes logits.
 #
-# **To read on:** fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 15 to 17, whose learner grows in steps as ours did; Smith, *Cyclical Learning Rates for Training Neural Networks* (arXiv:1506.01186), and *A disciplined approach to neural network hyper-parameters* (2018, arXiv:1803.09820); Prechelt, *Early Stopping — But When?* (in *Neural Networks: Tricks of the Trade*, 1998); Pascanu, Mikolov and Bengio (arXiv:1211.5063).
+# **To read on:** fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 15 and 16, whose learner grows in steps as ours did; Smith, *Cyclical Learning Rates for Training Neural Networks* (arXiv:1506.01186), and *A disciplined approach to neural network hyper-parameters* (2018, arXiv:1803.09820); Prechelt, *Early Stopping — But When?* (in *Neural Networks: Tricks of the Trade*, 1998); Pascanu, Mikolov and Bengio (arXiv:1211.5063).
