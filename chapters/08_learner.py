@@ -890,14 +890,14 @@ for size in (64, 256, 1024):
     print("batches of {:4}: {:.3f} and {:.3f} times".format(size, *overhead[size]))
 
 # %% tags=["claim"]
-assert max(noted_too for _, noted_too in overhead.values()) < 1.25
+assert max(noted_too for _, noted_too in overhead.values()) < 1.2
 assert statistics.median(silent for silent, _ in overhead.values()) < 1.1
 record("learner against the bare loop, batches of 64", overhead[64][0])
 record("learner against the bare loop, batches of 256", overhead[256][0])
 record("learner against the bare loop, batches of 1024", overhead[1024][0])
 
 # %% [markdown]
-# A few per cent, of a network so small that a step of 64 images takes it less than a millisecond.
+# A few per cent, even of a network as small as this one, which has little to do between two events.
 #
 # ## Watching
 #
@@ -2331,13 +2331,13 @@ print(f"median {ten_digits:.1%}, from {min(error_rates):.1%} to {max(error_rates
 
 # %% tags=["claim"]
 assert ten_digits < 0.046 and max(error_rates) < 0.055
-assert lr < max(candidates)
+assert lr < max(candidates) and candidates[tried] > 1.4 * candidates[lr]
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 record("learning rate of the last number", lr)
 
 # %% [markdown]
-# A median of 4.2 %, against 4.6 % in chapter 7, with the same network and the same loss. There is less work in each run, eight epochs for ten, and more in the search for the rate: it ends where twice as much breaks down, and so could not end too early. Nothing here is a new idea about networks. Three things were changed at once, a start, an end and a rate, and which of them did how much has not been asked. You can: put one back, with five seeds.
+# A median of 4.2 %, against 4.6 % in chapter 7, with the same network and the same loss. There is less work in each run, eight epochs for ten, and more in the search for the rate: it went on until twice as much was clearly worse, so that the best rate is not the last that was tried. Nothing here is a new idea about networks. Three things were changed at once, a start, an end and a rate, and which of them did how much has not been asked. You can: put one back, with five seeds.
 #
 # ## Recap
 #
