@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 8. A learner and its callbacks
 #
-# Chapter 7's `fit` is a loop of ten lines, and it does what it is told. It also keeps what it knows to itself. What was the loss at step 300? Is it getting better? Could it have stopped an hour ago, and where are the weights of an hour ago? Every such question can be answered by an `if` in the middle of the loop and one more argument, and after ten questions nobody can read the loop any more. This chapter gives the loop a shape in which one can take part from outside.
+# Chapter 7's `fit` is a loop of a dozen lines, and it does what it is told. It also keeps what it knows to itself. What was the loss at step 300? Is it getting better? Could it have stopped an hour ago, and where are the weights of an hour ago? Every such question can be answered by an `if` in the middle of the loop and one more argument, and after ten questions nobody can read the loop any more. This chapter gives the loop a shape in which one can take part from outside.
 #
-# **You need:** chapters 1 to 7. **You will reach:** any training of this book in three lines, one that you can watch, stop, and kill, and that goes on to the same bit. **Time:** about four and a half hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 1 to 7. **You will reach:** any training of this book in three lines, one that you can watch, stop, and kill, and that goes on as if nothing had happened, bit for bit. **Time:** about four and a half hours, two of them for the exercises; the computer needs about a minute.
 
 # %%
 import copy
@@ -43,13 +43,13 @@ folder = Path(tempfile.mkdtemp())  # nothing of this lands among your files
 # %% [markdown]
 # ## A loop for every wish
 #
-# Here is `fit` once more, with three wishes fulfilled: note the loss of every step, keep gradients short, and stop when the validation loss has not fallen for `patience` epochs.
+# Here is `fit` once more, with three wishes fulfilled: note the loss of every step, keep every number of a gradient between −`bound` and `bound`, and stop when the validation loss has not fallen for `patience` epochs.
 
 
 # %%
 def fit_with_wishes(
     model, loss_fn, optimizer, training, validation, epochs,
-    losses=None, max_norm=None, patience=None,
+    losses=None, bound=None, patience=None,
 ):  # fmt: skip
     history, best, waited = [], math.inf, 0
     for _ in range(epochs):
@@ -59,11 +59,9 @@ def fit_with_wishes(
             loss = loss_fn(model(x), y)
             optimizer.zero_grad()
             loss.backward()
-            if max_norm is not None:
-                norm = sum((p.grad**2).sum() for p in model.parameters()).sqrt()
-                if norm > max_norm:
-                    for p in model.parameters():
-                        p.grad *= max_norm / norm
+            if bound is not None:
+                for p in model.parameters():
+                    p.grad.clamp_(-bound, bound)
             optimizer.step()
             if losses is not None:
                 losses.append(loss.item())
@@ -78,7 +76,7 @@ def fit_with_wishes(
 
 
 # %% [markdown]
-# It works, and the second wish stands in the middle of the first, the third is in three places, and all of them are in the way of whoever wants to know how training goes. Somebody else needs two of the three, and a fourth; they will copy the function, and change it.
+# It works; but the third wish is in three places, and all of them are in the way of whoever wants to know how training goes. Somebody else needs two of the three, and a fourth; they will copy the function, and change it.
 #
 # Look at what the wishes have in common. Each is a few lines that want to run *at a certain moment*, such as "after each step", and to look at what the loop has in its hands at that moment, and now and then to change it or to call a halt. So let the loop have moments with names, **events**, and at each of them call whoever has asked to be called. Who asks is an object with methods of the events' names: a **callback**. What the loop has in its hands it must hold where others can see it. That makes it an object too; fast.ai calls it a **learner**, and so shall we.
 
@@ -185,11 +183,11 @@ class SecondLearner(FirstLearner):
 
 
 # %% [markdown]
-# This is how fast.ai's course of 2019 began. It has two weaknesses. There are three things that one could want to leave, the batch, the epoch and the fit, and one `True` for all of them. And the answer has to be carried by hand through every function on the way; where one forgets to look at it, nothing happens, which is the quietest of errors.
+# fast.ai's course of 2019 came by here (in its fourth notebook, whose very first version had `True` for *go on*). It has two weaknesses. There are three things that one could want to leave, the batch, the epoch and the fit, and one `True` for all of them. And the answer has to be carried by hand through every function on the way; where one forgets to look at it, nothing happens, which is the quietest of errors.
 
 # %% [markdown]
-# > [!BUG] Break it: nobody can stop it
-# > In the same course there is a second version of the function that asks them all (`Runner.__call__` in `nbs/dl2/exp/nb_05b.py`). Around it stands, as above, an `if not` for the events whose answer counts. In our words:
+# > [!BUG] Break it: who can stop it?
+# > A file of the same course has a second version of the function that asks them all (`Runner.__call__` in `nbs/dl2/exp/nb_05b.py`). An epoch begins with `if not self('begin_epoch')`: if nobody wants it left out. In our words:
 
 
 # %%
@@ -210,7 +208,7 @@ def halt(event: str) -> bool:
 
 
 # %% [markdown] tags=["predict"]
-# Which of these four lines will say that somebody wants to stop? Then: how can such a thing go unnoticed? (In that file there is, beside it, another way to stop, which comes next here.)
+# Which of these four lines will say that somebody wants to stop? And how can such a thing go unnoticed?
 
 # %%
 for crowd in ([go_on, halt], [halt, go_on], [halt, halt], [go_on, go_on]):
@@ -218,7 +216,7 @@ for crowd in ([go_on, halt], [halt, go_on], [halt, halt], [go_on, go_on]):
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > None of them. `stop` begins as `False`, and whatever `and False` is false: not one callback, and not all of them together, can stop anything. The word that was meant is `or`, and the notebook has it, in a later version. It does no harm there, for the callbacks of that file stop by raising exceptions, and not one of them returns `True`; the `if not` around it has become decoration. (Mind the order if you mend it: `stop or callback(event)` does not even call the others once one has said yes, and `callback(event) or stop` does.)
+# > None of them. `stop` begins as `False`, and whatever `and False` is false: not one callback, and not all of them together, can stop anything. The word that was meant is `or`. The file was made from a notebook, `05b_early_stopping`, which has the right word: it was mended there, and the file was never made anew. Nobody noticed, for in that file there is another way to stop, the one that comes next here, and not one of its callbacks returns `True`; the `if not` has become decoration. (Mind the order if you mend it: `stop or callback(event)` does not even call the others once one has said yes, and `callback(event) or stop` does.)
 
 # %% tags=["claim"]
 assert not any(asked(c, "") for c in ([go_on, halt], [halt, go_on], [halt, halt]))
@@ -304,7 +302,7 @@ assert counts == [2, 1]
 # %% [markdown] exercise="notify" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 8.1: let everybody finish
 #
-# Write `notify(methods, learner)`. It calls each of `methods`, in order, with `learner`. If some of them cancel, all others are called nevertheless, and only then is a cancellation raised: of several the widest, a fit before an epoch before a batch. Anything else that is raised is an error, and goes through at once.
+# Write `notify(methods, learner)`. It calls each of `methods`, a list, in order, with `learner`. If some of them cancel, all others are called nevertheless, and only then is a cancellation raised, one of those that came: of several the widest, a fit before an epoch before a batch (whoever raises a subclass of `CancelFit` cancels the fit). Anything else that is raised is an error, or Ctrl-C, and goes through at once.
 
 # %% [markdown] tags=["hint"]
 # A `try` around the whole loop ends the loop. Where does it have to stand, for the next method to have its turn? What has to be remembered?
@@ -334,6 +332,11 @@ def notify(methods: Iterable[Callable], learner: Any) -> None:
 
 # %% tags=["check"]
 def check_notify() -> None:
+    cancellations = CancelBatch, CancelEpoch, CancelFit
+
+    class Almost(CancelFit):
+        """A subclass, first by alphabet."""
+
     def method(name: str, raised: Any, called: list) -> Callable:
         def act(learner: Any) -> None:
             called.append((name, learner))
@@ -348,8 +351,9 @@ def check_notify() -> None:
         told = [r if isinstance(r, type) else type(r) for r in raised]
         said = [kind.__name__ if kind is not type(None) else "-" for kind in told]
         try:
-            got = notify(iter(methods) if len(raised) > 4 else methods, "the learner")
-        except (CancelBatch, CancelEpoch, CancelFit, ZeroDivisionError) as error:
+            kept = list(methods)
+            got = notify(methods, "the learner")
+        except (*cancellations, ZeroDivisionError, KeyboardInterrupt) as error:
             got = error
         except Exception as error:
             raise AssertionError(
@@ -360,6 +364,10 @@ def check_notify() -> None:
                 f"methods that raise {said}: you return {got!r}: raise it"
             )
             assert got is None, f"there is nothing to return, and you return {got!r}"
+        assert methods == kept, (
+            f"the list `methods` held {len(kept)} methods, and you have changed it "
+            f"({len(methods)} now): the learner needs it again for the next batch"
+        )
         assert all(learner == "the learner" for _, learner in called), (
             f"each method is called with the learner, not with {called[0][1]!r}"
         )
@@ -382,6 +390,9 @@ def check_notify() -> None:
         assert called == ["0", "1", "2"], f"{name}: called were {called}, not 0, 1, 2"
         assert got is not None, f"{name} was swallowed: raise it when all were called"
         assert isinstance(got, kind), f"{name} came in, and {got!r} goes out"
+        assert got.args == ("enough",), (
+            f"{name}('enough') came in, and {got!r} goes out: raise the one that came"
+        )
         got, called = outcome(None, None, kind)
         assert isinstance(got, kind), f"{name} from the last method came out as {got!r}"
     wide = "of several the widest counts: fit, epoch, batch"
@@ -400,6 +411,20 @@ def check_notify() -> None:
         assert isinstance(got, widest), (
             f"{names} should come out as {widest.__name__}, and does as {got!r}: {wide}"
         )
+    sub = "a subclass of CancelFit (`class Almost(CancelFit)`) cancels the fit, too"
+    for raised in ((Almost,), (Almost, CancelBatch), (CancelEpoch, Almost)):
+        try:
+            got, called = outcome(*raised)
+        except AssertionError as error:
+            raise AssertionError(f"{sub}: {error}") from error
+        names = [kind.__name__ for kind in raised]
+        assert isinstance(got, Almost), f"{sub}; {names} came out as {got!r}"
+        assert len(called) == len(raised), f"{sub}; of {names} called were {called}"
+    got, called = outcome(None, KeyboardInterrupt(), None)
+    assert isinstance(got, KeyboardInterrupt) and called == ["0", "1"], (
+        f"Ctrl-C (a KeyboardInterrupt) in method 1 of 0 to 2: it should go through at "
+        f"once; called were {called}, and {got!r} came out"
+    )
     got, called = outcome(None, ZeroDivisionError("a bug"), None)
     assert got is not None, (
         "a ZeroDivisionError in a callback vanished: only the three cancellations are "
@@ -422,9 +447,18 @@ check_notify()
 # %% [markdown]
 # ## The learner
 #
-# The fourth version is the one that stays. What is new in it, beside `notify`:
+# Some callbacks have a file open. **`after_fit` shall come in any case**, also after an error or Ctrl-C, and to each of them, whatever the others do. Python's `ExitStack` is made for that: it keeps a stack of calls, and at the end of its `with` it makes them all, the last one first.
+
+# %%
+with suppress(ZeroDivisionError), ExitStack() as stack:
+    for name in ("the file of the first", "the file of the second"):
+        stack.callback(print, "closed:", name)
+    print("training", 1 / 0)
+
+# %% [markdown]
+# The second file was closed before the first, and both in spite of the error. So our learner puts in what it wants last first, and goes through the callbacks in reverse.
 #
-# Validation is in the loop. Its batches have the same events; `learner.training` says which kind of batch it is. `epoch` and `step` count what is *done*, from the beginning, so that `fit(2)` and then `fit(3)` go on where it stood. **`after_fit` comes in any case**, also after an error or Ctrl-C, for somebody may have a file open; an `ExitStack` sees to it, which keeps a list of things to be done at the end and does them all, whatever happens. The methods are collected once, before training begins: an event that nobody listens to costs next to nothing. And since a method called `before_bacth` would never be called, and never be missed, a callback with such a name is refused.
+# The fourth version is the one that stays. Validation is in the loop; its batches have the same events, and `learner.training` says which kind of batch it is. `epoch` and `step` count what is *done*, from the beginning, so that `fit(2)` and then `fit(3)` go on where it stood. The methods are collected once, before training begins, in the order of the callbacks' number `order`: an event that nobody listens to costs next to nothing. And since a method called `before_bacth` would never be called, and never be missed, a class with such a slip is refused.
 
 # %% export="learner.py"
 EVENTS = (
@@ -568,7 +602,7 @@ class Learner:
         self.tell("after_batch")
 
 
-# %% tags=["figure"] alt="Three boxes, one inside the other: fit, epoch, batch. From top to bottom: before_fit; in the epoch before_epoch; in the batch before_batch, the model predicts, after_predict, the loss, after_loss, then, in training only, the gradients, after_backward, the optimizer's step, after_step; then after_batch, below the batch after_epoch, below the epoch after_fit. At the right three arrows show how far down each cancellation jumps: to after_batch, to after_epoch, to after_fit." caption="The ten events, in order. Grey: what the learner does in between"
+# %% tags=["figure"] alt="Three boxes, one inside the other: fit, epoch, batch. From top to bottom: before_fit; in the epoch before_epoch; in the batch before_batch, the model predicts, after_predict, the loss, after_loss, then, in training only, the gradients, after_backward, the optimizer's step, after_step; then after_batch, below the batch after_epoch, below the epoch after_fit. At the right three arrows, each from where a cancellation may first be raised to where training goes on: CancelFit from before_fit to after_fit, CancelEpoch from before_epoch to after_epoch, CancelBatch from before_batch to after_batch." caption="The ten events, in order; grey: what the learner does in between. Whoever cancels anywhere beside an arrow sends training to its tip, past everything between"
 figure, ax = plt.subplots(figsize=(5.6, 5.6))
 rows = [
     (0, "before_fit"), (1, "before_epoch"), (2, "before_batch"),
@@ -591,11 +625,13 @@ for depth, (first, last, title) in enumerate(boxes):
         right - 0.12, first, title, color=plot.COLOURS[depth], ha="right", va="center"
     )
     ax.annotate(
-        "", (7.1 + 0.8 * depth, last), (7.1 + 0.8 * depth, 2),
-        arrowprops={"arrowstyle": "-|>", "color": plot.COLOURS[depth]},
+        "", (7.1 + 0.8 * depth, last), (7.1 + 0.8 * depth, first),
+        arrowprops={"arrowstyle": "-|>", "color": plot.COLOURS[depth],
+                    "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip
+    ax.plot(7.1 + 0.8 * depth, first, "o", color=plot.COLOURS[depth])
     name = ("CancelFit", "CancelEpoch", "CancelBatch")[depth]
-    ax.text(6.9 + 0.8 * depth, 4.2, name, rotation=90, ha="center", va="center",
+    ax.text(6.9 + 0.8 * depth, 5.2, name, rotation=90, ha="center", va="center",
             color=plot.COLOURS[depth])  # fmt: skip
 ax.plot([1.38, 1.38, 5.5, 5.5, 1.38], [6.56, 10.44, 10.44, 6.56, 6.56], "--",
         color=plot.COLOURS[5], lw=1)  # fmt: skip
@@ -604,7 +640,21 @@ ax.set(xlim=(0, 9), ylim=(13.8, -0.6))
 ax.axis("off")
 
 # %% [markdown]
-# A callback that listens to everything is written in a line, and says whether the drawing is right:
+# A `CancelFit` goes past `after_batch` and `after_epoch`, too: what must be closed in any case is closed in `after_fit`. An epoch that was cancelled counts as done; a fit that ends within an epoch leaves it uncounted.
+#
+# When several callbacks listen to one event, `order` says who comes first. There are a few habits:
+#
+# | `order` | who | why |
+# |--:|:--|:--|
+# | −100 | moves the batch to another device | all others find it where it should be |
+# | −50 | looks for what is not finite | before anybody uses it |
+# | −10 | metrics | those below read them |
+# | 0 | most | |
+# | 20, 30 | show and write | what the metrics have measured |
+# | 50 | may end training | by the metrics |
+# | 100 | saves everything | what the others have just noted |
+#
+# A callback that listens to everything says whether the drawing is right. (`type` with three arguments makes a class, of a name, the classes above it, and a dict of its methods.)
 
 
 # %%
@@ -623,6 +673,19 @@ one = BatchLoader(valid_images[:50], valid_labels[:50], batch_size=50)
 Learner(*parts(0)[:3], two, one, [trace(seen)]).fit(1)
 print(" ".join(event for event, in_training in seen if in_training))
 print("in validation:", " ".join(event for event, _ in seen[14:18]))
+paths = []
+for cancellation in (CancelFit, CancelEpoch, CancelBatch):
+
+    class Cancels(Callback):
+        kind = cancellation
+
+        def after_loss(self, learner: Learner) -> None:
+            raise self.kind
+
+    paths.append([])
+    Learner(*parts(0)[:3], one, None, [trace(paths[-1]), Cancels()]).fit(1)
+    after = [event for event, _ in paths[-1]][5:]
+    print(f"{cancellation.__name__} in after_loss, and then:", *after)
 try:
 
     class Typo(Callback):
@@ -638,6 +701,8 @@ names = [event for event, _ in seen]
 quiet = [event for event in batch if event not in ("after_backward", "after_step")]
 assert names == [*EVENTS[:2], *batch, *batch, *quiet, *EVENTS[8:]]
 assert not any(in_training for _, in_training in seen[14:18])
+for path, count in zip(paths, (1, 2, 3), strict=True):
+    assert [event for event, _ in path] == [*EVENTS[:5], *EVENTS[-count:]]
 assert "before_bacth is no event: is it to be before_batch?" in refused
 
 # %% [markdown]
@@ -645,11 +710,11 @@ assert "before_bacth is no event: is it to be before_batch?" in refused
 
 
 # %%
-class Noted(Losses, Callback):
+class LossesOfEveryStep(Losses, Callback):
     """What noted the losses for the first learner does so for this one."""
 
 
-losses = Noted()
+losses = LossesOfEveryStep()
 learner = Learner(*parts(0), judge, [losses])
 learner.fit(2)
 
@@ -668,7 +733,7 @@ record("learner and chapter 7's loop, largest difference between weights", off)
 # %% [markdown] exercise="limit" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 8.2: a quick look
 #
-# Before one trains for a night, one wants to see the whole machine run once, on a few batches. Write the callback `LimitBatches(most)`: in each epoch only the first `most` training batches are used. Validation stays whole, and so does the order in which the images come.
+# Before one trains for a night, one wants to see the whole machine run once, on a few batches. Write the callback `LimitBatches(most)`: in each epoch only the first `most` training batches are used (at least one). Validation stays whole, and the loader deals as it would without you: what comes first in the second epoch is something else than in the first.
 
 # %% [markdown] tags=["hint"]
 # Which of the three cancellations leaves validation alone? What has to be counted, and when does the count begin anew?
@@ -696,7 +761,7 @@ class LimitBatches(Callback):
 
 
 # %% [markdown] tags=["solution"]
-# I raised `CancelEpoch`, for the rest of the training batches is what I wanted to be rid of. It was rid of validation, too, and with it of every number that I wanted to look at. `CancelBatch`, again and again, goes through the rest of the loader for nothing; that is cheap, and the loader's generator then stands where it would have stood.
+# I raised `CancelEpoch`, for the rest of the training batches is what I wanted to be rid of. It was rid of validation, too, and with it of every number that I wanted to look at. `CancelBatch`, again and again, goes through the rest of the loader for nothing. With tensors that is cheap; a loader that reads a file for each image would read them all.
 
 
 # %% tags=["check"]
@@ -717,33 +782,41 @@ def check_limit() -> None:
             self.rows[-1]["predict" if learner.training else "validation"] += 1
 
         def after_step(self, learner: Learner) -> None:
-            self.rows[-1]["step"].append(int(learner.x[0, 0]))
+            self.rows[-1]["step"] += learner.x.flatten().int().tolist()
 
-    def ran(most: int, epochs: int = 3) -> tuple[list, Learner]:
-        x = torch.arange(7.0)[:, None]
+    x = torch.arange(7.0)[:, None]
+
+    def shuffled() -> BatchLoader:
+        source = torch.Generator().manual_seed(3)
+        return BatchLoader(x, x, batch_size=1, shuffle=True, generator=source)
+
+    def ran(most: int, epochs: int = 3, before: int = 0) -> tuple[list, Learner]:
         model = torch.nn.Linear(1, 1)
-        loader = BatchLoader(x, x, batch_size=1)
         counted = Counted()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
         loss_fn = torch.nn.functional.mse_loss
+        judge = BatchLoader(x, x, batch_size=1)
+        learner = Learner(model, loss_fn, optimizer, shuffled(), judge)
+        learner.fit(before)
         try:
-            learner = Learner(
-                model, loss_fn, optimizer, loader, loader, [LimitBatches(most), counted]
-            )
-            learner.fit(epochs)
+            learner.fit(epochs, [LimitBatches(most), counted])
         except Exception as error:
             raise AssertionError(
                 f"LimitBatches({most}): training stops at {error!r}"
             ) from error
         return counted.rows, learner
 
+    loader = shuffled()
+    orders = [[int(row) for row, _ in loader] for _ in range(3)]
     rows, learner = ran(3)
     assert len(rows) == 3, (
         f"3 epochs were wanted, and {len(rows)} begun: CancelFit ends everything"
     )
     first = rows[0]
     counts = [len(row["step"]) for row in rows]
-    assert first["heard"] > 0, "validation was left out: CancelEpoch takes it along"
+    assert first["heard"] > 0, (
+        "no batch of validation even began: CancelEpoch takes it along, whoever raises it"
+    )
     assert first["validation"] > 0, (
         "all batches of validation were cancelled: learner.training says which kind a "
         "batch is"
@@ -757,9 +830,10 @@ def check_limit() -> None:
     )
     assert counts[0] != 4, "4 training batches, and it should be 3: one too many"
     assert counts[0] != 2, "2 training batches, and it should be 3: one too few"
-    assert first["step"] != [3, 4, 5, 6], "those were the last ones: use the first"
-    assert first["step"] == [0, 1, 2], (
-        f"of batches 0 to 6 the first 3 should be used, and {first['step']} were"
+    assert first["step"] != orders[0][3:], "those were the last ones: use the first"
+    assert first["step"] == orders[0][:3], (
+        f"images {orders[0]} come, one to a batch; the first 3 should be used, and "
+        f"{first['step']} were"
     )
     assert first["predict"] == 3, (
         f"3 batches are used, and the model ran on {first['predict']}: cancel before"
@@ -769,21 +843,33 @@ def check_limit() -> None:
         "learner.training says which kind it is"
     )
     assert counts == [3, 3, 3], f"3 batches each epoch are wanted, not {counts}"
+    for number, (row, order) in enumerate(zip(rows, orders, strict=True), 1):
+        assert row["step"] == order[:3], (
+            f"in epoch {number} images {order} would come, and {row['step']} are used, "
+            "not the first 3: leave the loader as it is, and cancel what is too much"
+        )
     assert all(row["validation"] == 7 for row in rows), (
         "in a later epoch validation was cut: batches of validation do not count"
     )
-    assert learner.step == 9 and learner.epoch == 3
-    for most, wanted in ((1, 1), (7, 7), (9, 7), (0, 0)):
+    assert learner.step == 9 and learner.epoch == 3, (
+        f"3 epochs of 3 steps are {learner.epoch} epochs and {learner.step} steps now"
+    )
+    for most, wanted in ((1, 1), (7, 7), (9, 7)):
         counts = [len(row["step"]) for row in ran(most)[0]]
         assert counts == [wanted] * 3, (
             f"most={most}, of 7 batches: {wanted} each epoch, not {counts}"
         )
+    counts = [len(row["step"]) for row in ran(3, before=2)[0]]
+    assert counts == [3, 3, 3], (
+        f"a learner has had 2 epochs without a limit; with LimitBatches(3) the next 3 "
+        f"make {counts} steps: learner.step and learner.epoch count from the beginning"
+    )
 
 
 check_limit()
 
 # %% [markdown]
-# What does all this calling cost? A bare loop over the rows of a tensor, against the learner with nobody listening and with the losses noted, for a small network; run in turn, an epoch each, and of 25 the shortest.
+# What does all this calling cost? A bare loop over the rows of a tensor, the learner with nobody listening, and the learner with the losses noted take turns, an epoch each, with a small network. The clock is `process_time`, which runs only while the processor works for this program; each epoch of the learner is divided by the bare one beside it, and of 31 ratios we take the median.
 
 
 # %%
@@ -818,26 +904,28 @@ overhead = {}
 for size in (64, 256, 1024):
     given = small(size)
     silent, noting = Learner(*given), Learner(*given, callbacks=[losses])
-    took = [
-        (seconds(bare, *given), seconds(silent.fit, 1), seconds(noting.fit, 1))
-        for _ in range(25)
-    ]
-    loop, *learners = (min(times) for times in zip(*took, strict=True))
-    overhead[size] = [best / loop for best in learners]
+    runs = [(bare, *given), (silent.fit, 1), (noting.fit, 1)]
+    ratios = []
+    for turn in range(31):
+        order = (0, 1, 2) if turn % 2 else (2, 1, 0)
+        took = {which: seconds(*runs[which]) for which in order}
+        ratios.append((took[1] / took[0], took[2] / took[0]))
+    overhead[size] = [statistics.median(column) for column in zip(*ratios, strict=True)]
     print("batches of {:4}: {:.3f} and {:.3f} times".format(size, *overhead[size]))
 
 # %% tags=["claim"]
-assert max(silent for silent, _ in overhead.values()) < 1.5  # 1.0, if it is quiet
+assert max(noted_too for _, noted_too in overhead.values()) < 1.2
+assert statistics.median(silent for silent, _ in overhead.values()) < 1.1
 record("learner against the bare loop, batches of 64", overhead[64][0])
 record("learner against the bare loop, batches of 256", overhead[256][0])
 record("learner against the bare loop, batches of 1024", overhead[1024][0])
 
 # %% [markdown]
-# Next to nothing, a per cent or two; with the two larger batches, where there are few events, what is left is mostly noise. (On a busy machine there may be more of it.)
+# A few per cent, even of a network as small as this one, which has little to do between two events.
 #
 # ## Watching
 #
-# Now the wishes, one by one, each a class of its own. First the numbers that one wants of every epoch. Chapter 7's rule holds: means are taken over examples, and not over batches. And its trap has a new form. A batch that was cancelled has no predictions, and those of the batch before are still lying about: what counts must be counted when a loss has just been computed, `after_loss`. (`error_rate` learns to take logits.)
+# Now the wishes, one by one, each a class of its own. First the numbers that one wants of every epoch. Chapter 7's rule holds: means are taken over examples, and not over batches. And its trap has a new form. Of three batches let the second be cancelled in `before_batch`. It has no predictions and no loss, and those of the first are still lying about: whoever counts in `after_batch` counts the first twice. What counts must be counted when a loss has just been computed, `after_loss`. (`error_rate` learns to take logits.)
 
 
 # %% export="metrics.py"
@@ -1230,20 +1318,26 @@ record("error rate after three epochs, ten times the found rate", tenfold)
 # %% [markdown]
 # ## Steps that are too long
 #
-# Where ten times the rate fails, it does so in a few steps. A gradient is an honest report about the place where one stands, and now and then it is a hundred times as long as usual; the step is the rate times that, and lands somewhere far away. The cure is as old as it is crude: do not believe in length. The gradients of all parameters together are one long vector; its length is the **norm** $\lVert g \rVert$ ("the norm of g"), the root of the sum of all squares. If it is more than $c$, shorten the vector to $c$, and leave its direction as it is. This is **gradient clipping**, by norm.
+# A gradient is an honest report about the batch that it was taken from. But not every batch is honest. Suppose that four of our 4,000 images come from another source, with pixels from 0 to 255 instead of 0 to 1. A gradient to which one of them belongs is dozens of times as long as usual; the step is the rate times that, and lands somewhere far away.
 #
-# Two parameters, with gradients $(3, 0)$ and $(0, 4)$: the norm of all is $\sqrt{9 + 16} = 5$. For $c = 1$ everything is divided by 5: $(0.6, 0)$ and $(0, 0.8)$. Had each been clipped on its own, they would be $(1, 0)$ and $(0, 1)$, and the step would go in another direction.
+# The cure is as old as it is crude: do not believe in length. The gradients of all parameters together are one long vector; its length is the **norm** $\lVert g \rVert$ ("the norm of g"), the root of the sum of all squares. If it is more than a most, $c$ (in the code `max_norm`), shorten the vector to $c$, and leave its direction as it is. This is **gradient clipping**, by norm.
+#
+# Two parameters, with gradients $(3, 0)$ and $(0, 4)$: the norm of all is $\sqrt{9 + 16} = 5$. For $c = 1$ everything is divided by 5: $(0.6, 0)$ and $(0, 0.8)$. Had each been clipped on its own, as in the loop at the beginning, they would be $(1, 0)$ and $(0, 1)$, and the step would go in another direction.
 
 # %% [markdown] exercise="clip" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 8.3: do not believe in length
 #
-# Write `clip_grad_norm_(parameters, max_norm)`. `parameters` is an iterable of tensors, some of which may have no gradient (`grad` is `None`). The norm is that of all gradients together, as one vector. If it is above `max_norm`, scale every gradient, *in place*, so that it becomes `max_norm`; PyTorch divides by norm + 10⁻⁶, for the sake of a norm of 0, and so must you, to be compared with it. Return the norm as it was *before*, a tensor.
+# Write `clip_grad_norm_(parameters, max_norm)`. `parameters` is an iterable of tensors, some of which may have no gradient (`grad` is `None`). The norm is that of all gradients together, as one vector. If it is above `max_norm`, multiply every gradient, *in place*, by
+#
+# $$\frac{c}{\lVert g \rVert + 10^{-6}}$$
+#
+# (PyTorch adds the 10⁻⁶, so that no norm of 0 is ever divided by; add it too, to be compared with it.) Return the norm as it was *before*, a tensor.
 
 # %% [markdown] tags=["hint"]
 # An iterable may be a generator, which can be gone through only once: what do you need twice?
 
 # %% [markdown] tags=["hint"]
-# One factor for all: `max_norm / (norm + 1e-6)`. And if the norm is small, what would this factor do?
+# There is one factor for all gradients. How large is it when the norm is small, and what would it do then?
 
 
 # %% tags=["solution"]
@@ -1263,7 +1357,7 @@ def clip_grad_norm_(
 
 
 # %% [markdown] tags=["solution"]
-# I left out the `clamp`. Long gradients were shortened as they should be; and short ones were made longer, to the same length, so that every step was as long as every other, also near a minimum.
+# I left out the `clamp`. Long gradients were shortened as they should be; and short ones were made longer, to the same length, so that every step was as long as every other, also near a minimum. On this chapter's images (rate 1, `max_norm` 0.5, twelve epochs, five networks) the training loss ended between 0.026 and 0.041; with the `clamp`, between 0.0005 and 0.0032.
 
 
 # %% tags=["check"]
@@ -1271,21 +1365,22 @@ def check_clip() -> None:
     def given(scale: float, none: bool = True) -> list[torch.Tensor]:
         source = torch.Generator().manual_seed(4)
         shapes = ((2, 3), (3,), (1,))
-        tensors = [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
+        tensors = [torch.full(shape, 0.7, dtype=torch.float64) for shape in shapes]
         for tensor in tensors:
             noise = torch.randn(tensor.shape, generator=source, dtype=torch.float64)
             tensor.grad = scale * noise
         return [torch.zeros(2), *tensors] if none else tensors
 
-    def clipped(tensors: list, max_norm: float) -> Any:
+    def clipped(tensors: list, max_norm: float, once: bool = True) -> torch.Tensor:
         kept = [t.clone() for t in tensors]
         held = [t.grad for t in tensors]
         try:
-            got = clip_grad_norm_((t for t in tensors), max_norm)
+            got = clip_grad_norm_((t for t in tensors) if once else tensors, max_norm)
         except Exception as error:
+            without = ", the first without a gradient" if len(tensors) == 4 else ""
             raise AssertionError(
-                "four tensors, the first without a gradient, from a generator: your "
-                f"code stops at {error!r}"
+                f"{len(tensors)} tensors{without}, from a generator: your code stops at "
+                f"{error!r}"
             ) from error
         assert all(torch.equal(a, b) for a, b in zip(tensors, kept, strict=True)), (
             "the parameters themselves have changed: it is p.grad that is scaled"
@@ -1300,29 +1395,39 @@ def check_clip() -> None:
         assert isinstance(got, torch.Tensor) and got.shape == (), (
             f"return the norm as a tensor with one number, not {got!r}"
         )
-        return got.item()
+        return got.detach()
 
     def flat(tensors: list) -> torch.Tensor:
         return torch.cat([t.grad.flatten() for t in tensors if t.grad is not None])
 
+    def size(vector: torch.Tensor) -> float:
+        return (vector**2).sum().sqrt().item()
+
     raw = given(3.0)
     grads = flat(raw).clone()
     each = [t.grad.clone() for t in raw[1:]]
-    norm = (grads**2).sum().sqrt().item()
+    norms = [size(g) for g in each]
+    norm = size(grads)
     got = clipped(raw, 1.5)
     now = flat(raw)
-    singly = torch.cat(
-        [(g * 1.5 / ((g**2).sum().sqrt() + 1e-6)).flatten() for g in each]
-    )
-    partly = torch.cat(
-        [
-            (g * (1.5 / ((g**2).sum().sqrt() + 1e-6)).clamp(max=1)).flatten()
-            for g in each
-        ]
-    )
+    if torch.equal(now, grads):
+        again = given(3.0)
+        clipped(again, 1.5, once=False)
+        assert torch.equal(flat(again), grads), (
+            "with a list of parameters the gradients are scaled, with a generator they "
+            "are not: what is left of a generator the second time?"
+        )
+    lengths = list(zip(each, norms, strict=True))
+    singly = torch.cat([(g * 1.5 / (n + 1e-6)).flatten() for g, n in lengths])
+    partly = torch.cat([(g * min(1, 1.5 / (n + 1e-6))).flatten() for g, n in lengths])
     factor = 1.5 / (norm + 1e-6)
     for wrong, why in (
-        (grads, f"the norm is {norm:.3f}, the most is 1.5, and nothing was shortened"),
+        (
+            grads,
+            f"the norm is {norm:.3f}, max_norm is 1.5, and nothing was shortened: what "
+            "you scale must be the gradients themselves, in place, and a generator of "
+            "yours is empty the second time",
+        ),
         (grads.clamp(-1.5, 1.5), "number by number: that turns the direction"),
         (singly, "each tensor on its own: the norm is that of all together"),
         (partly, "each tensor on its own: the norm is that of all together"),
@@ -1331,35 +1436,61 @@ def check_clip() -> None:
         (grads * 1.5, "multiplied by max_norm, and not divided by the norm"),
         (grads * 1.5 / (norm**2 + 1e-6), "divided by the square: the root is missing"),
         (grads * 1.5 / (grads.abs().sum() + 1e-6), "that is the sum of sizes: squares"),
+        (grads * 1.5 / grads.abs().max(), "divided by the largest number of them all"),
+        (
+            grads * 1.5 / sum(norms),
+            "the norms of the tensors were added: squares first",
+        ),
+        (
+            grads * 1.5 / (grads**2).mean().sqrt(),
+            "divided by the root of the *mean* of the squares: of their sum",
+        ),
+        (
+            grads * 1.5 / size(torch.cat([t.flatten() for t in raw])),
+            "divided by the norm of the parameters: of their gradients",
+        ),
         (grads * factor**2, "scaled twice"),
     ):
         assert not torch.allclose(now, wrong, rtol=1e-4), why
-    length = (now**2).sum().sqrt().item()
+    length = size(now)
     assert abs(length - 1.5) < 0.01, (
-        f"for a most of 1.5 the gradients' norm is {length:.4f} afterwards"
+        f"with max_norm=1.5 the gradients' norm should be 1.5, and is {length:.4f}"
     )
     assert torch.allclose(now, grads * factor, rtol=1e-9), (
         f"the factor is max_norm / (norm + 1e-6), here {factor:.9f}; yours is "
         f"{(now / grads).mean():.9f}"
     )
-    assert not math.isclose(got, length, rel_tol=1e-3), (
+    assert not math.isclose(got.item(), length, rel_tol=1e-3), (
         "you return the norm as it is afterwards: return the one before"
     )
-    assert math.isclose(got, norm, rel_tol=1e-9), (
-        f"the norm before was {norm:.6f}, and you return {got:.6f}"
+    near = math.isclose(got.item(), norm, rel_tol=1e-6)
+    assert got.dtype == torch.float64 or not near, (
+        f"the gradients are float64, and your norm is {got.dtype}: leave it the tensor "
+        "that sums and roots of gradients give"
     )
-    for scale in (0.01, 0.0):
+    assert math.isclose(got.item(), norm, rel_tol=1e-9), (
+        f"the norm before was {norm:.6f}, and you return {got.item():.6f}"
+    )
+    for scale, most in ((0.01, 1.5), (0.0, 1.5), (0.8, 4.0)):
         short = given(scale, none=False)
         before = flat(short).clone()
-        got = clipped(short, 1.5)
+        got = clipped(short, most)
         now = flat(short)
-        size = (before**2).sum().sqrt().item()
         assert not now.isnan().any(), "gradients of 0 have become NaN: 0 divided by 0"
         assert torch.equal(now, before), (
-            f"gradients of norm {size:.3f}, below the most of 1.5, were changed to "
-            f"{(now**2).sum().sqrt():.3f}: short ones stay as they are"
+            f"gradients of norm {size(before):.3f}, below max_norm={most}, were changed "
+            f"to {size(now):.3f}: short ones stay as they are"
         )
-        assert math.isclose(got, size, abs_tol=1e-12), f"norm {size}, you say {got}"
+        assert math.isclose(got.item(), size(before), abs_tol=1e-12), (
+            f"the norm is {size(before)}, and you return {got.item()}"
+        )
+    low = given(0.2)
+    before = flat(low).clone()
+    clipped(low, 0.5)
+    assert torch.allclose(flat(low), before * 0.5 / (size(before) + 1e-6)), (
+        f"gradients of norm {size(before):.3f} should have norm 0.5 with max_norm=0.5, "
+        f"and have {size(flat(low)):.3f}: it is max_norm that they are compared with"
+    )
 
 
 check_clip()
@@ -1399,19 +1530,79 @@ class ClipGradients(Callback):
         self.norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_norm)
 
 
+# %% [markdown]
+# Now the four images from another source. Two epochs, five networks each, at a rate of 0.1; every norm is noted as it is before clipping.
+
+
 # %%
-unclipped, clipped = (
-    after_three_epochs(1.0),
-    after_three_epochs(1.0, ClipGradients(0.5)),
-)
+class Norms(ClipGradients):
+    """Clips, and keeps the norm of every step."""
+
+    def __init__(self, max_norm: float) -> None:
+        super().__init__(max_norm)
+        self.norms: list[float] = []
+
+    def after_backward(self, learner: Learner) -> None:
+        super().after_backward(learner)
+        self.norms.append(self.norm.item())
+
+
+def after_two_epochs(
+    what: str, rows: torch.Tensor, lr: float, max_norm: float = 1e9
+) -> tuple[list[float], Norms]:
+    errors, clip = [], Norms(max_norm)
+    for seed in range(5):
+        model, loss_fn, optimizer, _ = parts(seed, lr)
+        source = torch.Generator().manual_seed(seed)
+        loader = BatchLoader(
+            rows, labels, batch_size=50, shuffle=True, generator=source
+        )
+        metrics = Metrics(error_rate=error_rate)
+        learner = Learner(model, loss_fn, optimizer, loader, judge, [metrics, clip])
+        learner.fit(2)
+        errors.append(learner.history[-1]["error_rate"])
+    usual, longest = statistics.median(clip.norms), max(clip.norms)
+    share = statistics.mean(norm > max_norm for norm in clip.norms)
+    print(f"{what}:", " ".join(f"{error:.1%}" for error in errors), "wrong")
+    print(f"   norms: usual {usual:.1f}, longest {longest:.0f}; {share:.0%} clipped")
+    return errors, clip
+
+
+mixed = images.clone()
+mixed[::1000] = 255 * pixels[::1000]
+clean, _ = after_two_epochs("without the four", images, 0.1)
+hurt, _ = after_two_epochs("with the four", mixed, 0.1)
+saved, rare = after_two_epochs("with the four, max_norm 3", mixed, 0.1, 3.0)
 
 # %% tags=["claim"]
-assert statistics.median(clipped) < 0.13
+usual = statistics.median(rare.norms)
+assert max(rare.norms) > 20 * usual and 1.5 * usual < 3.0
+assert sum(norm > 3 for norm in rare.norms) < 0.1 * len(rare.norms)
+assert statistics.median(saved) < 1.15 * statistics.median(clean)
 if len(images) < 5000:
-    assert min(unclipped) > 2 * max(clipped)
+    assert min(hurt) > max(saved) and max(hurt) > 2 * max(saved)
 
 # %% [markdown]
-# At a rate of 1 the first five have hardly learnt anything; the second five, with gradients never longer than 0.5, do about as well as at the rate that was found.
+# One image in a thousand is enough to spoil all five networks. With a `max_norm` of 3, about twice the usual norm, a few steps in a hundred are shortened, and what comes out is as good as without the four.
+
+# %% [markdown] tags=["predict"]
+# At a rate of 1, ten times as high, clean images are of no use either. With a `max_norm` of 0.5 they are. How many of the steps are shortened then?
+
+# %%
+wild, _ = after_two_epochs("rate 1", images, 1.0)
+tamed, often = after_two_epochs("rate 1, max_norm 0.5", images, 1.0, 0.5)
+plain, _ = after_two_epochs("rate 0.3", images, 0.3)
+
+# %% [markdown] tags=["answer"]
+# Nearly all. The usual norm is three times what is allowed, so that nearly every step has the same length, 0.5. That is a smaller rate by another name: a rate of 0.3, times a gradient of the usual length, makes the same step, and does about as well with no clipping at all. Clipping is for what is rare. If it happens all the time, lower the rate.
+
+# %% tags=["claim"]
+if len(images) < 5000:
+    assert min(wild) > 0.4
+    assert sum(norm > 0.5 for norm in often.norms) > 0.9 * len(often.norms)
+    assert 1.2 < statistics.median(often.norms) < 2.2
+assert max(tamed) < 0.18 and max(plain) < 0.18
+assert 0.6 < statistics.median(plain) / statistics.median(tamed) < 1.3
 
 # %% [markdown]
 # > [!QUOTE] Paper box: Pascanu, Mikolov and Bengio, *On the difficulty of training recurrent neural networks* (ICML 2013, arXiv:1211.5063)
@@ -1424,9 +1615,9 @@ if len(images) < 5000:
 # > | $\mathcal E$ | script E | the loss, `learner.loss` |
 # > | $\theta$ | theta | all parameters, `model.parameters()` |
 # > | $\hat{\mathbf g}$ | g hat | all `p.grad`, as one vector |
-# > | threshold | | `max_norm` |
+# > | threshold | | $c$, `max_norm` |
 # >
-# > The first line is `loss.backward()`. The condition is our `clamp(max=1)`: where the norm is below the threshold, the factor would be above 1. Their advice for the threshold is to look at the average norm over many steps; half of it to ten times of it worked for them. `ClipGradients` keeps `norm` for that reason.
+# > The first line is `loss.backward()`. The condition is an `if`, or a factor of at most 1: where the norm is below the threshold, the factor would be above 1. Their advice for the threshold is to look at the average norm over many steps; half of it to ten times of it worked for them. Our 3 is within that, and our 0.5, a third of the average, is not. `ClipGradients` keeps `norm` so that one can look.
 
 # %% [markdown]
 # ## Where it went wrong
@@ -2364,17 +2555,17 @@ assert written[:8] == struct.pack("<Q", 26) and b"validation_loss" in written
 # > | `before_epoch`, `after_epoch` | the same; `before_train`, `after_validate` and others within | `on_train_epoch_start`, `on_validation_epoch_end`, … | `on_epoch_begin`, `on_epoch_end` |
 # > | `before_batch`, `after_batch` | the same | `on_train_batch_start`, `on_validation_batch_end`, … | `on_train_batch_begin`, `on_test_batch_end`, … |
 # > | `after_predict` | `after_pred` | | |
-# > | `after_backward`, `after_step` | the same | `on_after_backward`; `on_before_optimizer_step` | |
+# > | `after_backward`, `after_step` | the same | `on_after_backward`, – | |
 # > | `CancelFit` | `CancelFitException` | `trainer.should_stop = True` | `model.stop_training = True` |
 # > | `EarlyStopping`, `Checkpoint` | `EarlyStoppingCallback`, `SaveModelCallback` | `EarlyStopping`, `ModelCheckpoint` | `EarlyStopping`, `ModelCheckpoint`, `BackupAndRestore` |
 # > | `find_lr` | `learn.lr_find()` | `Tuner(trainer).lr_find(model)` | |
-# > | `ClipGradients` | `GradientClip` | `Trainer(gradient_clip_val=)` | the optimizer's `clipnorm`, `global_clipnorm` |
+# > | `ClipGradients` | `GradientClip` | `Trainer(gradient_clip_val=)` | the optimizer's `global_clipnorm` |
 # > | `EventLog` | `TensorBoardCallback` | `TensorBoardLogger` | `TensorBoard` |
 
 # %% [markdown]
 # ## The last number
 #
-# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, batches of 20, ten epochs, and a rate that was the larger of two guesses. Three things change. The start: normal weights, smaller than He's by 0.3, which served chapters 5 and 6 well. The rate: the test's suggestion, or twice or four times as much, whichever does best with two seeds on the fifth of the training images that is held back, drawn at random. And a callback of a few lines divides the rate by ten for the last two of eight epochs. (That is a *schedule*; chapter 10 is about them. This part takes half a minute; with the full data, ten.)
+# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, batches of 20, ten epochs, and a rate that was the larger of two guesses, 0.3 and 0.6. Three things change. The start: normal weights, 0.3 times as large as He's, which served chapters 5 and 6 well. The rate: the test's suggestion, then twice that, and twice again, until it clearly costs; of all these the one that does best, in the mean of two seeds, on the fifth of the training images that is held back, drawn at random. And a callback of a few lines divides the rate by ten for the last two of eight epochs. (That is a *schedule*; chapter 10 is about them. For squares, which in chapter 7 took three times the rate of cross-entropy, the test looks further up. This part takes half a minute; with the full data, ten minutes.)
 
 
 # %%
@@ -2385,7 +2576,7 @@ def squares(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 class Calm(Callback):
-    """The last two epochs at a tenth of the rate."""
+    """The last two epochs at a tenth of the rate, which stays there."""
 
     def before_epoch(self, learner: Learner) -> None:
         if learner.epoch == learner.epochs - 2:
@@ -2412,21 +2603,27 @@ def last_learner(rows: torch.Tensor, lr: float, seed: int, validation: Any) -> L
     return Learner(model, squares, optimizer, loader, validation, usual)
 
 
-order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-rest, fitted = order.split([len(images) // 5, len(images) - len(images) // 5])
+shuffled = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+rest, fitted = shuffled.split([len(images) // 5, len(images) - len(images) // 5])
 chooser = BatchLoader(images[rest], labels[rest], batch_size=500)
 suggested = find_lr(last_learner(fitted, 0.1, 0, None), 1e-3, 30.0).suggestion
-candidates = {}
-for factor in (1, 2, 4):
-    rates = []
+candidates: dict[float, float] = {}
+lr = tried = suggested
+while not candidates or candidates[tried] < 1.5 * candidates[lr]:
+    tried = suggested * 2 ** len(candidates)
+    errors = []
     for seed in range(2):
-        learner = last_learner(fitted, factor * suggested, seed, chooser)
-        learner.fit(8)
-        rates.append(learner.history[-1]["error_rate"])
-    candidates[factor * suggested] = sum(rates) / 2
-    shown = " and ".join(f"{rate:.1%}" for rate in rates)
-    print(f"rate {factor * suggested:.2f}: {shown} wrong", flush=True)
-lr = min(candidates, key=candidates.get)
+        learner = last_learner(fitted, tried, seed, chooser)
+        try:
+            learner.fit(8)
+            errors.append(learner.history[-1]["error_rate"])
+        except FloatingPointError as error:
+            errors.append(1.0)
+            print(error)
+    candidates[tried] = statistics.mean(errors)
+    lr = min(candidates, key=candidates.get)
+    shown = " and ".join(f"{error:.1%}" for error in errors)
+    print(f"rate {tried:.2f}: {shown} wrong", flush=True)
 print(f"chosen: {lr:.2f}")
 
 # %%
@@ -2441,18 +2638,18 @@ ten_digits = statistics.median(error_rates)
 print(f"median {ten_digits:.1%}, from {min(error_rates):.1%} to {max(error_rates):.1%}")
 
 # %% tags=["claim"]
-assert ten_digits < 0.049 and max(error_rates) < 0.055
-assert lr > 1.5 * suggested or len(images) > 5000
+assert ten_digits < 0.046 and max(error_rates) < 0.055
+assert lr < max(candidates) and candidates[tried] > 1.4 * candidates[lr]
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 record("learning rate of the last number", lr)
 
 # %% [markdown]
-# A little better than chapter 7's, with the same network, the same loss, and less work. Nothing here is a new idea about networks: a smaller start, a shorter end, and a rate to which the range test had shown the way, from below; two guesses had stopped too early.
+# A median of 4.2 %, against 4.6 % in chapter 7, with the same network and the same loss. There is less work in each run, eight epochs for ten, and more in the search for the rate: it went on until twice as much was clearly worse, so that the best rate is not the last that was tried. Nothing here is a new idea about networks. Three things were changed at once, a start, an end and a rate, and which of them did how much has not been asked. You can: put one back, with five seeds.
 #
 # ## Recap
 #
-# A learner holds what the loop has in its hands, where others can see it, and tells callbacks when something happens. A callback looks, changes, or cancels a batch, an epoch or the fit, by an exception that the right part of the loop catches; everyone hears of an event before a cancellation takes effect, and `after_fit` comes in any case. So each wish is a class of ten lines that knows nothing of the others: metrics, a recorder, progress, clipping, early stopping, a checkpoint. If you remember one thing: **keep the loop small, and give it moments at which others may take part.**
+# A learner holds what the loop has in its hands, where others can see it, and tells callbacks when something happens. A callback looks, changes, or cancels a batch, an epoch or the fit, by an exception that the right part of the loop catches; everyone hears of an event before a cancellation takes effect, and `after_fit` comes in any case. So each wish is a small class of its own, and where one needs another, as early stopping needs metrics, it reads the row of the epoch: metrics, a recorder, progress, clipping, early stopping, a checkpoint. If you remember one thing: **keep the loop small, and give it moments at which others may take part.**
 #
 # **Terms:** learner, callback, event; learning-rate range test; norm, gradient clipping; early stopping, patience; NaN; checkpoint file.
 #
@@ -2460,4 +2657,4 @@ record("learning rate of the last number", lr)
 #
 # **What changed in the checkpoint:** `learner.py`, `callbacks.py`, `progress.py`, `lr_finder.py`, `checkpoint.py` and `event_log.py` are new; `saving.py` can hold a whole state, and `error_rate` takes logits.
 #
-# **To read on:** fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 15 to 17, whose learner grows in steps as ours did; Smith, *Cyclical Learning Rates for Training Neural Networks* (arXiv:1506.01186), and *A disciplined approach to neural network hyper-parameters* (2018, arXiv:1803.09820); Prechelt, *Early Stopping — But When?* (in *Neural Networks: Tricks of the Trade*, 1998); Pascanu, Mikolov and Bengio (arXiv:1211.5063).
+# **To read on:** fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 15 and 16, whose learner grows in steps as ours did; Smith, *Cyclical Learning Rates for Training Neural Networks* (arXiv:1506.01186), and *A disciplined approach to neural network hyper-parameters* (2018, arXiv:1803.09820); Prechelt, *Early Stopping — But When?* (in *Neural Networks: Tricks of the Trade*, 1998); Pascanu, Mikolov and Bengio (arXiv:1211.5063).

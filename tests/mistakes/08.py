@@ -72,7 +72,63 @@ def notify(methods, learner):
                 return cancel
 
 
-# %% exercise="limit" message="validation was left out: CancelEpoch takes it along"
+# %% exercise="notify" message="the list `methods` held 3 methods, and you have changed it (0 now)"
+def notify(methods, learner):
+    cancelled = []
+    while methods:
+        method = methods.pop(0)
+        try:
+            method(learner)
+        except (CancelBatch, CancelEpoch, CancelFit) as cancel:
+            cancelled.append(cancel)
+    for kind in (CancelFit, CancelEpoch, CancelBatch):
+        for cancel in cancelled:
+            if isinstance(cancel, kind):
+                raise cancel
+
+
+# %% exercise="notify" message="Ctrl-C (a KeyboardInterrupt) in method 1 of 0 to 2"
+def notify(methods, learner):
+    cancelled = []
+    for method in methods:
+        try:
+            method(learner)
+        except (KeyboardInterrupt, CancelBatch, CancelEpoch, CancelFit) as cancel:
+            cancelled.append(cancel)
+    for kind in (CancelFit, CancelEpoch, CancelBatch):
+        for cancel in cancelled:
+            if isinstance(cancel, kind):
+                raise cancel
+
+
+# %% exercise="notify" message="raise the one that came"
+def notify(methods, learner):
+    cancelled = []
+    for method in methods:
+        try:
+            method(learner)
+        except (CancelBatch, CancelEpoch, CancelFit) as cancel:
+            cancelled.append(cancel)
+    for kind in (CancelFit, CancelEpoch, CancelBatch):
+        if any(isinstance(cancel, kind) for cancel in cancelled):
+            raise kind
+
+
+# %% exercise="notify" message="a subclass of CancelFit (`class Almost(CancelFit)`) cancels the fit, too"
+def notify(methods, learner):
+    cancelled = []
+    for method in methods:
+        try:
+            method(learner)
+        except (CancelBatch, CancelEpoch, CancelFit) as cancel:
+            cancelled.append(cancel)
+    for kind in (CancelFit, CancelEpoch, CancelBatch):
+        for cancel in cancelled:
+            if type(cancel) is kind:
+                raise cancel
+
+
+# %% exercise="limit" message="no batch of validation even began: CancelEpoch takes it along"
 class LimitBatches(Callback):
     def __init__(self, most):
         self.most = most
@@ -167,7 +223,27 @@ class LimitBatches(Callback):
             raise CancelBatch
 
 
-# %% exercise="clip" message="short ones stay as they are"
+# %% exercise="limit" message="the next 3 make [0, 0, 1] steps: learner.step and learner.epoch count"
+class LimitBatches(Callback):
+    def __init__(self, most):
+        self.most = most
+
+    def before_batch(self, learner):
+        if learner.training and learner.step >= self.most * (learner.epoch + 1):
+            raise CancelBatch
+
+
+# %% exercise="limit" message="leave the loader as it is, and cancel what is too much"
+class LimitBatches(Callback):
+    def __init__(self, most):
+        self.most = most
+
+    def before_fit(self, learner):
+        pairs = zip(range(self.most), learner.training_loader)
+        learner.training_loader = [batch for _, batch in pairs]
+
+
+# %% exercise="clip" message="below max_norm=1.5, were changed to 1.500: short ones stay"
 def clip_grad_norm_(parameters, max_norm):
     grads = [p.grad for p in parameters if p.grad is not None]
     norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
@@ -247,6 +323,77 @@ def clip_grad_norm_(parameters, max_norm):
     norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
     for grad in grads:
         grad *= (max_norm / (norm + 1e-6)).clamp(max=1) * norm / norm
+    return norm
+
+
+# %% exercise="clip" message="what is left of a generator the second time"
+def clip_grad_norm_(parameters, max_norm):
+    norm = torch.stack([(p.grad**2).sum() for p in parameters if p.grad is not None]).sum().sqrt()
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1)
+    for p in parameters:
+        if p.grad is not None:
+            p.grad *= factor
+    return norm
+
+
+# %% exercise="clip" message="below max_norm=4.0, were changed to 4.000"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
+    if norm > 1:
+        for grad in grads:
+            grad *= max_norm / (norm + 1e-6)
+    return norm
+
+
+# %% exercise="clip" message="divided by the largest number of them all"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([grad.abs().max() for grad in grads]).max()
+    if norm > max_norm:
+        for grad in grads:
+            grad *= max_norm / (norm + 1e-6)
+    return norm
+
+
+# %% exercise="clip" message="divided by the root of the *mean* of the squares"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = (torch.cat([grad.flatten() for grad in grads]) ** 2).mean().sqrt()
+    if norm > max_norm:
+        for grad in grads:
+            grad *= max_norm / (norm + 1e-6)
+    return norm
+
+
+# %% exercise="clip" message="the norms of the tensors were added"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([(grad**2).sum().sqrt() for grad in grads]).sum()
+    if norm > max_norm:
+        for grad in grads:
+            grad *= max_norm / (norm + 1e-6)
+    return norm
+
+
+# %% exercise="clip" message="your norm is torch.float32"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
+    if norm > max_norm:
+        for grad in grads:
+            grad *= max_norm / (norm + 1e-6)
+    return torch.tensor(norm.item())
+
+
+# %% exercise="clip" message="divided by the norm of the parameters"
+def clip_grad_norm_(parameters, max_norm):
+    parameters = list(parameters)
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([(p.detach() ** 2).sum() for p in parameters]).sum().sqrt()
+    if norm > max_norm:
+        for grad in grads:
+            grad *= max_norm / (norm + 1e-6)
     return norm
 
 
