@@ -791,7 +791,8 @@ def check_limit() -> None:
     first = rows[0]
     counts = [len(row["step"]) for row in rows]
     assert first["heard"] > 0, (
-        "no batch of validation even began: CancelEpoch takes it along, whoever raises it"
+        "no batch of validation even began: CancelEpoch takes it along, "
+        "whoever raises it"
     )
     assert first["validation"] > 0, (
         "all batches of validation were cancelled: learner.training says which kind a "
@@ -1297,8 +1298,8 @@ def check_clip() -> None:
         except Exception as error:
             without = ", the first without a gradient" if len(tensors) == 4 else ""
             raise AssertionError(
-                f"{len(tensors)} tensors{without}, from a generator: your code stops at "
-                f"{error!r}"
+                f"{len(tensors)} tensors{without}, from a generator: your code stops "
+                f"at {error!r}"
             ) from error
         assert all(torch.equal(a, b) for a, b in zip(tensors, kept, strict=True)), (
             "the parameters themselves have changed: it is p.grad that is scaled"
@@ -1396,8 +1397,8 @@ def check_clip() -> None:
         now = flat(short)
         assert not now.isnan().any(), "gradients of 0 have become NaN: 0 divided by 0"
         assert torch.equal(now, before), (
-            f"gradients of norm {size(before):.3f}, below max_norm={most}, were changed "
-            f"to {size(now):.3f}: short ones stay as they are"
+            f"gradients of norm {size(before):.3f}, below max_norm={most}, were "
+            f"changed to {size(now):.3f}: short ones stay as they are"
         )
         assert math.isclose(got.item(), size(before), abs_tol=1e-12), (
             f"the norm is {size(before)}, and you return {got.item()}"
