@@ -1359,7 +1359,7 @@ record("error rate after three epochs, ten times the found rate", tenfold)
 # %% [markdown] exercise="clip" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 8.3: do not believe in length
 #
-# Write `clip_grad_norm_(parameters, max_norm)`. `parameters` is an iterable of tensors, some of which may have no gradient (`grad` is `None`). The norm is that of all gradients together, as one vector. If it is above `max_norm`, multiply every gradient, *in place*, by
+# Write `clip_grad_norm_(parameters, max_norm)`. `parameters` is an iterable of tensors, some of which, or all, may have no gradient (`grad` is `None`). The norm is that of all gradients together, as one vector. If it is above `max_norm`, multiply every gradient, *in place*, by
 #
 # $$\frac{c}{\lVert g \rVert + 10^{-6}}$$
 #
@@ -1381,7 +1381,7 @@ def clip_grad_norm_(
     Paper: Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063, algorithm 1.
     """
     grads = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
+    norm = sum(((grad**2).sum() for grad in grads), torch.zeros(())).sqrt()
     factor = (max_norm / (norm + 1e-6)).clamp(max=1)
     for grad in grads:
         grad *= factor
@@ -1456,9 +1456,9 @@ def check_clip() -> None:
     for wrong, why in (
         (
             grads,
-            f"the norm is {norm:.3f}, max_norm is 1.5, and nothing was shortened: what "
-            "you scale must be the gradients themselves, in place, and a generator of "
-            "yours is empty the second time",
+            f"the norm is {norm:.3f}, max_norm is 1.5, and nothing was shortened: is "
+            "the factor below 1, are the gradients scaled in place, and is no "
+            "generator gone through twice?",
         ),
         (grads.clamp(-1.5, 1.5), "number by number: that turns the direction"),
         (singly, "each tensor on its own: the norm is that of all together"),
@@ -1516,6 +1516,16 @@ def check_clip() -> None:
         assert math.isclose(got.item(), size(before), abs_tol=1e-12), (
             f"the norm is {size(before)}, and you return {got.item()}"
         )
+    try:
+        got = clip_grad_norm_([torch.zeros(2), torch.zeros(3)], 1.5)
+    except Exception as error:
+        raise AssertionError(
+            f"two tensors, no gradient at all: your code stops at {error!r}; the norm "
+            "of nothing is 0"
+        ) from error
+    assert isinstance(got, torch.Tensor) and got.shape == () and got.item() == 0, (
+        f"two tensors, no gradient at all: the norm is tensor(0.), not {got!r}"
+    )
     low = given(0.2)
     before = flat(low).clone()
     clipped(low, 0.5)
@@ -1542,6 +1552,7 @@ unlock(
         ([with_grad(3, 4, scale=5.0), with_grad(3, scale=2.0)], 1.5),
         ([with_grad(2, 3, scale=0.01), with_grad(5, scale=0.02)], 2.0),
         ([with_grad(4, 1, scale=1.0), torch.randn(2), with_grad(3, scale=9.0)], 0.5),
+        ([torch.randn(2), torch.randn(3, 2)], 1.0),
     ],
 )
 
