@@ -173,7 +173,7 @@ print(f"100 losses, from {straight[0]:.2f} to {straight[-1]:.2f}")
 print(f"the same, shuffled: from {mixed[0]:.2f} to {mixed[-1]:.2f}; apart {apart:.0e}")
 
 # %% [markdown] tags=["answer"]
-# Not at all. The columns of its first weights were put into the same order before the start, and then it is the same training, step by step, up to the rounding of sums. (Random weights have no order: without that preparation it is another draw of the same lottery. For these hundred steps cross-entropy and a small rate will do.)
+# Not at all. The columns of its first weights were put into the same order before the start, and then it is the same training, step by step, up to the rounding of sums. (Random weights have no order: without that preparation it is another draw of the same lottery. Cross-entropy and a small rate will do here.)
 
 # %% tags=["claim"]
 assert apart < 1e-10 and straight[-10:].mean() < straight[:10].mean() / 1.5
@@ -289,7 +289,7 @@ def check_slide() -> None:
         return torch.stack(parts).sum(0)
 
     got, wanted = answer(image, kernel), meant(kernel)
-    cut = image.unfold(0, 2, 1).unfold(1, 3, 1)
+    cut = image.as_strided((3, 4, 2, 3), (6, 1, 6, 1))
     first_row = torch.cat([wanted[:1], torch.zeros_like(wanted[1:])])
     for other, why in (
         ((cut * kernel).amax((2, 3)), "the largest product: it is their sum"),
@@ -680,7 +680,7 @@ assert torch.equal(by_product, by_sliding) and by_product[1, 1, 0] == 6
 plot.strides([3, 1, 2, 0, 4, 1], (4, 3), (1, 1))
 
 # %% [markdown]
-# In two dimensions there are two places (row and column of the window) and two within the window, so the view has six dimensions: $(N, C, H', W', k, k)$. The steps for image and channel stay as they are. One place down is $s$ rows on; one number down within the window is $d$ rows on; and so across. Nothing is copied until we ask for a matrix:
+# In two dimensions there are two places (row and column of the window) and two within the window, so the view has six dimensions: $(N, C, H', W', k, k)$. One place down is $s$ rows on; one number down within the window is $d$ rows on; and so across. Nothing is copied until we ask for a matrix:
 
 
 # %% export="convolution.py"
@@ -703,7 +703,7 @@ def windows(
 ) -> torch.Tensor:
     """A view of all windows; of `x` itself, if contiguous and not padded (by `value`).
 
-    Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for other shapes.
+    Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for x of others.
     """
     if x.dim() != 4:
         raise ValueError(f"images of shape {tuple(x.shape)}: give (N, C, H, W)")
@@ -733,7 +733,7 @@ def unfold(
 
 
 # %% [markdown]
-# Look at the steps, for an image of 3 × 3 and a kernel of 2. The first two are the image's own; then come the two for places and the two within a window, the same, as stride and dilation are 1:
+# The steps for an image of 3 × 3 and a kernel of 2: image, channel, two for places, and two within a window, the same, as stride and dilation are 1:
 
 # %%
 seen = windows(small_image[None, None], 2)
@@ -746,7 +746,7 @@ assert seen.data_ptr() == small_image.data_ptr()
 assert torch.equal(unfold(small_image[None, None], 2)[0], window_columns)
 
 # %% [markdown]
-# (In `unfold`, `permute` brings channel and window together, before the places, $(N, C, k, k, H', W')$; the last `flatten(4)` of places copies, and `flatten(1, 3)` makes one dimension of the others. PyTorch's `unfold` has its arguments in another order than its `conv2d`, and so has ours.)
+# (`permute` brings channel and window together, $(N, C, k, k, H', W')$, and the flattening copies. The order of `unfold`'s arguments is PyTorch's.)
 #
 # Then the convolution is one product, of shapes $(O,\, Ck^2)$ and $(Ck^2,\, H'W')$ for each image of the batch:
 
@@ -763,7 +763,7 @@ product = weight.flatten(1) @ unfold(x, 3, padding=1)  # (16, 72) @ (4, 72, 196)
 print(tuple(product.unflatten(2, (14, 14)).shape))
 
 # %% [markdown]
-# That is all. What the exported function has beside it are its settings, a refusal of shapes that do not fit, and **groups**: with $g$ of them, the channels are dealt into $g$ groups, each with kernels of its own, so a dimension for the group is put in, and the product is one of batches of batches. (What that is good for, an aside tells.)
+# What else the real function has: settings, a refusal of shapes that do not fit, and **groups**. With $g$ of them the channels are dealt out, each group has kernels of its own, and the product gets a dimension for the group. (What that is good for, an aside tells.)
 
 
 # %% export="convolution.py"
@@ -776,7 +776,7 @@ def conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> torch.Tensor:
-    """Slide kernels over images, by a matrix product. Raises: ValueError for other shapes.
+    """Kernels over images, by a matrix product. Raises: ValueError for other shapes.
 
     Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, H', W').
     """
@@ -1050,7 +1050,7 @@ assert torch.equal(w_grad, over_x) and w_grad.tolist() == [5, 8]
 #
 # $$\frac{\partial L}{\partial X_{ij}} = \sum_u \sum_v w_{uv}\, G_{i-u,\, j-v} \qquad \frac{\partial L}{\partial w_{uv}} = \sum_i \sum_j G_{ij}\, X_{i+u,\, j+v}$$
 #
-# ($G$ is 0 where there is no such place.) The first has the mathematicians' minus: the backward pass of our cross-correlation is their convolution. In the drawing, the small kernel that went forward was 1 0 / 2 −1; what is called the image there is $G$, the kernel is $w$ turned, and the result is the gradient for $X$. As an operation of its own, from small maps to larger ones, this is called a **transposed convolution** (PyTorch: `conv_transpose2d`): in the matrix above, rows become columns.
+# ($G$ is 0 where there is no such place.) The first has the mathematicians' minus: the backward pass of our cross-correlation is their convolution. As an operation of its own it is called a **transposed convolution** (PyTorch: `conv_transpose2d`): of the matrix above, the transpose. In the drawing, the "image" is $G$, the "kernel" is 1 0 / 2 −1 turned, and the "result" the gradient for $X$.
 
 # %% tags=["figure"] alt="The upstream gradient, 2 by 2 with rows 1 −1 and 2 3, with a rim of dashed zeros, and the kernel 1 0, 2 −1 turned by half a turn: −1 2, 0 1. The result, 3 by 3, is the gradient for the image; the number at the left of its middle row, 1 times 2 and 2 times 1, is 4." caption="The gradient for a 3 × 3 image: the flipped kernel slides over the padded $G$"
 plot.convolution([[1, -1], [2, 3]], [[-1, 2], [0, 1]], padding=1, at=(1, 0))
@@ -1062,7 +1062,7 @@ plot.convolution([[1, -1], [2, 3]], [[-1, 2], [0, 1]], padding=1, at=(1, 0))
 #
 # $$\frac{\partial L}{\partial w} = G M^\top \qquad \frac{\partial L}{\partial M} = w^\top G$$
 #
-# And the backward pass of copying a number to nine places is to add up what comes back from nine places. So each column of $\partial L / \partial M$ is added to the image where its window stood. This is `fold`, the *transpose* of `unfold` (not its inverse: what was seen nine times comes back nine times as large). Not all at once: one `+=` for all windows would write to the same number of memory up to nine times in one operation, and PyTorch promises nothing about that. For one number of the kernel, at a fixed $(u, v)$, all windows touch different numbers; so $k^2$ additions. And as `windows` is a *view*, what is added to it lands in `x`:
+# And the backward pass of copying a number to nine places is to add up what comes back from nine places. So each column of $\partial L / \partial M$ is added to the image where its window stood. This is `fold`, the *transpose* of `unfold` (not its inverse: what was seen nine times comes back nine times as large). Not all at once: one `+=` for all windows would write up to nine times to the same place in memory, and PyTorch promises nothing about that. For a fixed $(u, v)$ all windows touch different numbers; so $k^2$ additions. As `windows` is a *view*, what is added to it lands in `x`:
 
 
 # %%
@@ -1120,7 +1120,7 @@ ones = torch.ones(1, 1, 4, 5)
 print(fold(unfold(ones, 3, padding=1), (4, 5), 3, padding=1)[0, 0].int())
 
 # %% [markdown]
-# Each 1 comes back as often as a window of 3 × 3 sees it: nine times in the middle, four in a corner. Is the whole of it right? Chapter 5's `gradient_check` is the judge that trusts nobody; it forgives what rounding explains, so a 0 is possible. To see that it looks at all, it also gets a gradient with its rows upside down:
+# Each 1 comes back as often as a window of 3 × 3 sees it: nine times in the middle, four in a corner. Is the whole of it right? Chapter 5's `gradient_check` is the judge that trusts nobody; it forgives what rounding explains, so 0 is possible. To see that it looks at all, it also gets a flipped gradient:
 
 # %%
 x, weight, bias = rand(2, 4, 5, 6).double(), rand(6, 2, 3, 2).double(), rand(6).double()
@@ -1173,10 +1173,10 @@ for case in range(80):
     mine += conv2d_grad(G, x, weight, bias, *settings)
     for a, b in zip(mine, theirs, strict=True):
         furthest = max(furthest, (a - b).abs().max().item())
-    columns = unfold(x, weight.shape[2:], settings[2], settings[1], settings[0])
+    spread = unfold(x, weight.shape[2:], settings[2], settings[1], settings[0])
     again = (x.shape[2:], weight.shape[2:], settings[2], settings[1], settings[0])
-    real = nn.functional.fold(columns, *again)  # nobody else looks at fold alone
-    furthest = max(furthest, (fold(columns, *again) - real).abs().max().item())
+    real = nn.functional.fold(spread, *again)  # nobody else looks at fold alone
+    furthest = max(furthest, (fold(spread, *again) - real).abs().max().item())
     compared += 1
 print(f"{compared} random settings, largest difference {furthest:.0e}")
 
@@ -1250,7 +1250,7 @@ unlock(
 )
 
 # %% [markdown]
-# How far are we from the real one? In one large layer, 64 images of 16 channels, 14 × 14, 32 kernels of 3 × 3; and in the three layers of the network that this chapter ends with, for 40 images, added up. By hand, the columns of the way there are kept for the way back.
+# How far are we from the real one? In one large layer, 64 images of 16 channels, 14 × 14, 32 kernels of 3 × 3; and in the three layers of this chapter's network, 40 images, added up. By hand, the columns of the way there are kept for the way back.
 
 
 # %% tags=["timing"]
@@ -1320,7 +1320,7 @@ ax.set_xlim(right=8 * max(ladder.values()))
 ax.set_ylim(len(ladder) - 0.5, -0.5)
 
 # %% [markdown]
-# The same result, by a library that knows this processor. Look at the line of the product alone: the copying is not most of our time, the product is, and to be faster one would need a better product or none at all. (The first aside below has two ways of doing with fewer multiplications.) From here on the real one does the work.
+# The same result, by a library that knows this processor. Of our time forward the product alone takes the larger part, not the copying. (The first aside has two ways of doing with fewer multiplications.) From here on the real one does the work.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: fewer multiplications
@@ -1366,7 +1366,7 @@ assert torch.allclose(mix(x), at_each_place, atol=1e-6)
 
 # %% [markdown]
 # > [!BUG] Break it: a test of shapes
-# > A test that one meets often makes a layer, sends a batch through it, and asserts the shape of the result. Nothing else. Here are such a test, three more that you might write, and a convolution with a bug in it (its parameters are given, so their number needs no test):
+# > A test that one meets often makes a layer, sends a batch through it, and asserts the shape of the result. Nothing else. Here are such a test, three more that you might write, and a convolution with a bug in it:
 
 
 # %%
@@ -1409,7 +1409,7 @@ for test, passes in tests.items():
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > The kernel is flipped: `-1 - u` counts its rows from the end. The shapes cannot tell. A kernel of equal weights is the same both ways, whatever the image. Images of ones do notice, but only at the rim, where the padding begins: everywhere else every window looks the same. Symmetric data hides what breaks the symmetry, and ones, zeros and square shapes are the most symmetric data there are. Does it matter, if kernels are learnt the other way round? Not for training alone: all of them are found flipped. But load the weights of another's network into it, and it is wrong.
+# > The kernel is flipped: `-1 - u` counts its rows from the end. The shapes cannot tell. A kernel of equal weights is the same both ways, whatever the image. Images of ones do notice, but only at the rim, where the padding begins: everywhere else every window looks the same. Symmetric data hides what breaks the symmetry, and ones, zeros and square shapes are the most symmetric data there are. Training alone would not mind: all kernels are found flipped. But load another's weights into it, and it is wrong.
 
 # %% tags=["claim"]
 found = [passes() for passes in tests.values()]
@@ -1820,7 +1820,7 @@ def check_receptive_field() -> None:
             {
                 9: "one layer's own stride does not spread its own kernel",
                 4: "the field begins at 1, the number itself, and adds the gaps",
-                6: "m neighbours need (m - 1) s + k of the layer below, not m s + k - 1",
+                6: "m neighbours need (m - 1) s + k numbers, not m s + k - 1",
             },
         ),
         (
@@ -1949,7 +1949,7 @@ for name, count in parameters.items():
 assert parameters == {"fully connected": 443610, "convolutional": 8906}
 
 # %% [markdown]
-# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival has had too. Three candidates, five seeds each, on the fifth of the training images that is held back: two rates, and for the larger one also strides of 2 in place of both poolings. (One of 800 images is 0.1 %: a few tenths say little.) Then come five seeds of the best of those that pool, and the validation images. (Three quarters of a minute.)
+# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival has had too. Three candidates, five seeds each, on the fifth of the training images that is held back: two rates, and strides of 2 in place of both poolings. (One of 800 images is 0.1 %: a few tenths say little.) Then five seeds of the better that pools, and the validation images. (A minute.)
 
 
 # %%
@@ -2030,10 +2030,10 @@ record("fully connected, error rate", flat_shifted[0])
 record("fully connected, error rate after two pixels", flat_shifted[2])
 
 # %% [markdown]
-# Fewer errors, with one parameter for each fifty of the other network; and of the images that only one of a pair gets wrong, most are the fully connected one's. The two are not trained alike in everything: each has the loss, the batch and the rate that were chosen for it. Now the question from the beginning.
+# Fewer errors, with one parameter for each fifty of the other network. (The two are not trained alike: each has the loss, the batch and the rate that were chosen for it.) Now the question from the beginning.
 
 # %% [markdown] tags=["predict"]
-# The feature maps move along with the digit. Of its rival's answers you have seen the share that is wrong after one, two and three pixels; write down three numbers for this network.
+# The feature maps move along with the digit. How many of its answers will be wrong after one pixel, two, three? Write down three numbers.
 
 # %%
 cnn_shifted = {}
@@ -2047,10 +2047,10 @@ for by in range(4):
     )
 
 # %% [markdown] tags=["answer"]
-# It minds less, and it still minds: after one and two pixels it is wrong half as often as its rival or less, and after three it is wrong about every second time. Convolutions, up to what happens at the rim, are equivariant, and no more. Its strides multiply to 8, so that of all shifts only those by multiples of 8 pixels can pass through to the end number for number; and there a linear layer has a weight of its own for each of 3 × 3 places. Invariance is not built in.
+# It minds less, and it still minds: after three pixels it is wrong about every second time. Its convolutions are equivariant, up to the rim, and no more. All strides together make 8, so only shifts by 8 pixels could pass through to the end number for number; and there a linear layer has weights of their own for each of 3 × 3 places. Invariance is not built in.
 
 # %% [markdown]
-# Does the pooling help against it? The networks from the choice can tell: five that pool and five with strides in its place, all trained on the same four fifths.
+# Does the pooling help? The networks from the choice can tell, all trained on the same four fifths:
 
 # %%
 by_kind = {
@@ -2067,7 +2067,7 @@ for name, rates in by_kind.items():
     print(f"{name}, moved by 0 to 3:", ", ".join(f"{rate:.1%}" for rate in rates))
 
 # %% [markdown]
-# The shared window alone does not do it: without the maximum the network minds nearly as much as the fully connected one. A maximum over 2 × 2 forgets a little of where things were. Whether more can be learnt, from images that are moved about in training, chapter 13 will see.
+# Without the maximum, the network minds nearly as much as the fully connected one. Whether more can be learnt, from images that are moved about in training, chapter 13 will see.
 
 # %% tags=["claim"]
 assert by_kind["strides"][2] > 1.3 * by_kind["pooling"][2]
@@ -2103,10 +2103,15 @@ for n in range(8):
         axes[row, n].set_axis_off()
 
 # %% [markdown]
-# Strokes and edges, one is inclined to say. But one sees faces in clouds. At the start, which is noise, a weight tells nothing about the one next to it. Count that, as a correlation, for all five networks; and as a control for kernels that are nothing but patches of images, added up with random weights, without labels and without learning:
+# Strokes and edges, one is inclined to say; but one sees faces in clouds (the aside has a control). To know *what* in the image made the network decide is more than looking at one layer; chapter 11 goes after it.
+
+# %% [markdown] tags=["aside"]
+# #### Aside: are these strokes?
+#
+# At the start, which is noise, a weight tells nothing about the one next to it. Count that, as a correlation, for all five networks; and as a control for kernels that are nothing but patches of images, added up with random weights, without labels and without learning:
 
 
-# %%
+# %% tags=["aside"]
 def neighbours_alike(kernels: torch.Tensor) -> float:
     """Correlation of each weight with the one to its right. Shapes: (O, 5, 5)."""
     centred = kernels - kernels.mean((1, 2), keepdim=True)
@@ -2128,13 +2133,14 @@ sums = (rand(8, len(patches)) @ (patches - patches.mean(0))).view(8, 5, 5)
 control = neighbours_alike(sums)
 print(f"random sums of patches {control:5.2f}")
 
-# %% tags=["claim"]
+# %% tags=["aside", "claim"]
 smooth = [neighbours_alike(model[0].weight.detach()[:, 0]) for model in cnns]
 assert min(smooth) > 0.15 and control > 0.3
 
+# %% [markdown] tags=["aside"]
+# Training has made neighbours alike that were drawn independently. (At the start the number lies a little below 0, as each kernel's own mean is taken off.) But random sums of patches are as smooth: a gradient of the first layer *is* a sum of patches, and patches of digits are smooth. So the kernels are no longer noise, and that they look for strokes is not shown.
+
 # %% [markdown]
-# Training has made neighbours alike that were drawn independently. (At the start the number lies a little below 0, as each kernel's own mean is taken off.) But random sums of patches are as smooth: a gradient of the first layer *is* a sum of patches, and patches of digits are smooth. So the kernels are no longer noise, and that they look for strokes is not shown. To know *what* in the image made the network decide is more than looking at one layer; chapter 11 goes after it.
-#
 # > [!NOTE]- Aside: from LeNet to AlexNet
 # > K. Fukushima's *neocognitron* (1980) had layers of shared windows and of pooling, without backpropagation. Y. LeCun and others trained shared windows by backpropagation, with strides in place of pooling, on digits from envelopes (*Backpropagation Applied to Handwritten Zip Code Recognition*, Neural Computation 1, 1989), and nine years later described LeNet-5, with some 60,000 parameters (*Gradient-Based Learning Applied to Document Recognition*, Proceedings of the IEEE 86, 1998), in the paper that also brought MNIST. In 2012 A. Krizhevsky, I. Sutskever and G. Hinton won the ImageNet competition with the same idea at some 60 million parameters: ReLU, dropout, augmented images, and two graphics cards (*ImageNet Classification with Deep Convolutional Neural Networks*). The layer is, in all but details, the one that you have built.
 #

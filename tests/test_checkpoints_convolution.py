@@ -65,6 +65,22 @@ def test_convolution_of_a_view_with_an_offset(checkpoint: Checkpoint) -> None:
 
 
 @pytest.mark.since(9)
+def test_an_expanded_image_gets_its_gradient(checkpoint: Checkpoint) -> None:
+    weight, grads = torch.tensor([1.0, 10.0], dtype=torch.float64).view(1, 2, 1, 1).expand(1, 2, 2, 2), []
+    for conv2d in (checkpoint.module("convolution").conv2d, F.conv2d):
+        x = torch.ones(1, 1, 3, 3, dtype=torch.float64).expand(1, 2, 3, 3).detach().requires_grad_()
+        grads += torch.autograd.grad(conv2d(x, weight).sum(), x)
+    close(*grads)
+
+
+@pytest.mark.since(9)
+@pytest.mark.parametrize("value", [(2,), (2, 1, 7), "same"])
+def test_settings_are_one_number_or_two(checkpoint: Checkpoint, value: Any) -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        checkpoint.module("convolution").conv2d(rand(1, 1, 5, 5), rand(1, 1, 2, 2), None, value)
+
+
+@pytest.mark.since(9)
 @pytest.mark.parametrize("seed", CASES)
 def test_unfold_is_pytorchs(checkpoint: Checkpoint, seed: int) -> None:
     (x, weight, _), (stride, padding, dilation, _) = drawn(seed)

@@ -18,7 +18,7 @@ def output_size(
     room = size + 2 * padding - (dilation * (kernel - 1) + 1)
     if min(kernel, stride, dilation) < 1 or min(size, padding, room) < 0:
         given = f"{size=}, {kernel=}, {stride=}, {padding=}, {dilation=}"
-        raise ValueError(f"{given}: the window does not fit: take a smaller one")
+        raise ValueError(f"{given}: give a window that fits, and no size below 1")
     return room // stride + 1
 
 
@@ -27,7 +27,8 @@ Size = int | tuple[int, int]  # for height and width together, or for each
 
 def pair(value: Size) -> tuple[int, int]:
     """One number for height and width, or two."""
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+    height, width = (value, value) if isinstance(value, int) else value
+    return height, width
 
 
 def windows(
@@ -38,9 +39,9 @@ def windows(
     dilation: Size = 1,
     value: float = 0.0,
 ) -> torch.Tensor:
-    """A view of all windows, of `x` itself if there is no padding (with `value`).
+    """A view of all windows; of `x` itself, if contiguous and not padded (by `value`).
 
-    Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for others.
+    Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for x of others.
     """
     if x.dim() != 4:
         raise ValueError(f"images of shape {tuple(x.shape)}: give (N, C, H, W)")
@@ -48,7 +49,7 @@ def windows(
     (SH, SW), (DH, DW) = pair(stride), pair(dilation)
     rows = output_size(x.shape[2], KH, SH, PH, DH)
     columns = output_size(x.shape[3], KW, SW, PW, DW)
-    x = pad(x, (PW, PW, PH, PH), value=value) if PH or PW else x
+    x = pad(x, (PW, PW, PH, PH), value=value) if PH or PW else x.contiguous()
     n, c, h, w = x.stride()
     shape = (*x.shape[:2], rows, columns, KH, KW)
     return x.as_strided(shape, (n, c, SH * h, SW * w, DH * h, DW * w))
@@ -78,7 +79,7 @@ def conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> torch.Tensor:
-    """Slide kernels over images, by a matrix product. Raises: ValueError for others.
+    """Kernels over images, by a matrix product. Raises: ValueError for other shapes.
 
     Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, H', W').
     """
@@ -86,9 +87,7 @@ def conv2d(
     fits = groups > 0 and x.shape[1:2] == (channels,) and len(weight) % groups == 0
     if not fits or (bias is not None and bias.shape != weight.shape[:1]):
         given = [tuple(t.shape) for t in (x, weight, bias) if t is not None]
-        raise ValueError(
-            f"{given}, {groups=}: give (N, C, H, W), (O, C / groups, k, k)"
-        )
+        raise ValueError(f"{given}, {groups=}: give (N, C, H, W), (O, C/g, k, k), (O,)")
     seen = windows(x, (weight.shape[2], weight.shape[3]), stride, padding, dilation)
     columns = seen.permute(0, 1, 4, 5, 2, 3).flatten(4).flatten(1, 3)
     rows = weight.flatten(1).unflatten(0, (groups, -1))  # (groups, O / groups, ...)
@@ -142,7 +141,7 @@ def pooled(
 def max_pool2d(
     x: torch.Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0
 ) -> torch.Tensor:
-    """The largest number in each window; the first, where several are as large.
+    """The largest number in each window.
 
     Shapes: (N, C, H, W) -> (N, C, H', W'). Without a stride, it is the window's size.
     """
