@@ -41,7 +41,7 @@ def windows(
 ) -> torch.Tensor:
     """A view of all windows; of `x` itself, if contiguous and not padded (by `value`).
 
-    Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for x of others.
+    Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for others.
     """
     if x.dim() != 4:
         raise ValueError(f"images of shape {tuple(x.shape)}: give (N, C, H, W)")
