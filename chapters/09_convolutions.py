@@ -1453,7 +1453,7 @@ def is_right(conv: Callable) -> bool:
 
 
 # %% [markdown] tags=["solution"]
-# My first version made one call, with random numbers, a 3 × 3 kernel, stride 1 and no padding. Six of the twenty got a `True`: the three that pad with the wrong thing or on the wrong side, the two that mistake where a window begins when there is a stride, and the one that mirrors kernels that are not square. Each of them lives in a letter that my test had not asked about.
+# My first version made one call, with random numbers, a 3 × 3 kernel, stride 1 and no padding. Nine of the twenty-five got a `True`: the three that pad with the wrong thing or on the wrong side, the three that mistake the stride, the two that turn kernels that are not square, and the one that adds a dimension. Each of them lives in something that my test had not asked about.
 
 
 # %% tags=["check"]
