@@ -18,7 +18,7 @@ def output_size(
     room = size + 2 * padding - (dilation * (kernel - 1) + 1)
     if min(kernel, stride, dilation) < 1 or min(size, padding, room) < 0:
         given = f"{size=}, {kernel=}, {stride=}, {padding=}, {dilation=}"
-        raise ValueError(f"{given}: give a window that fits, and no size below 1")
+        raise ValueError(f"{given}: a setting is too small, or the window too long")
     return room // stride + 1
 
 
