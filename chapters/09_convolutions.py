@@ -1906,7 +1906,7 @@ for ax, field, number in zip(axes, fields[::2], (1, 3, 5), strict=True):
 # %% [markdown]
 # ## The network
 #
-# A convolution of 5 × 5 with stride 2, then two of 3 × 3, each with a max pooling of 2 behind it: the sides go 28, 14, 7, 3. As the maps get smaller, there are more of them. At the end a linear layer reads 3 × 3 places of 32 channels. The start is quiet, as chapter 6's was: normal weights, half as large as He's.
+# A convolution of 5 × 5 with stride 2, then two of 3 × 3, each with a max pooling of 2 behind it: the sides go 28, 14, 7, 3. As the maps get smaller, there are more of them. At the end a linear layer reads 3 × 3 places of 32 channels. The start is quiet, as chapter 4's was: normal weights, half as large as He's.
 
 
 # %% export="models.py"
