@@ -2,7 +2,6 @@
 PYTHON ?= python3
 PORT ?= 8000
 N ?=
-WITH ?= .venv/bin/python
 READY := .venv/.ready
 GROUNDUP := .venv/bin/python -m groundup
 
@@ -41,8 +40,8 @@ check: $(READY) ## check the chapters without running them
 bench: $(READY) ## measure how fast the book itself is, against its targets
 	@$(GROUNDUP) bench
 
-results: $(READY) ## measure anew what pages show from docs/results (benchmarks/ says what it needs; WITH=…/bin/python)
-	@$(WITH) benchmarks/learner.py
+results: $(READY) ## measure anew what pages show from docs/results (benchmarks/ says what it needs)
+	@$(GROUNDUP) results
 
 doctor: $(READY) ## look whether this computer has what the book needs
 	@$(GROUNDUP) doctor

@@ -4,7 +4,7 @@ All train the same network on the same batches with the same optimizer, one thre
 other programs count for little. Without progress bars, loggers, metrics and checkpoints in any of them; what fastai
 and Lightning cannot leave out stays in. Setting up the training is not counted.
 
-Needs an environment with the book in it and, beside it, fastai (2.8), lightning (2.6), torcheval and fastprogress, and
+`make results` runs it. It needs, beside the book's own packages in .venv, fastai (2.8), lightning (2.6), torcheval and
 miniai, which is no package: the folder of that name from https://github.com/fastai/course22p2, on PYTHONPATH.
 """
 
