@@ -6,7 +6,7 @@ READY := .venv/.ready
 GROUNDUP := .venv/bin/python -m groundup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve site test export run notebooks diff check bench doctor clean
+.PHONY: help setup serve site test export run notebooks diff check bench results doctor clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1: /p' Makefile | awk -F': ' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ check: $(READY) ## check the chapters without running them
 
 bench: $(READY) ## measure how fast the book itself is, against its targets
 	@$(GROUNDUP) bench
+
+results: $(READY) ## measure anew what pages show from docs/results (benchmarks/ says what it needs)
+	@$(GROUNDUP) results
 
 doctor: $(READY) ## look whether this computer has what the book needs
 	@$(GROUNDUP) doctor

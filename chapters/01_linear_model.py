@@ -3,7 +3,7 @@
 #
 # Forty students told us how long they studied and what they scored. By the end of this chapter a short loop of plain Python will have found the line through their points, and the same loop, given 784 numbers instead of one, will tell a handwritten 3 from a 7.
 #
-# **You need:** Python, school algebra, and a memory of what a derivative was. **You will reach:** a line through forty points, then fewer than 5 errors in 100 on threes and sevens, then a first try at all ten digits. **Time:** about an hour to read, three with the exercises.
+# **You need:** Python, school algebra, and a memory of what a derivative was. **You will reach:** a line through forty points, then fewer than 5 errors in 100 on threes and sevens, then a first try at all ten digits. **Time:** about three hours, two of them for the exercises; the computer needs less than a minute.
 
 # %%
 import random
@@ -1590,7 +1590,7 @@ for seed, named in enumerate(tens):
     print(f"        a fair coin: {(better + worse) / 2} each, give or take {coin:.1f}")
 
 # %% [markdown]
-# All five have fewer errors than the closest mean, each time by more than a fair coin's give or take. Their mean is the first point after the baseline on the home page's curve, and every later chapter is there to push it down.
+# All five have fewer errors than the closest mean, each time by more than a fair coin's give or take. Their mean is the first point after the baseline on the home page's curve, and the chapters to come push it down, most of them.
 
 # %% tags=["claim"]
 baseline = error_rate(similar, all_valid_labels)

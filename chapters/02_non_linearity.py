@@ -680,7 +680,7 @@ w_grad, b_grad = z_grad * x, z_grad
 print(f"w {w_grad:.2f}, b {b_grad:.2f}, v {v_grad:.2f}, c {c_grad:.2f}")
 
 # %% [markdown]
-# Chapter 1's rule holds: no gradient without a finite difference beside it. Its `numerical_grad` took one flat list and called the loss with changed copies. A network's parameters are *several* lists. So here it is restated for a list of lists: it changes each number in place, calls the loss, and puts the number back. (Its step is smaller: a difference across a kink is wrong.) It takes the old one's place, in the package as well.
+# Chapter 1's rule holds: no gradient without a finite difference beside it. Its `numerical_grad` took one flat list and called the loss with changed copies. A network's parameters are *several* lists. So here it is restated for a list of lists: it changes each number in place, calls the loss, and puts the number back. (Its step is smaller, for a difference that reaches across a kink is wrong.) It takes the old one's place, in the package as well.
 
 # %% export="gradients.py"
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 #
 # Chapter 2 left us with a network that works and a bill for it: seconds per epoch, nearly all of them spent on weighted sums, one number at a time. Thousands of weighted sums at once have a name, *matrix multiplication*. We shall write it again and again until it has become a single character, find out where the time goes, and then run chapter 2's network on it.
 #
-# **You need:** chapters 1 and 2, and no knowledge of PyTorch. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one. **Time:** about four hours, more than half of them for the exercises.
+# **You need:** chapters 1 and 2, and no knowledge of PyTorch. **You will reach:** the same network, number for number, in a small fraction of the time, and then a better one, with some 6 errors in 100. **Time:** about four hours, more than half of them for the exercises; the computer needs less than a minute.
 #
 # From here on we allow ourselves PyTorch's *tensors*: arrays of numbers that can be created, indexed, reshaped, and put through ordinary arithmetic, number by number or summed up. What would do the work of this chapter for us is *locked*: the products (`@`, `matmul`, `mm`, `mv`, `dot`, `tensordot` and their kin), `einsum`, and whatever repeats a tensor to fit another (`expand`, `broadcast_to`, `broadcast_tensors`). Each is freed when we have built our own and compared the two. In a notebook nothing stops you but you.
 
@@ -94,7 +94,7 @@ print(small.view(3, 2))
 # \qquad
 # B = \begin{pmatrix} 5 & 6 \\ 7 & 8 \end{pmatrix}$$
 #
-# and ask for four weighted sums: each row of $A$ with each column of $B$, multiplied number by number and added up. Row 0 with column 1 is $1 \cdot 6 + 2 \cdot 8 = 22$. Such a sum has a name, the **dot product** of the two; chapter 1's `predict` was one, plus a bias. All four together are the **matrix product** $C = AB$, which Python writes `A @ B`; that sign is locked, until we've earned it. Write $A$ to the left and $B$ above, and each number of $C$ stands where its row meets its column:
+# and ask for four weighted sums: each row of $A$ with each column of $B$, multiplied number by number and added up. Row 0 with column 1 is $1 \cdot 6 + 2 \cdot 8 = 22$. Such a sum is chapter 1's dot product, and its `predict` was one, plus a bias. All four together are the **matrix product** $C = AB$, which Python writes `A @ B`; that sign is locked, until we have earned it. Write $A$ to the left and $B$ above, and each number of $C$ stands where its row meets its column:
 
 # %% tags=["figure"] alt="The matrix A with rows 1 2 and 3 4 to the left, B with rows 5 6 and 7 8 above, and C where they meet. Row 0 of A and column 1 of B are marked, and the 22 where they cross: 1 times 6 plus 2 times 8."
 plot.product([[1, 2], [3, 4]], [[5, 6], [7, 8]], at=(0, 1))
@@ -355,7 +355,7 @@ plot.shapes((3, 1), (4,))
 # %% [markdown] exercise="broadcast_shape" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 3.2: predict the shape
 #
-# First in your head: $(5, 1)$ with $(4,)$; $(784, 10)$ with $(784,)$; $(8, 1, 6)$ with $(7, 1)$. Then write `broadcast_shape(first, second)`: two tuples of lengths in, the tuple of the result's lengths out. If they don't fit, raise a `ValueError` that says both shapes as they were given.
+# First in your head: $(5, 1)$ with $(4,)$; $(784, 10)$ with $(784,)$; $(8, 1, 6)$ with $(7, 1)$. Then write `broadcast_shape(first, second)`: two tuples of lengths in, the tuple of the result's lengths out. If they do not fit, raise a `ValueError` that says both shapes as they were given.
 
 # %% [markdown] tags=["hint"]
 # Make both tuples equally long by putting 1s in *front* of the shorter one, whichever that is. Then go through them side by side.
@@ -386,7 +386,7 @@ def broadcast_shape(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[in
 
 
 # %% [markdown] tags=["solution"]
-# I took it for granted that `first` is the longer one, and padded only `second`. All three of the examples above came out right, for none of them has it the other way round. One exercise later `expand` asked about `(3,)` and `(4, 3)`, and was told that they don't fit.
+# I took it for granted that `first` is the longer one, and padded only `second`. All three of the examples above came out right, for none of them has it the other way round. One exercise later `expand` asked about `(3,)` and `(4, 3)`, and was told that they do not fit.
 
 
 # %% tags=["check"]
@@ -523,7 +523,7 @@ def expand(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
 
 
 # %% [markdown] tags=["solution"]
-# I computed the strides from the shape, as if numbers always lay in reading order. For a transposed matrix they don't: `torch.arange(6).view(2, 3).T`, whose rows are 0 3, 1 4 and 2 5, came out with the rows 0 1, 2 3 and 4 5. A good shape, wrong numbers. Always ask the tensor for its own strides.
+# I computed the strides from the shape, as if numbers always lay in reading order. For a transposed matrix they do not: `torch.arange(6).view(2, 3).T`, whose rows are 0 3, 1 4 and 2 5, came out with the rows 0 1, 2 3 and 4 5. A good shape, wrong numbers. Always ask the tensor for its own strides.
 
 
 # %% tags=["check"]
@@ -637,7 +637,7 @@ unlock(
 )
 
 # %% [markdown]
-# That is what the book means by "proved equal": a test, on as many cases as the certificate counts, and not a mathematician's proof. PyTorch's function also takes one tensor or seven; those forms were not compared, and are freed along with the rest.
+# So *compared* means a test, on as many cases as the certificate counts, and not a mathematician's proof. PyTorch's function also takes one tensor or seven; those forms were not compared, and are freed along with the rest.
 #
 # > [!BUG] Break it: a loss for five predictions
 # > Five predictions, five targets, all of them exactly right. The predictions come as a column, $(5, 1)$, because the network gives back one row for each input; the targets are a vector, $(5,)$. (PyTorch's issue 16045 is one report of it.)
@@ -1154,7 +1154,7 @@ print(dx_prime, einsum("sn,n->s", jacobian, dx), sep="\n")
 assert (einsum("sn,n->s", jacobian, dx) - dx_prime).abs().max() < 1e-5
 
 # %% [markdown]
-# Matrix multiplication is now one of `einsum`'s sentences. PyTorch's `matmul`, written `@`, knows many forms of it; here are three. One thing must be added that the letters don't say: in `einsum` a length of 1 stretches, and here it must not.
+# Matrix multiplication is now one of `einsum`'s sentences. PyTorch's `matmul`, written `@`, knows many forms of it; here are three. One thing must be added that the letters do not say: in `einsum` a length of 1 stretches, and here it must not.
 
 
 # %% export="matmul.py"
@@ -1876,7 +1876,7 @@ def sgd_epoch(
 # %% [markdown]
 # ## The same network, and the clock
 #
-# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order (one run of each). The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (**one-hot**), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
+# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order (one run of each). The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (one-hot), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
 
 # %% tags=["timing"]
 from ch02.network import init_network as init_lists

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 4. The forward pass
 #
-# Chapter 3's network has one hidden layer. Networks that do better have many, so let us be bold and build one with fifty. It won't be trained here: the way back through many layers is chapter 5. It need only do a **forward pass**, from the pixels through all the layers to an output, and it can't. Finding out why leads to two square roots that stood in chapter 2 with hardly a word of explanation.
+# Chapter 3's network has one hidden layer. Networks that do better have many; here is one with fifty. It will not be trained: the way back is chapter 5. It need only do a forward pass, from the pixels through all the layers to an output, and it cannot. Finding out why leads to two square roots for which chapter 2 had a measurement and two sentences.
 #
-# **You need:** chapters 1 to 3; from statistics no more than a mean. **You will reach:** random weights for any layer, derived and not looked up; fifty layers that neither explode nor die away; and fewer wrong digits, with an account of what they owe to what. **Time:** about three hours, half of them for the exercises.
+# **You need:** chapters 1 to 3; from statistics no more than a mean. **You will reach:** random weights for any layer, derived and not looked up; fifty layers that neither explode nor die away; and fewer wrong digits, 5 or 6 in 100, with an account of what they owe to what. **Time:** about three hours, half of them for the exercises; the computer needs less than a minute.
 
 # %%
 import math
@@ -32,7 +32,7 @@ valid_images, valid_labels = validation.tensors()
 # %% [markdown]
 # ## Fifty layers
 #
-# The first layer turns 784 pixels into 100 numbers, and 49 more turn 100 into 100, each followed by a ReLU. Biases start at 0 and can be left out. The weights are random. How large? The obvious choice is what `torch.randn` gives, normal (bell-shaped) numbers with a mean of 0 and a **standard deviation** (**std**) of 1: the root of their mean squared distance from the mean. (`.std()` divides by one less than the count; for thousands of numbers that is the same.) If 1 should be too much, let us try a hundredth of it:
+# The first layer turns 784 pixels into 100 numbers, and 49 more turn 100 into 100, each followed by a ReLU. Biases start at 0 and can be left out. The weights are random. How large? The obvious choice is what `torch.randn` gives, normal (bell-shaped) numbers with a mean of 0 and a standard deviation (**std**) of 1: the root of their mean squared distance from the mean. (`.std()` divides by one less than the count; for thousands of numbers that is the same.) If 1 should be too much, let us try a hundredth of it:
 
 
 # %%
@@ -388,7 +388,7 @@ plot.network([[3, 4], [-1]], [[[1, -1]]], names=["$x$", "$z$"])
 # | −1 | −1 | −7 | 49 |
 # | | **mean** | **0** | **25** |
 #
-# The **variance** of $z$ is its mean squared distance from its mean; where the mean is 0, just the mean of its squares. Its root is the standard deviation, 5. And $25 = 9 + 16$, the squares of the inputs, as if they were the sides of a right-angled triangle.
+# The variance of $z$ is its mean squared distance from its mean; where the mean is 0, just the mean of its squares. Its root is the standard deviation, 5. And $25 = 9 + 16$, the squares of the inputs, as if they were the sides of a right-angled triangle.
 
 # %% [markdown] tags=["predict"]
 # Now three inputs, 3, 4 and 12, and three coins. What will the mean of $z^2$ be, over the eight cases?
@@ -487,7 +487,7 @@ for seed in range(5):
     assert clipped[50] < 1e-6 * clipped[0]
 
 # %% [markdown]
-# Without ReLU it's done: the rms is of the same order after fifty layers. With ReLU it is down to a hundred-millionth. Something still takes its share in every layer.
+# Without ReLU it is done: the rms is of the same order after fifty layers. With ReLU it is down to a hundred-millionth. Something still takes its share in every layer.
 #
 # ## What ReLU takes
 #
@@ -549,7 +549,7 @@ assert median(left) < 0.5 < sum(left) / 150 < 1.5 and 10 < sum(v > 1 for v in le
 # %% [markdown] exercise="gain_of" tags=["prompt"] difficulty="medium" minutes=15
 # ### Exercise 4.2: any activation function
 #
-# What ReLU takes we could read off; what would `tanh` take, or a function that somebody invents tomorrow? Write `gain_of(activation, rng)`, which finds out by experiment. Feed it a million normal pre-activations of mean 0 and std 1, drawn from the generator `rng`. By how much must the weights' std be larger than $\sqrt{1/D}$, to make up for what the activation function takes? That factor is its **gain**. For ReLU it must come out near $\sqrt 2$. There is no formula this time.
+# What ReLU takes we could read off; what would `tanh` take, or a function that somebody invents tomorrow? Write `gain_of(activation, rng)`, which finds out by experiment. Feed it a million normal pre-activations of mean 0 and std 1, drawn from the generator `rng`. By how much must the weights' std be larger than $\sqrt{1/D}$, to make up for what the activation function takes? That factor is its **gain**. For ReLU it must come out near $\sqrt 2$.
 
 # %% [markdown] tags=["hint"]
 # What does the next layer's second moment depend on: the activations' mean, their variance, or something else? Which of them has to be 1 again?
@@ -665,7 +665,7 @@ for seed in range(5):
 
 
 # %% [markdown]
-# Use it on chapter 2's activation functions. **Leaky ReLU** has its rule here, as the chapter needs it: what is negative is not deleted but multiplied by a small $a$.
+# Use it on chapter 2's activation functions. (Chapter 2's leaky ReLU multiplied what is negative by a tenth; from here on it is any small $a$.)
 
 
 # %% export="activations.py"
@@ -693,7 +693,7 @@ for got, wanted in zip(found, (1, 2, 1.923, 1.6, 2.536), strict=True):
 # %% [markdown]
 # ## And backwards
 #
-# The way back has sums of its own. In chapter 3 the error signals went from one layer to the one before by $\Delta_{\text{before}} = \Delta\, W$ (then came the ReLU's derivative, 0 or 1, which again lets half of the squares through). Each input of a layer collects from all units that it feeds: its **fan-out**, the number of rows of $W$. By the same argument the second moment of the gradients is multiplied by fan-out times $\operatorname{Var}[w]$, and wants a variance of one divided by the fan-*out*. Both wishes can come true only where layers are square. Here are layers that get narrower, 400 units down to 25, without activation function, forwards and back, for three choices of the variance:
+# The way back has sums of its own. In chapter 3 the gradients went from the outputs to the hidden layer as $GV$. Between any two layers that is $\Delta_{\text{before}} = \Delta\, W$ (then comes the ReLU's derivative, 0 or 1, which again lets half of the squares through). Each input of a layer collects from all units that it feeds: its **fan-out**, the number of rows of $W$. By the same argument the second moment of the gradients is multiplied by fan-out times $\operatorname{Var}[w]$, and wants a variance of one divided by the fan-*out*. Both wishes can come true only where layers are square. Here are layers that get narrower, 400 units down to 25, without activation function, forwards and back, for three choices of the variance:
 
 # %%
 widths = [400, 200, 100, 50, 25]
@@ -1121,7 +1121,7 @@ for sizes in ([784] + [100] * 50, [784] + [100, 25] * 25, [100] * 51):
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > PyTorch reads rows as outputs, whoever made the tensor: it divides by 100 where 784 inputs meet, and by 25 where 100 do. Square layers don't mind. The others are off by $\sqrt{\text{fan-in}/\text{fan-out}}$ each, and of all these factors only the first and the last fan are left: $\sqrt{784/100} = 2.8$, $\sqrt{784/25} = 5.6$, and 1. No error message. PyTorch's documentation warns of it since 2024, when issue 129834 told of "subtle bugs", and has the remedy: `kaiming_normal_(weight.T)`.
+# > PyTorch reads rows as outputs, whoever made the tensor: it divides by 100 where 784 inputs meet, and by 25 where 100 do. Square layers do not mind. The others are off by $\sqrt{\text{fan-in}/\text{fan-out}}$ each, and of all these factors only the first and the last fan are left: $\sqrt{784/100} = 2.8$, $\sqrt{784/25} = 5.6$, and 1. No error message. PyTorch's documentation warns of it since 2024, when issue 129834 told of "subtle bugs", and has the remedy: `kaiming_normal_(weight.T)`.
 
 # %% tags=["claim"]
 assert all(
@@ -1156,7 +1156,7 @@ assert min(first_losses["wrong"]) > 1.3 * max(first_losses["right"])
 # %% [markdown] exercise="default_bound" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 4.4: forensics of a square root of five
 #
-# PyTorch's own linear layer begins with `init.kaiming_uniform_(self.weight, a=math.sqrt(5))`. No leaky ReLU is anywhere near. "Why gain = sqrt(5)", asks the title of issue 15314, from 2018, and not before 2021 did a comment in the source give an answer. (Don't look it up yet.) Find out what it does. `kaiming_uniform_` draws each number evenly between $-B$ and $B$, and chooses the bound $B$ so that the variance is that of *your* `kaiming_normal_` with the same `a`. Write two functions. `default_bound(in_features)` gives $B$. `default_shrink(layers)` says what is left of an rms of 1, by our rule, after that many layers, each followed by ReLU; biases are 0. What you don't know about even draws, find out by experiment.
+# PyTorch's own linear layer begins with `init.kaiming_uniform_(self.weight, a=math.sqrt(5))`. No leaky ReLU is anywhere near. "Why gain = sqrt(5)", asks the title of issue 15314, from 2018, and not before 2021 did a comment in the source give an answer. (Do not look it up yet.) Find out what it does. `kaiming_uniform_` draws each number evenly between $-B$ and $B$, and chooses the bound $B$ so that the variance is that of *your* `kaiming_normal_` with the same `a`. Write two functions. `default_bound(in_features)` gives $B$. `default_shrink(layers)` says what is left of an rms of 1, by our rule, after that many layers, each followed by ReLU; biases are 0. What you do not know about even draws, find out by experiment.
 
 # %% [markdown] tags=["hint"]
 # First the variance: put $a = \sqrt 5$ into yours. Then the variance of a number drawn evenly between $-B$ and $B$: what is it, as a multiple of $B^2$? An experiment with a million draws of `uniform_(-1, 1)` tells you.
@@ -1364,7 +1364,7 @@ print(f"ReLU {mean_cosine(relu(z)):.2f}, tanh {mean_cosine(torch.tanh(z)):.2f}")
 assert abs(mean_cosine(relu(z)) - 0.32) < 0.03 > abs(mean_cosine(torch.tanh(z)))
 
 # %% [markdown]
-# All images share that mean, which tanh doesn't have. So a scale that stands still is necessary for an image to arrive. It is not sufficient.
+# All images share that mean, which tanh does not have. So a scale that stands still is necessary for an image to arrive. It is not sufficient.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: orthogonal initialisation
@@ -1403,7 +1403,7 @@ for kept, linear_cosine, relu_cosine in straight:
 # %% [markdown]
 # ## The inputs are a layer, too
 #
-# All that we have derived says that a layer hands on the second moment that it gets, and pixels bring a small one: their rms is a third. They also have a mean above 0, a direction that all images share before the first layer has done anything. So **normalise** the inputs: subtract the mean and divide by the std of all pixels of all *training* images, two numbers in all.
+# All that we have derived says that a layer hands on the second moment that it gets, and pixels bring a small one: their rms is a third. They also have a mean above 0, a direction that all images share before the first layer has done anything. So **normalise** the inputs, chapter 1's standardising with one mean and one std for all pixels of all *training* images.
 
 
 # %% export="data.py"
@@ -1568,7 +1568,7 @@ check_normalized()
 #
 # ## Ten digits, normalised
 #
-# So let us do it: normalised inputs, a variance of two over the fan-in before the ReLU, and one over the fan-in after it, where nothing is taken away (an $a$ of 1). Chapter 3 had the same two variances, without their reason. One thing I add: `scales`, to make the hidden and the output weights larger or smaller.
+# So let us do it: normalised inputs, a variance of two over the fan-in before the ReLU, and one over the fan-in after it, where nothing is taken away (an $a$ of 1). Chapters 2 and 3 had the same two variances, for one hidden layer. One thing I add: `scales`, to make the hidden and the output weights larger or smaller.
 
 
 # %% export="network.py"
@@ -1594,7 +1594,7 @@ def init_network(
 
 
 # %% [markdown]
-# Chosen by the validation images, the last number would be prettier than true. So hold back a fifth of the *training* images, drawn at random (among the last 400 of ours there is no 1 at all), and train on the others, five epochs from five seeds. All else is chapter 3's.
+# Validation images help to choose, said chapter 1; but this book's last numbers are measured on them, and would flatter. So hold back a fifth of the *training* images, at random (among our last 400 there is no 1), and train on the others, five epochs from five seeds. All else is chapter 3's.
 
 # %%
 at_random = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
@@ -1649,7 +1649,7 @@ print("normalised")
 loud = {lr: held_back(normal_images, lr) for lr in (0.5, 0.2, 0.1, 0.05)}
 
 # %% [markdown] tags=["answer"]
-# Worse. With chapter 3's learning rate the training goes to pieces: the inputs' second moment is nine times as large, the hidden weights' gradients grow with the inputs, and the step that was bearable no longer is. (Chapter 1: the largest curvature sets the limit.) With smaller ones it trains, and is still behind, with each and in each of five runs. I had not expected that.
+# Worse. With chapter 3's learning rate the training goes to pieces: the inputs' second moment is nine times as large, the hidden weights' gradients grow with the inputs, and the step that was bearable no longer is. (Chapter 1: the largest curvature sets the limit.) With smaller ones it trains, and is still behind, with each and in each of five runs.
 
 # %% tags=["claim"]
 assert len(images) > 5000 or not (labels[-400:] == 1).any()
@@ -1700,7 +1700,7 @@ assert start < 0.2
 #
 # ## A wrong loss
 #
-# Before the last training, a question that has been open since chapter 2: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression.
+# Before the last training: why ten outputs? The label of a 7 is the number 7. One output, squared error, and at the end we round: a regression.
 
 # %% [markdown] exercise="as_digits" tags=["prompt"] difficulty="easy" minutes=10
 # ### Exercise 4.6: from outputs to digits
@@ -1721,7 +1721,7 @@ def as_digits(outputs: torch.Tensor) -> torch.Tensor:
 
 
 # %% [markdown] tags=["solution"]
-# I left the shape at $(N, 1)$. `error_rate` didn't mind; it compared every prediction with every label, and told me that about nine in ten were wrong, of predictions that were all right. Nine in ten is just what a network would get that knows nothing, so the number looked honest.
+# I left the shape at $(N, 1)$. `error_rate` did not mind; it compared every prediction with every label, and told me that about nine in ten were wrong, of predictions that were all right. Nine in ten is just what a network would get that knows nothing, so the number looked honest.
 
 
 # %% tags=["check"]
@@ -1894,7 +1894,7 @@ ax.set(xlabel="off by", ylabel="share of the mistakes", xticks=range(1, 10))
 ax.legend()
 
 # %% [markdown]
-# With one output more than half of the mistakes are neighbours on the line, whichever digits stand there. The order of the digits is an accident of counting, and the loss takes it for geometry: it pays for coming near, and near is another digit. Ten outputs put every digit equally far from every other. (Squared error is an odd loss for *them*, too: chapter 7 has a better one.)
+# With one output more than half of the mistakes are neighbours on the line, whichever digits stand there. The order of the digits is an accident of counting, and the loss takes it for geometry: it pays for coming near, and near is another digit. Ten outputs put every digit equally far from every other. (Squared error is an odd loss for *them*, too: chapter 7 asks what a loss ought to say.)
 #
 # ## The last number
 #
@@ -1944,7 +1944,7 @@ after = trained(normal_images, normal_valid, lr, (0.3, 0.3), epochs=(10,))[10]
 error_rates = report("begun quietly, and normalised", after)
 
 # %% [markdown]
-# The same images, the same seeds: on which do two recipes disagree? *Mended* are those that only the first has wrong, *spoilt* those that only the second has:
+# The same images, the same seeds: on which do two recipes disagree? *Mended* are those that only the first has wrong, *spoilt* those that only the second has (chapter 1's McNemar's test, without the coin):
 
 
 # %%
@@ -1993,11 +1993,11 @@ record("error_rate", median(error_rates))
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with as many weights. What is that owed to? To the quiet beginning: alone it mends about twice as many images as it spoils. (With the full set, ten times as many images to learn from, most of that advantage is gone.) Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive, and we have yet to train them. The way back through them comes next.
+# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with as many weights. What is that owed to? To the quiet beginning: alone it mends about twice as many images as it spoils. (With the full set, ten times as many images to learn from, most of that advantage is gone.) Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive. To *train* so many takes more, as chapter 5 will find with ten; first we need a way back.
 #
 # ## Recap
 #
-# A sum with independent random weights has a second moment of fan-in times their variance times the inputs' second moment. What a layer multiplies by is raised to the power of the depth, and `float32` ends at $10^{38}$ and at $10^{-45}$. So the factor must be 1: a variance of one over the fan-in for a plain layer, two where ReLU deletes half of the squares; any other gain can be had by experiment. Backwards it is the fan-out. One hidden layer learnt best when it began by saying next to nothing. If you remember one thing: **mean squares multiply from layer to layer, so make each factor 1.** That keeps numbers alive. It doesn't keep images apart, and it didn't make one hidden layer learn better.
+# A sum with independent random weights has a second moment of fan-in times their variance times the inputs' second moment. What a layer multiplies by is raised to the power of the depth, and `float32` ends at $10^{38}$ and at $10^{-45}$. So the factor must be 1: a variance of one over the fan-in for a plain layer, two where ReLU deletes half of the squares; any other gain can be had by experiment. Backwards it is the fan-out. One hidden layer learnt best when it began by saying next to nothing. If you remember one thing: **mean squares multiply from layer to layer, so make each factor 1.** That keeps numbers alive, and no more.
 #
 # **Terms:** standard deviation, variance, second moment, independent, root mean square; float32, overflow, underflow, NaN; forward pass, exploding activations, vanishing activations; fan-in, fan-out, gain, leaky ReLU, tanh; LeCun initialisation, Xavier initialisation, Kaiming initialisation, orthogonal initialisation; cosine similarity; normalise; lazy training; regression.
 #

@@ -65,6 +65,22 @@ def test_convolution_of_a_view_with_an_offset(checkpoint: Checkpoint) -> None:
 
 
 @pytest.mark.since(9)
+def test_an_expanded_image_gets_its_gradient(checkpoint: Checkpoint) -> None:
+    weight, grads = torch.tensor([1.0, 10.0], dtype=torch.float64).view(1, 2, 1, 1).expand(1, 2, 2, 2), []
+    for conv2d in (checkpoint.module("convolution").conv2d, F.conv2d):
+        x = torch.ones(1, 1, 3, 3, dtype=torch.float64).expand(1, 2, 3, 3).detach().requires_grad_()
+        grads += torch.autograd.grad(conv2d(x, weight).sum(), x)
+    close(*grads)
+
+
+@pytest.mark.since(9)
+@pytest.mark.parametrize("value", [(2,), (2, 1, 7), "same"])
+def test_settings_are_one_number_or_two(checkpoint: Checkpoint, value: Any) -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        checkpoint.module("convolution").conv2d(rand(1, 1, 5, 5), rand(1, 1, 2, 2), None, value)
+
+
+@pytest.mark.since(9)
 @pytest.mark.parametrize("seed", CASES)
 def test_unfold_is_pytorchs(checkpoint: Checkpoint, seed: int) -> None:
     (x, weight, _), (stride, padding, dilation, _) = drawn(seed)
@@ -82,8 +98,6 @@ def test_pooling_is_pytorchs_also_at_ties(checkpoint: Checkpoint, kind: str, giv
         ours, real = with_gradients(getattr(module, name), [x], *given), with_gradients(getattr(F, name), [x], *given)
         for got, wanted in zip(ours, real, strict=True):
             close(got, wanted)
-        layer = getattr(module, f"{kind.title()}Pool2d")(*given)
-        close(layer(x), real[0])
 
 
 @pytest.mark.since(9)
@@ -122,9 +136,9 @@ def test_output_size_refuses_what_is_impossible_and_says_it(checkpoint: Checkpoi
         ((2, 3, 5), (4, 3, 2, 2), None, 1, r"\(2, 3, 5\)"),
         ((2, 3, 5, 5), (4, 2, 2, 2), None, 1, r"\(2, 3, 5, 5\).*\(4, 2, 2, 2\)"),
         ((2, 3, 5, 5), (4, 3, 2), None, 1, r"\(4, 3, 2\)"),
-        ((2, 4, 5, 5), (3, 2, 2, 2), None, 2, "groups 2"),
-        ((2, 4, 5, 5), (3, 2, 2, 2), None, 0, "groups 0"),
-        ((2, 3, 5, 5), (4, 3, 2, 2), (3,), 1, r"\(O,\)"),
+        ((2, 4, 5, 5), (3, 2, 2, 2), None, 2, "groups=2"),
+        ((2, 4, 5, 5), (3, 2, 2, 2), None, 0, "groups=0"),
+        ((2, 3, 5, 5), (4, 3, 2, 2), (3,), 1, r"\(3,\)"),
         ((2, 3, 5, 5), (4, 3, 6, 2), None, 1, "size=5.*kernel=6"),
     ],
 )

@@ -7,7 +7,7 @@ import torch
 
 
 def error_rate(predicted: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of wrong classes, from 0 to 1. Shapes: (N,), or logits (N, K), and (N,)."""
+    """Share of wrong classes, from 0 to 1. Shapes: (N,) or logits (N, K), and (N,)."""
     if predicted.dim() == 2:
         predicted = predicted.argmax(1)
     return (predicted != labels).double().mean().item()

@@ -68,40 +68,43 @@ def load_tensors(path: str | Path) -> dict[str, torch.Tensor]:
 
 
 def save_state(path: str | Path, state: Any) -> None:
-    """Write dicts, lists and tuples of tensors, numbers and strings, all or none."""
+    """Write dicts, lists and tuples of tensors, numbers and texts; all or none."""
     tensors: dict[str, torch.Tensor] = {}
 
     def packed(value: Any, place: str) -> Any:
         if isinstance(value, torch.Tensor):
+            place = f"{len(tensors)}{place}"
             tensors[place] = value
-            return {"tensor": place}
+            return ["tensor", place]
         if isinstance(value, dict):
-            pairs = [[key, packed(v, f"{place}.{key}")] for key, v in value.items()]
-            return {"dict": pairs}
+            pairs = [
+                (packed(k, place), packed(v, f"{place}.{k}")) for k, v in value.items()
+            ]
+            return ["dict", pairs]
         if isinstance(value, (list, tuple)):
             inside = [packed(v, f"{place}.{i}") for i, v in enumerate(value)]
-            return {type(value).__name__: inside}
-        if value is None or isinstance(value, (bool, int, float, str)):
+            return ["tuple" if isinstance(value, tuple) else "list", inside]
+        if value is None or isinstance(value, (int, float, str)):
             return value
-        raise ValueError(f"{place}: {value!r} is neither a tensor nor a number or text")
+        raise ValueError(f"{place}: {value!r}: give tensors, numbers and texts")
 
     text = json.dumps(packed(state, "")).encode()
-    save_tensors(path, {"tree": torch.tensor([*text], dtype=torch.uint8), **tensors})
+    tree = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+    save_tensors(path, {"tree": tree, **tensors})
 
 
 def load_state(path: str | Path) -> Any:
     """Read what `save_state` wrote. Raises: ValueError for any other file."""
     tensors = load_tensors(path)
+    kinds = {
+        "tensor": lambda place: tensors[place],
+        "dict": lambda pairs: {unpacked(key): unpacked(value) for key, value in pairs},
+        "list": lambda inside: [unpacked(value) for value in inside],
+        "tuple": lambda inside: tuple(unpacked(value) for value in inside),
+    }
 
     def unpacked(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        ((kind, inside),) = value.items()
-        if kind == "tensor":
-            return tensors[inside]
-        if kind == "dict":
-            return {key: unpacked(v) for key, v in inside}
-        return {"list": list, "tuple": tuple}[kind](map(unpacked, inside))
+        return kinds[value[0]](value[1]) if isinstance(value, list) else value
 
     try:
         return unpacked(json.loads(bytes(tensors["tree"].tolist())))

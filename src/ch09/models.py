@@ -21,9 +21,7 @@ def small_cnn(
     )  # fmt: skip
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.dim() == 1:  # a bias
-                parameter.zero_()
-            else:
-                nn.init.kaiming_normal_(parameter)
-                parameter *= gain
+            parameter.zero_()
+            if parameter.dim() > 1:  # no bias
+                nn.init.kaiming_normal_(parameter).mul_(gain)
     return model

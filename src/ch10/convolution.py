@@ -18,9 +18,7 @@ def output_size(
     room = size + 2 * padding - (dilation * (kernel - 1) + 1)
     if min(kernel, stride, dilation) < 1 or min(size, padding, room) < 0:
         given = f"{size=}, {kernel=}, {stride=}, {padding=}, {dilation=}"
-        raise ValueError(
-            f"{given}: no place for such a window; is there a smaller one?"
-        )
+        raise ValueError(f"{given}: a setting is too small, or the window too long")
     return room // stride + 1
 
 
@@ -29,7 +27,8 @@ Size = int | tuple[int, int]  # for height and width together, or for each
 
 def pair(value: Size) -> tuple[int, int]:
     """One number for height and width, or two."""
-    return (value, value) if isinstance(value, int) else tuple(value)
+    height, width = (value, value) if isinstance(value, int) else value
+    return height, width
 
 
 def windows(
@@ -40,7 +39,7 @@ def windows(
     dilation: Size = 1,
     value: float = 0.0,
 ) -> torch.Tensor:
-    """A view of all windows, of `x` itself if there is no padding (with `value`).
+    """A view of all windows; of `x` itself, if contiguous and not padded (by `value`).
 
     Shapes: x (N, C, H, W) -> (N, C, H', W', KH, KW). Raises: ValueError for others.
     """
@@ -50,7 +49,7 @@ def windows(
     (SH, SW), (DH, DW) = pair(stride), pair(dilation)
     rows = output_size(x.shape[2], KH, SH, PH, DH)
     columns = output_size(x.shape[3], KW, SW, PW, DW)
-    x = pad(x, (PW, PW, PH, PH), value=value) if PH or PW else x
+    x = pad(x, (PW, PW, PH, PH), value=value) if PH or PW else x.contiguous()
     n, c, h, w = x.stride()
     shape = (*x.shape[:2], rows, columns, KH, KW)
     return x.as_strided(shape, (n, c, SH * h, SW * w, DH * h, DW * w))
@@ -80,17 +79,16 @@ def conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> torch.Tensor:
-    """Slide the kernels of `weight` over images: a matrix product with the columns.
+    """Kernels over images, by a matrix product. Raises: ValueError for other shapes.
 
     Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, H', W').
-    Raises: ValueError for shapes that do not fit, naming them.
     """
-    shapes = f"images {tuple(x.shape)}, weight {tuple(weight.shape)}, groups {groups}"
-    if weight.dim() != 4 or groups < 1 or x.shape[1:2] != (weight.shape[1] * groups,):
-        raise ValueError(f"{shapes}: give (N, C, H, W) and (O, C / groups, KH, KW)")
-    if len(weight) % groups or (bias is not None and bias.shape != (len(weight),)):
-        raise ValueError(f"{shapes}: groups must divide O, and a bias be of shape (O,)")
-    seen = windows(x, weight.shape[2:], stride, padding, dilation)
+    channels = weight.shape[1] * groups if weight.dim() == 4 else None
+    fits = groups > 0 and x.shape[1:2] == (channels,) and len(weight) % groups == 0
+    if not fits or (bias is not None and bias.shape != weight.shape[:1]):
+        given = [tuple(t.shape) for t in (x, weight, bias) if t is not None]
+        raise ValueError(f"{given}, {groups=}: give (N, C, H, W), (O, C/g, k, k), (O,)")
+    seen = windows(x, (weight.shape[2], weight.shape[3]), stride, padding, dilation)
     columns = seen.permute(0, 1, 4, 5, 2, 3).flatten(4).flatten(1, 3)
     rows = weight.flatten(1).unflatten(0, (groups, -1))  # (groups, O / groups, ...)
     out = rows @ columns.unflatten(1, (groups, -1))  # (N, groups, O / groups, H' * W')
@@ -117,9 +115,7 @@ class Conv2d(nn.Module):
     ) -> None:
         super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"{in_channels=}, {out_channels=}: no multiples of {groups=}"
-            )
+            raise ValueError(f"{groups=} must divide {in_channels} and {out_channels}")
         shape = (out_channels, in_channels // groups, *pair(kernel_size))
         bound = math.prod(shape[1:]) ** -0.5  # one over the root of the fan-in
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
@@ -145,9 +141,9 @@ def pooled(
 def max_pool2d(
     x: torch.Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0
 ) -> torch.Tensor:
-    """The largest number in each window; the first, where several are as large.
+    """The largest number in each window.
 
-    Shapes: (N, C, H, W) -> (N, C, H', W'). The stride is the window's size if not given.
+    Shapes: (N, C, H, W) -> (N, C, H', W'). Without a stride, it is the window's size.
     """
     seen = pooled(x, kernel_size, stride, padding, -math.inf)
     return seen.gather(-1, seen.argmax(-1, keepdim=True)).squeeze(-1)
@@ -158,25 +154,3 @@ def avg_pool2d(
 ) -> torch.Tensor:
     """The mean of each window, padding included. Shapes and stride: as `max_pool2d`."""
     return pooled(x, kernel_size, stride, padding, 0.0).mean(-1)
-
-
-class MaxPool2d(nn.Module):
-    """`max_pool2d` as a layer."""
-
-    def __init__(
-        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0
-    ) -> None:
-        super().__init__()
-        self.settings = kernel_size, stride, padding
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Pool."""
-        return max_pool2d(x, *self.settings)
-
-
-class AvgPool2d(MaxPool2d):
-    """`avg_pool2d` as a layer."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Pool."""
-        return avg_pool2d(x, *self.settings)

@@ -2,6 +2,7 @@
 
 from groundup.extend import extend
 from groundup.record import record
+from groundup.recorded import recorded
 from groundup.unlock import unlock
 
-__all__ = ["extend", "record", "unlock"]
+__all__ = ["extend", "record", "recorded", "unlock"]

@@ -1,3 +1,16 @@
 """What `groundup` can be asked for."""
 
-COMMANDS = ("export", "run", "check", "diff", "notebooks", "site", "serve", "test", "bench", "doctor", "clean")
+COMMANDS = (
+    "export",
+    "run",
+    "check",
+    "diff",
+    "notebooks",
+    "site",
+    "serve",
+    "test",
+    "bench",
+    "results",
+    "doctor",
+    "clean",
+)

@@ -38,7 +38,7 @@ def log(self):
     return Value(out, "log", (self,), (1 / out,))
 
 
-# %% exercise="functions" message="overflows: take the value from math.tanh"
+# %% exercise="functions" message="Value(400.0).tanh() overflows"
 @extend(Value)
 def exp(self):
     out = math.exp(self.data)
@@ -137,7 +137,7 @@ def unbroadcast(grad, shape):
     return total.reshape(shape) if dims else total
 
 
-# %% exercise="unbroadcast" message="stops at a reshape: 12 numbers are no 3"
+# %% exercise="unbroadcast" message="12 are left, and (3,) has 3"
 def unbroadcast(grad, shape):
     return grad.reshape(shape)
 
@@ -168,7 +168,7 @@ def unbroadcast(grad, shape):
     print(grad.sum_to_size(shape))
 
 
-# %% exercise="disagreement" message="the gradient of a plain sum, or mean, is the same everywhere"
+# %% exercise="disagreement" message="forgets_upstream and the_first_column_of_G and"
 def disagreement(operation, *inputs):
     leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
 
@@ -328,7 +328,7 @@ def amax(self, dim, keepdim=False):
     return Tensor(self.data.amax(dim, keepdim=keepdim))
 
 
-# %% exercise="amax" message="the result, a sum or the upstream gradient meets"
+# %% exercise="amax" message="b (4) at non-singleton dimension 1'): the result, a sum"
 @extend(Tensor)
 def amax(self, dim, keepdim=False):
     x, out = self.data, self.data.amax(dim, keepdim=keepdim)
@@ -360,7 +360,7 @@ def validation_losses(network, inputs, targets, batch_size):
     return losses
 
 
-# %% exercise="validation_losses" message="within our no_grad() the tape would not even be"
+# %% exercise="validation_losses" message="the tape would not even be written"
 def validation_losses(network, inputs, targets, batch_size):
     losses = []
     for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
@@ -396,7 +396,7 @@ def validation_losses(network, inputs, targets, batch_size):
     return losses
 
 
-# %% exercise="validation_losses" message="one loss for each of 5 batches"
+# %% exercise="validation_losses" message="one loss for each of 6 batches"
 def validation_losses(network, inputs, targets, batch_size):
     losses = []
     with no_grad():
@@ -405,7 +405,7 @@ def validation_losses(network, inputs, targets, batch_size):
     return [math.fsum(losses) / len(losses)]
 
 
-# %% exercise="validation_losses" message="and the last has 3"
+# %% exercise="validation_losses" message="batches of [4, 4, 4, 4, 4] of 23 images"
 def validation_losses(network, inputs, targets, batch_size):
     losses = []
     with no_grad():
@@ -450,7 +450,7 @@ def unbroadcast(grad, shape):
     return grad.sum(dims, keepdim=True) if dims else grad
 
 
-# %% exercise="unbroadcast" message="after each sum the dimensions behind it move one forward"
+# %% exercise="unbroadcast" message="not a dimension of it: miscounted, or moved forward by a sum"
 def unbroadcast(grad, shape):
     added = grad.dim() - len(shape)
     for d, n in enumerate((1,) * added + tuple(shape)):
@@ -459,7 +459,7 @@ def unbroadcast(grad, shape):
     return grad.reshape(shape)
 
 
-# %% exercise="disagreement" message="that is the mean, and the largest of 35 places counts"
+# %% exercise="disagreement" message="that is the mean, and of all places of all inputs"
 def disagreement(operation, *inputs):
     leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
     weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
@@ -473,7 +473,7 @@ def disagreement(operation, *inputs):
     return max((a - b).abs().mean().item() for a, b in zip(grads, numerical))
 
 
-# %% exercise="disagreement" message="that is the sum, and the largest of 35 places counts"
+# %% exercise="disagreement" message="that is the sum, and of all places of all inputs"
 def disagreement(operation, *inputs):
     leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
     weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
@@ -562,4 +562,580 @@ def validation_losses(network, inputs, targets, batch_size):
     with no_grad():
         for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
             losses.append(float(mse(network.forward(Tensor(x)), wanted)))
+    return losses
+
+
+# %% exercise="functions" message="Value(-400.0).tanh() overflows"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self,), (out,))
+
+
+@extend(Value)
+def log(self):
+    return Value(math.log(self.data), "log", (self,), (1 / self.data,))
+
+
+@extend(Value)
+def tanh(self):
+    e = math.exp(-2 * self.data)
+    out = (1 - e) / (1 + e)
+    return Value(out, "tanh", (self,), (1 - out**2,))
+
+
+# %% exercise="functions" message="Value(1e-09).log() is -16.118095651, not"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self,), (out,))
+
+
+@extend(Value)
+def log(self):
+    x = max(self.data, 1e-7)
+    return Value(math.log(x), "log", (self,), (1 / x,))
+
+
+# %% exercise="functions" message="Value(30.0).exp() is 22026.4657948, not"
+@extend(Value)
+def exp(self):
+    out = math.exp(min(self.data, 10))
+    return Value(out, "exp", (self,), (out,))
+
+
+# %% exercise="functions" message="is it rounded, or something added to the input?"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self,), (out,))
+
+
+@extend(Value)
+def log(self):
+    x = self.data + 1e-8
+    return Value(math.log(x), "log", (self,), (1 / x,))
+
+
+# %% exercise="functions" message="the derivative of Value(0.4).log() is 2.5, not 2.49999"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self,), (out,))
+
+
+@extend(Value)
+def log(self):
+    out = math.log(self.data)
+    return Value(out, "log", (self,), ((math.log(self.data + 1e-6) - out) / 1e-6,))
+
+
+# %% exercise="functions" message="exp is called, as a method: without @property"
+@extend(Value)
+@property
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self,), (out,))
+
+
+# %% exercise="functions" message="in `math` it is self.data"
+@extend(Value)
+def exp(self):
+    out = math.exp(self)
+    return Value(out, "exp", (self,), (out,))
+
+
+# %% exercise="functions" message="a power is written **"
+@extend(Value)
+def exp(self):
+    out = math.exp(self.data)
+    return Value(out, "exp", (self,), (out,))
+
+
+@extend(Value)
+def log(self):
+    return Value(math.log(self.data), "log", (self,), (1 / self.data,))
+
+
+@extend(Value)
+def tanh(self):
+    out = math.tanh(self.data)
+    return Value(out, "tanh", (self,), (1 - out ^ 2,))
+
+
+# %% exercise="unbroadcast" message="brought back to (4, 1), has become torch.float64"
+def unbroadcast(grad, shape):
+    grad = grad.double()
+    while grad.dim() > len(shape):
+        grad = grad.sum(0)
+    for d, n in enumerate(shape):
+        if n == 1:
+            grad = grad.sum(d, keepdim=True)
+    return grad
+
+
+# %% exercise="unbroadcast" message="over the wrong dimensions? Both shapes are aligned on the right"
+def unbroadcast(grad, shape):
+    added = grad.dim() - len(shape)
+    dims = (*range(added), *[d for d, n in enumerate(shape) if n == 1])
+    return grad.sum(dims).reshape(shape) if dims else grad
+
+
+# %% exercise="unbroadcast" message="everything was added up, and not all of it was repeated"
+def unbroadcast(grad, shape):
+    dims = [d for d in range(grad.dim()) if d >= len(shape) or shape[d] != grad.shape[d]]
+    return grad.sum(dims).reshape(shape) if dims else grad
+
+
+# %% exercise="unbroadcast" message="where a length is 0, -1 can be any"
+def unbroadcast(grad, shape):
+    grad = grad.reshape(-1, *grad.shape[grad.dim() - len(shape) :]).sum(0)
+    for d, n in enumerate(shape):
+        if n == 1:
+            grad = grad.sum(d, keepdim=True)
+    return grad
+
+
+# %% exercise="unbroadcast" message="`shape` begins only at dimension 1"
+def unbroadcast(grad, shape):
+    dims = [d for d in range(grad.dim()) if shape[d] == 1]
+    return grad.sum(dims, keepdim=True) if dims else grad
+
+
+# %% exercise="disagreement" message="one number for all inputs, and not a tensor of shape (1,)"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return torch.stack([(a - b).abs().max() for a, b in zip(grads, numerical)]).amax(0, keepdim=True)
+
+
+# %% exercise="disagreement" message="give back a number, not a Tensor"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return Tensor(torch.stack([(a - b).abs().max() for a, b in zip(grads, numerical)]).amax(0))
+
+
+# %% exercise="disagreement" message="as it is, not rounded"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return round(max((a - b).abs().max().item() for a, b in zip(grads, numerical)), 3)
+
+
+# %% exercise="disagreement" message="not its square"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max(((a - b) ** 2).max().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="not how many differ, but by how much"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return sum(int(((a - b).abs() > 1e-6).sum()) for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="not whether they differ, but by how much"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return float(not all(torch.allclose(a, b, atol=1e-6) for a, b in zip(grads, numerical)))
+
+
+# %% exercise="disagreement" message="take abs() of each"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max(abs((a - b).sum().item()) for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="of all inputs the largest counts, without its sign"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return (grads[-1] - numerical[-1]).abs().max().item()
+
+
+# %% exercise="disagreement" message="got nan: the difference itself, not divided"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max(((a - b) / b).abs().max().item() for a, b in zip(grads[::-1], numerical[::-1]))
+
+
+# %% exercise="disagreement" message="the gradient of b is 0, and by finite differences, too"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    if any(leaf.grad is None for leaf in leaves):
+        return 1.0
+    return max((a - b).abs().max().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="only_the_first got 0: a leaf that nothing came back to"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max((leaf.grad - b).abs().max().item() for leaf, b in zip(leaves, numerical) if leaf.grad is not None)
+
+
+# %% exercise="disagreement" message="the_first_row_of_G got 0"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = 1 + torch.arange(math.prod(operation(*leaves).shape[-1:])).double()
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max((a - b).abs().max().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="the_first_column_of_G got 0"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(operation(*leaves).shape[:1], dtype=torch.float64).reshape(-1, 1)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max((a - b).abs().max().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="the sum of x**4 is right, and got"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = 1 + torch.rand(operation(*leaves).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves], 1e-2)
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max((a - b).abs().max().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="the weights have the shape of what comes out"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    weights = torch.randn(inputs[0].shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(*leaves) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [leaf.data for leaf in leaves])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip(leaves, numerical)]
+    return max((a - b).abs().max().item() for a, b in zip(grads, numerical))
+
+
+# %% exercise="disagreement" message="this loss is not made of the leaves"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    operation(*inputs).sum().backward()
+    numerical = numerical_grad(lambda: operation(*leaves).sum().data, [leaf.data for leaf in leaves])
+    return max((leaf.grad - b).abs().max().item() for leaf, b in zip(leaves, numerical))
+
+
+# %% exercise="disagreement" message="a Tensor of ours has no item()"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    operation(*leaves).sum().backward()
+    numerical = numerical_grad(lambda: operation(*leaves).sum().item(), [leaf.data for leaf in leaves])
+    return max((leaf.grad - b).abs().max().item() for leaf, b in zip(leaves, numerical))
+
+
+# %% exercise="disagreement" message="backward() takes no gradient: make one number first"
+def disagreement(operation, *inputs):
+    leaves = [Tensor(x.clone(), requires_grad=True) for x in inputs]
+    out = operation(*leaves)
+    out.backward(torch.randn(out.shape, dtype=torch.float64))
+    return 0.0
+
+
+# %% exercise="disagreement" message="the inputs are one, two or more"
+def disagreement(operation, *inputs):
+    a, b = (Tensor(x.clone(), requires_grad=True) for x in inputs)
+    weights = torch.randn(operation(a, b).shape, dtype=torch.float64)
+
+    def loss():
+        return (operation(a, b) * weights).sum()
+
+    loss().backward()
+    numerical = numerical_grad(lambda: loss().data, [a.data, b.data])
+    grads = [judged * 0 if leaf.grad is None else leaf.grad for leaf, judged in zip((a, b), numerical)]
+    return max((g - judged).abs().max().item() for g, judged in zip(grads, numerical))
+
+
+# %% exercise="amax" message="b (3) at non-singleton dimension 1'): the result, a sum"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+    share = largest / largest.sum(dim, keepdim=True)
+    if keepdim:
+        return recorded("amax", out, (self, lambda G: G * share))
+    return recorded("amax", out, (self, lambda G: (G[None] if dim == 0 else G[..., None]) * share))
+
+
+# %% exercise="amax" message="all 0: are numbers compared with numbers, not a Tensor?"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = self == out
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * largest))
+
+
+# %% exercise="amax" message="counted along another dimension"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+    share = largest / largest.sum(-1, keepdim=True)
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
+
+
+# %% exercise="amax" message="divided twice by how many are largest"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+    count = largest.sum(dim, keepdim=True)
+    share = largest / count
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) / count * share))
+
+
+# %% exercise="amax" message="all got the same part: only the largest do"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) / x.shape[dim]))
+
+
+# %% exercise="amax" message="so 0 is divided by 0: count"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = x * (x == spread(out, x, dim, keepdim))
+    share = largest / largest.sum(dim, keepdim=True)
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
+
+
+# %% exercise="amax" message="is [5.0, 7.0, 0.0], not [5.0, 7.0, -1.5]"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, torch.zeros_like(self.data.select(dim, 0))
+    for part in x.unbind(dim):
+        out = torch.maximum(out, part)
+    out = out.unsqueeze(dim) if keepdim else out
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+    share = largest / largest.sum(dim, keepdim=True)
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
+
+
+# %% exercise="amax" message="is [5.0, 9.0, 8.0], not [5.0, 7.0, -1.5]"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.abs().amax(dim, keepdim=keepdim)
+    largest = (x.abs() == spread(out, x, dim, keepdim)).to(x.dtype)
+    share = largest / largest.sum(dim, keepdim=True)
+    return recorded("amax", out, (self, lambda G: spread(G, x, dim, keepdim) * share))
+
+
+# %% exercise="amax" message="the way back returns nothing"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+
+    def vjp(G):
+        spread(G, x, dim, keepdim) * largest / largest.sum(dim, keepdim=True)
+
+    return recorded("amax", out, (self, vjp))
+
+
+# %% exercise="amax" message="an edge is a pair: (self, function)"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+    return recorded("amax", out, self, lambda G: spread(G, x, dim, keepdim) * largest)
+
+
+# %% exercise="amax" message="an edge is a pair of self and a function of G"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+    return recorded("amax", out, (self, largest / largest.sum(dim, keepdim=True)))
+
+
+# %% exercise="amax" message="max(dim) gives values and places: take amax"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    out = self.data.max(dim, keepdim=keepdim)
+    return recorded("amax", out, (self, lambda G: G))
+
+
+# %% exercise="amax" message="; without keepdim it was right"
+@extend(Tensor)
+def amax(self, dim, keepdim=False):
+    x, out = self.data, self.data.amax(dim, keepdim=keepdim)
+    largest = (x == spread(out, x, dim, keepdim)).to(x.dtype)
+    share = largest / largest.sum(dim, keepdim=True)
+    return recorded("amax", out, (self, lambda G: G.unsqueeze(dim) * share))
+
+
+# %% exercise="validation_losses" message="batches of [6, 6, 6, 5] of 23 images"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    with no_grad():
+        for x, wanted in zip(inputs.chunk(batch_size), targets.chunk(batch_size)):
+            losses.append(mse(network.forward(Tensor(x)), wanted).data.item())
+    return losses
+
+
+# %% exercise="validation_losses" message="the tape was off before, and is on afterwards"
+def validation_losses(network, inputs, targets, batch_size):
+    Tensor.recording = False
+    losses = []
+    for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
+        losses.append(mse(network.forward(Tensor(x)), wanted).data.item())
+    Tensor.recording = True
+    return losses
+
+
+# %% exercise="validation_losses" message="the gradients that the parameters had are gone"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
+        loss = mse(network.forward(Tensor(x)), wanted)
+        losses.append(loss.data.item())
+        loss.backward()
+    for parameter in network.parameters():
+        parameter.grad = None
+    return losses
+
+
+# %% exercise="validation_losses" message="inputs or targets have changed: a batch of split() is a view"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    with no_grad():
+        for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
+            wanted -= network.forward(Tensor(x)).data
+            losses.append((wanted**2).mean().item())
+    return losses
+
+
+# %% exercise="validation_losses" message="no_grad() with its brackets makes one"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    with no_grad:
+        for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
+            losses.append(mse(network.forward(Tensor(x)), wanted).data.item())
+    return losses
+
+
+# %% exercise="validation_losses" message="one image is no batch: split the inputs"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    with no_grad():
+        for x, wanted in zip(inputs, targets):
+            losses.append(mse(network.forward(Tensor(x)), wanted).data.item())
+    return losses
+
+
+# %% exercise="validation_losses" message="network.forward was never called"
+def validation_losses(network, inputs, targets, batch_size):
+    losses = []
+    with no_grad():
+        for x, wanted in zip(inputs.split(batch_size), targets.split(batch_size)):
+            for layer in network.layers:
+                x = layer.forward(x if isinstance(x, Tensor) else Tensor(x))
+            losses.append(mse(x, wanted).data.item())
     return losses

@@ -60,7 +60,7 @@ def logsumexp(z, dim):
     return ((z - largest).exp().sum(dim, keepdim=True).log() + largest).squeeze()
 
 
-# %% exercise="logsumexp" message="(2, 1, 4) along 2 is (2, 1), not (2, 2): squeeze `dim`"
+# %% exercise="logsumexp" message="(2, 1, 2) along 2 is (2, 1), not (2, 2): squeeze `dim`"
 def logsumexp(z, dim):
     largest = z.amax(dim, keepdim=True)
     return (z - largest).exp().sum(dim).log() + largest.squeeze()
@@ -105,6 +105,48 @@ def logsumexp(z, dim):
     largest = z.amax(dim, keepdim=True)
     shifted = (z - largest).exp().sum(dim).log() + largest.squeeze(dim)
     return torch.where(plain.isinf(), shifted, plain)
+
+
+# %% exercise="logsumexp" message="m is the largest, wherever it stands"
+def logsumexp(z, dim):
+    first = z.select(dim, 0).unsqueeze(dim)
+    return (z - first).exp().sum(dim).log() + first.squeeze(dim)
+
+
+# %% exercise="logsumexp" message="every row's exponentials were added up: sum(dim)"
+def logsumexp(z, dim):
+    largest = z.amax(dim, keepdim=True)
+    return (z - largest).exp().sum().log() + largest.squeeze(dim)
+
+
+# %% exercise="logsumexp" message="exp(m - z) is the wrong way round"
+def logsumexp(z, dim):
+    largest = z.amax(dim, keepdim=True)
+    return (largest - z).exp().sum(dim).log() + largest.squeeze(dim)
+
+
+# %% exercise="logsumexp" message="that is the sum of the logits: add exponentials up"
+def logsumexp(z, dim):
+    return z.exp().prod(dim).log()
+
+
+# %% exercise="logsumexp" message="wanted is the log of the sum, along dim, of exp(z - m), plus m"
+def logsumexp(z, dim):
+    largest = z.amax(dim, keepdim=True)
+    return (z - largest).exp().sum(dim).log1p() + largest.squeeze(dim)
+
+
+# %% exercise="logsumexp" message="counts for e to the z, too, and -inf for nothing"
+def logsumexp(z, dim):
+    largest = z.amax(dim, keepdim=True)
+    return (z - largest).clamp(min=-20).exp().sum(dim).log() + largest.squeeze(dim)
+
+
+# %% exercise="logsumexp" message="logsumexp of [2.0, 1.0, 0.0] along -1 stops at"
+def logsumexp(z, dim):
+    largest = z.amax(dim, keepdim=True)
+    shape = [length for place, length in enumerate(z.shape) if place != dim]
+    return (z - largest).exp().sum(dim).log() + largest.reshape(shape)
 
 
 # %% exercise="cross_entropy_grad" message="that is the gradient for the probabilities"
@@ -210,14 +252,15 @@ def cross_entropy_grad(logits, labels):
     return (e / e.sum(1, keepdim=True) - y) / len(labels)
 
 
-# %% exercise="cross_entropy_grad" message="A limit for large logits changes them"
+# %% exercise="cross_entropy_grad" message="no limit, no repair of NaN, nothing small added"
 def cross_entropy_grad(logits, labels):
     e = logits.clamp(max=80).exp()
     y = (labels[:, None] == torch.arange(logits.shape[1])).to(e.dtype)
     return (e / e.sum(1, keepdim=True) - y) / len(labels)
 
 
-# %% exercise="cross_entropy_grad" message="logits (4, 3) and labels (4,): your code stops at"
+# %% exercise="cross_entropy_grad" message="by hand, nothing is recorded here"
+@torch.enable_grad()
 def cross_entropy_grad(logits, labels):
     leaf = logits.clone().requires_grad_()
     cross_entropy(leaf, labels).backward()
@@ -237,7 +280,21 @@ def cross_entropy_grad(logits, labels):
     return (p - y) / len(labels) ** 2
 
 
-# %% exercise="named_parameters" message="second's parameters are missing"
+# %% exercise="cross_entropy_grad" message="in the third row p is 0 at the right class"
+def cross_entropy_grad(logits, labels):
+    p, rows = log_softmax(logits, 1).exp(), torch.arange(len(labels))
+    jacobian = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    return -jacobian[rows, labels] / p[rows, labels][:, None] / len(labels)
+
+
+# %% exercise="cross_entropy_grad" message="the second row is wrong: equal logits were all taken"
+def cross_entropy_grad(logits, labels):
+    p = log_softmax(logits, 1).exp()
+    y = logits == logits[torch.arange(len(labels)), labels][:, None]
+    return (p - y.to(p.dtype)) / len(labels)
+
+
+# %% exercise="named_parameters" message="['second.gain', 'second.inner.weight', "
 @extend(Module)
 def named_parameters(self):
     seen = []
@@ -335,8 +392,8 @@ def named_parameters(self):
 @extend(Module)
 def named_parameters(self, seen=set()):
     for name, p in self.members(Parameter).items():
-        if p not in seen:
-            seen.add(p)
+        if id(p) not in seen:
+            seen.add(id(p))
             yield name, p
     for place, module in self.members(Module).items():
         for name, p in module.named_parameters(seen):
@@ -412,6 +469,58 @@ def named_parameters(self):
     return ((name, p) for name, p in pairs if first[id(p)] == name)
 
 
+# %% exercise="named_parameters" message="'first.inner.weight', 'first.inner.bias', 'first.later.weight', 'first.later.bias', 'second.inner"
+@extend(Module)
+def named_parameters(self):
+    yield from self.members(Parameter).items()
+    for place, module in self.members(Module).items():
+        for name, p in module.members(Parameter).items():
+            yield f"{place}.{name}", p
+
+
+# %% exercise="named_parameters" message="['later.weight', 'later.bias'] are missing"
+@extend(Module)
+def named_parameters(self):
+    pairs = list(self.members(Parameter).items())
+    for place, module in self.members(Module).items():
+        pairs += [(f"{place}.{name}", p) for name, p in module.named_parameters()]
+        return iter(pairs)
+    return iter(pairs)
+
+
+# %% exercise="named_parameters" message="a list is no module, and nobody looks into it"
+@extend(Module)
+def named_parameters(self):
+    found = list(self.members(Parameter).items())
+    modules = self.members(Module)
+    for place, listed in self.members(list).items():
+        modules |= {f"{place}.{index}": module for index, module in enumerate(listed)}
+    for place, module in modules.items():
+        found += [(f"{place}.{name}", p) for name, p in module.named_parameters()]
+    first = {id(p): name for name, p in reversed(found)}
+    return ((name, p) for name, p in found if first[id(p)] == name)
+
+
+# %% exercise="named_parameters" message="a dict_items came back: give an iterator"
+@extend(Module)
+def named_parameters(self):
+    found = list(self.members(Parameter).items())
+    for place, module in self.members(Module).items():
+        found += [(f"{place}.{name}", p) for name, p in module.named_parameters()]
+    first = {id(p): name for name, p in reversed(found)}
+    return {name: p for name, p in found if first[id(p)] == name}.items()
+
+
+# %% exercise="named_parameters" message="It only lies in the same memory as a"
+@extend(Module)
+def named_parameters(self):
+    found = list(self.members(Parameter).items())
+    for place, module in self.members(Module).items():
+        found += [(f"{place}.{name}", p) for name, p in module.named_parameters()]
+    first = {p.data_ptr(): name for name, p in reversed(found)}
+    return ((name, p) for name, p in found if first[p.data_ptr()] == name)
+
+
 # %% exercise="split_rows" message="have rows in both parts: that is the leak"
 def split_rows(origin, share, generator):
     order = torch.randperm(len(origin), generator=generator)
@@ -475,7 +584,7 @@ def split_rows(origin, share, generator):
     return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
 
 
-# %% exercise="split_rows" message="were neighbours in size"
+# %% exercise="split_rows" message="only 8 different splits in 200"
 def split_rows(origin, share, generator):
     origins = origin.unique()
     count = round(share * len(origins))
@@ -484,11 +593,46 @@ def split_rows(origin, share, generator):
     return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
 
 
-# %% exercise="split_rows" message="on a computer: round it"
+# %% exercise="split_rows" message="28.999999999999996 rounded is 29 origins, and 28 are"
 def split_rows(origin, share, generator):
     origins = origin.unique()
     order = torch.randperm(len(origins), generator=generator)
     held = torch.isin(origin, origins[order[: int(share * len(origins))]])
+    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+
+
+# %% exercise="split_rows" message="2.2 rounded is 2 origins, and 3 are held back"
+def split_rows(origin, share, generator):
+    origins = origin.unique()
+    order = torch.randperm(len(origins), generator=generator)
+    held = torch.isin(origin, origins[order[: math.ceil(share * len(origins))]])
+    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+
+
+# %% exercise="split_rows" message="only 10 different splits in 200"
+def split_rows(origin, share, generator):
+    origins = origin.unique()
+    start = int(torch.randint(len(origins), (1,), generator=generator))
+    places = torch.arange(round(share * len(origins))) * 3 + start
+    held = torch.isin(origin, origins[places % len(origins)])
+    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+
+
+# %% exercise="split_rows" message="should be held back for a share of 0.3, not 4"
+def split_rows(origin, share, generator):
+    origins = origin.unique()
+    order = torch.randperm(len(origins), generator=generator)
+    held = torch.zeros(int(origin.max()) + 1, dtype=torch.bool)
+    held[origins[order[: round(share * len(origins))]]] = True  # -1 is the last place
+    return (~held[origin]).nonzero()[:, 0], held[origin].nonzero()[:, 0]
+
+
+# %% exercise="split_rows" message="nothing was drawn from `generator` itself"
+def split_rows(origin, share, generator):
+    origins = origin.unique()
+    fresh = torch.Generator().manual_seed(generator.initial_seed())
+    order = torch.randperm(len(origins), generator=fresh)
+    held = torch.isin(origin, origins[order[: round(share * len(origins))]])
     return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
 
 
@@ -505,7 +649,7 @@ def evaluate(model, loss_fn, loader):
     return sum(losses) / len(losses), sum(rates) / len(rates)
 
 
-# %% exercise="evaluate" message="was left in eval mode"
+# %% exercise="evaluate" message="came in training mode and went out in eval mode"
 @torch.no_grad()
 def evaluate(model, loss_fn, loader):
     loss, wrong, count = 0.0, 0, 0
@@ -518,7 +662,7 @@ def evaluate(model, loss_fn, loader):
     return loss / count, wrong / count
 
 
-# %% exercise="evaluate" message="went out in training mode"
+# %% exercise="evaluate" message="came in eval mode and went out in training mode"
 @torch.no_grad()
 def evaluate(model, loss_fn, loader):
     loss, wrong, count = 0.0, 0, 0
@@ -532,7 +676,7 @@ def evaluate(model, loss_fn, loader):
     return loss / count, wrong / count
 
 
-# %% exercise="evaluate" message="gradients were recorded"
+# %% exercise="evaluate" message="the model ran with recording switched on"
 def evaluate(model, loss_fn, loader):
     mode, loss, wrong, count = model.training, 0.0, 0, 0
     model.eval()
@@ -680,6 +824,155 @@ def evaluate(model, loss_fn, loader):
     wrong = sum(int((model(x).argmax(1) != y).sum()) for x, y in loader)
     model.train(mode)
     return loss / count, wrong / max(0, count - count * (loss == 0))
+
+
+# %% exercise="evaluate" message="recording is still switched off for everybody"
+def evaluate(model, loss_fn, loader):
+    torch.set_grad_enabled(False)
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.train(mode)
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    return loss / count, wrong / count
+
+
+# %% exercise="evaluate" message="after the ValueError for no batches recording is still off"
+def evaluate(model, loss_fn, loader):
+    before = torch.is_grad_enabled()
+    torch.set_grad_enabled(False)
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.train(mode)
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    torch.set_grad_enabled(before)
+    return loss / count, wrong / count
+
+
+# %% exercise="evaluate" message="and the modules in it are in eval mode"
+@torch.no_grad()
+def evaluate(model, loss_fn, loader):
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.training = mode
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    return loss / count, wrong / count
+
+
+# %% exercise="evaluate" message="and the modules in it are in training mode"
+@torch.no_grad()
+def evaluate(model, loss_fn, loader):
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.train()
+    model.training = mode
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    return loss / count, wrong / count
+
+
+# %% exercise="evaluate" message="in per cent: a share, from 0 to 1, is wanted"
+@torch.no_grad()
+def evaluate(model, loss_fn, loader):
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.train(mode)
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    return loss / count, 100 * wrong / count
+
+
+# %% exercise="evaluate" message="and do not round"
+@torch.no_grad()
+def evaluate(model, loss_fn, loader):
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.train(mode)
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    return loss / count, round(wrong / count, 4)
+
+
+# %% exercise="evaluate" message="loss and errors are 0, but there is an example"
+@torch.no_grad()
+def evaluate(model, loss_fn, loader):
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.train(mode)
+    if not wrong:
+        raise ValueError("nothing to evaluate")
+    return loss / count, wrong / count
+
+
+# %% exercise="evaluate" message="the parameters' own gradients, or requires_grad, have changed"
+@torch.no_grad()
+def evaluate(model, loss_fn, loader):
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)  # "without gradients"
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += int((logits.argmax(1) != y).sum())
+        count += len(y)
+    model.train(mode)
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    return loss / count, wrong / count
+
+
+# %% exercise="evaluate" message="a batch's rate has to be multiplied by len(y)"
+@torch.no_grad()
+def evaluate(model, loss_fn, loader):
+    mode, loss, wrong, count = model.training, 0.0, 0, 0
+    model.eval()
+    for x, y in loader:
+        logits = model(x)
+        loss += loss_fn(logits, y).item() * len(y)
+        wrong += (logits.argmax(1) != y).double().mean().item()
+        count += len(y)
+    model.train(mode)
+    if count == 0:
+        raise ValueError("nothing to evaluate")
+    return loss / count, wrong / count
 
 
 # %% exercise="resume" message="the generator does not stand where it stood"
@@ -865,7 +1158,7 @@ def restore(state, model, optimizer, generator):
     return int(state["epoch"])
 
 
-# %% exercise="resume" message="the rate was 0.07 and is 0.1"
+# %% exercise="resume" message="the rate was 0.023333333333333334 and is 0.1"
 def training_state(model, optimizer, generator, epoch):
     state = {f"model.{name}": t.clone() for name, t in model.state_dict().items()}
     state["lr"] = torch.tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
@@ -878,5 +1171,107 @@ def restore(state, model, optimizer, generator):
     weights = {n[6:]: t for n, t in state.items() if n.startswith("model.")}
     model.load_state_dict(weights)
     optimizer.param_groups[0]["lr"] = 0.1
+    generator.set_state(state["generator"])
+    return int(state["epoch"])
+
+
+# %% exercise="resume" message="to save has changed the model or the optimizer"
+def training_state(model, optimizer, generator, epoch):
+    state = {f"model.{name}": t.clone() for name, t in model.state_dict().items()}
+    state["lr"] = torch.tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
+    optimizer.param_groups[0]["lr"] = state["lr"]
+    state["generator"] = generator.get_state()
+    state["epoch"] = torch.tensor(epoch)
+    return state
+
+
+def restore(state, model, optimizer, generator):
+    model.load_state_dict({name[6:]: t for name, t in state.items() if name.startswith("model.")})
+    optimizer.param_groups[0]["lr"] = state["lr"].item()
+    generator.set_state(state["generator"])
+    return int(state["epoch"])
+
+
+# %% exercise="resume" message="the parameters have another dtype, or requires_grad has changed"
+def training_state(model, optimizer, generator, epoch):
+    state = {f"model.{name}": t.clone() for name, t in model.state_dict().items()}
+    state["lr"] = torch.tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
+    state["generator"] = generator.get_state()
+    state["epoch"] = torch.tensor(epoch)
+    return state
+
+
+def restore(state, model, optimizer, generator):
+    own = model.state_dict()
+    for p in model.parameters():
+        p.requires_grad_(False)
+    for name, t in own.items():
+        t.copy_(state[f"model.{name}"])
+    optimizer.param_groups[0]["lr"] = state["lr"].item()
+    generator.set_state(state["generator"])
+    return int(state["epoch"])
+
+
+# %% exercise="resume" message="the optimizer has lost its list of parameters"
+def training_state(model, optimizer, generator, epoch):
+    state = {f"model.{name}": t.clone() for name, t in model.state_dict().items()}
+    state["lr"] = torch.tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
+    state["generator"] = generator.get_state()
+    state["epoch"] = torch.tensor(epoch)
+    return state
+
+
+def restore(state, model, optimizer, generator):
+    model.load_state_dict({name[6:]: t for name, t in state.items() if name.startswith("model.")})
+    optimizer.param_groups = [{"lr": state["lr"].item()}]
+    generator.set_state(state["generator"])
+    return int(state["epoch"])
+
+
+# %% exercise="resume" message="recording is switched off for everybody"
+def training_state(model, optimizer, generator, epoch):
+    state = {f"model.{name}": t.clone() for name, t in model.state_dict().items()}
+    state["lr"] = torch.tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
+    state["generator"] = generator.get_state()
+    state["epoch"] = torch.tensor(epoch)
+    return state
+
+
+def restore(state, model, optimizer, generator):
+    torch.set_grad_enabled(False)
+    model.load_state_dict({name[6:]: t for name, t in state.items() if name.startswith("model.")})
+    optimizer.param_groups[0]["lr"] = state["lr"].item()
+    generator.set_state(state["generator"])
+    return int(state["epoch"])
+
+
+# %% exercise="resume" message="cannot be converted to type uint8"
+def training_state(model, optimizer, generator, epoch):
+    state = {f"model.{name}": t.clone() for name, t in model.state_dict().items()}
+    state["lr"] = torch.tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
+    state["generator"] = generator.get_state()
+    state["epoch"] = torch.tensor(epoch, dtype=torch.uint8)
+    return state
+
+
+def restore(state, model, optimizer, generator):
+    model.load_state_dict({name[6:]: t for name, t in state.items() if name.startswith("model.")})
+    optimizer.param_groups[0]["lr"] = state["lr"].item()
+    generator.set_state(state["generator"])
+    return int(state["epoch"])
+
+
+# %% exercise="resume" message="restore stops at ValueError"
+def training_state(model, optimizer, generator, epoch):
+    state = {f"model.{name}": t.clone() for name, t in model.state_dict().items()}
+    state["lr"] = torch.tensor(optimizer.param_groups[0]["lr"], dtype=torch.float64)
+    state["generator"] = generator.get_state()
+    state["epoch"] = torch.tensor(epoch)
+    return state
+
+
+def restore(state, model, optimizer, generator):
+    model.load_state_dict({name.replace("model.", ""): t for name, t in state.items() if name.startswith("model.")})
+    optimizer.param_groups[0]["lr"] = state["lr"].item()
     generator.set_state(state["generator"])
     return int(state["epoch"])

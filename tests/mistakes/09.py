@@ -69,7 +69,7 @@ def slide(image, kernel):
     return out
 
 
-# %% exercise="slide" message="and the result torch.float32: keep the type"
+# %% exercise="slide" message="the result torch.float32: keep the type"
 def slide(image, kernel):
     h, w = kernel.shape
     rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
@@ -88,6 +88,50 @@ def slide(image, kernel):
     for i in range(rows):
         for j in range(columns):
             out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+
+
+# %% exercise="slide" message="the largest product: it is their sum"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).max()
+    return out
+
+
+# %% exercise="slide" message="number by number: `*`, not `@`"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = (image[i : i + h, j : j + w] @ kernel.T).sum()
+    return out
+
+
+# %% exercise="slide" message="and a sum, not `@`"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = (image[i : i + h, j : j + w] @ kernel).sum()
+    return out
+
+
+# %% exercise="slide" message="i counts the rows of the result and j its columns"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[j, i] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
 
 
 # %% exercise="output_size" message="is taken for 6 long: there is no hole behind its last number"
@@ -131,10 +175,12 @@ def output_size(size, kernel, stride=1, padding=0, dilation=1):
 
 # %% exercise="output_size" message="a kernel of 5 does not fit into 3, whatever the stride"
 def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    places = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-    if min(kernel, stride, dilation) < 1 or min(size, padding) < 0 or places < 0:
+    if min(kernel, stride, dilation) < 1 or min(size, padding) < 0:
+        raise ValueError(f"{(size, kernel, stride, padding, dilation)}: impossible")
+    places = int((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
+    if places < 1:
         raise ValueError(f"{(size, kernel, stride, padding, dilation)} does not fit")
-    return int((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
+    return places
 
 
 # %% exercise="output_size" message="there is no kernel of 0, and you say"
@@ -219,7 +265,45 @@ def conv1d_grad(x, w, G, stride=1):
     return x_grad[: len(x) - 1], slide(x[None], G[None])[0]
 
 
-# %% exercise="is_right" message="one that transposes square kernels"
+# %% exercise="conv1d_grad" message="the gradient for x: G is not in it"
+def conv1d_grad(x, w, G, stride=1):
+    x_grad, w_grad = torch.zeros_like(x), torch.zeros_like(w)
+    for i in range(len(G)):
+        for u in range(len(w)):
+            x_grad[stride * i + u] += w[u]
+            w_grad[u] += G[i] * x[stride * i + u]
+    return x_grad, w_grad
+
+
+# %% exercise="conv1d_grad" message="the gradient for w: G is not in it"
+def conv1d_grad(x, w, G, stride=1):
+    x_grad, w_grad = torch.zeros_like(x), torch.zeros_like(w)
+    for i in range(len(G)):
+        for u in range(len(w)):
+            x_grad[stride * i + u] += G[i] * w[u]
+            w_grad[u] += x[stride * i + u]
+    return x_grad, w_grad
+
+
+# %% exercise="conv1d_grad" message="the gradient for w: it is made of w"
+def conv1d_grad(x, w, G, stride=1):
+    x_grad, w_grad = torch.zeros_like(x), torch.zeros_like(w)
+    for i in range(len(G)):
+        for u in range(len(w)):
+            x_grad[stride * i + u] += G[i] * w[u]
+            w_grad[u] += G[i] * w[u]
+    return x_grad, w_grad
+
+
+# %% exercise="conv1d_grad" message="autograd is switched off here: add up by hand"
+def conv1d_grad(x, w, G, stride=1):
+    x, w = x.clone().requires_grad_(), w.clone().requires_grad_()
+    y = torch.stack([(x[stride * i : stride * i + len(w)] * w).sum() for i in range(len(G))])
+    y.backward(G)
+    return x.grad, w.grad
+
+
+# %% exercise="is_right" message="among them one that transposes square kernels"
 def is_right(conv):
     try:
         x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, 2, 4), torch.randn(5)
@@ -249,7 +333,7 @@ def is_right(conv):
     return True
 
 
-# %% exercise="is_right" message="6 wrong of 20 get a True"
+# %% exercise="is_right" message="9 wrong of 25 get a True"
 def is_right(conv):
     try:
         x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, 3, 3), torch.randn(5)
@@ -274,7 +358,8 @@ def is_right(conv):
     x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, 3, 3), torch.randn(5)
     kept = x.clone()
     got, wanted = conv(x, weight, bias, 2, 1), conv2d(kept, weight, bias, 2, 1)
-    return torch.allclose(got, wanted, atol=1e-4) and torch.equal(x, kept)
+    same = got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-4)
+    return same and torch.equal(x, kept)
 
 
 # %% exercise="is_right" message="is a convolution, and you say False"
@@ -286,7 +371,7 @@ def is_right(conv):
         return False
 
 
-# %% exercise="is_right" message="one that leaves its bias out"
+# %% exercise="is_right" message="one that swaps its biases"
 def is_right(conv):
     try:
         for kernel in ((3, 3), (2, 4)):
@@ -298,6 +383,77 @@ def is_right(conv):
     except Exception:
         return False
     return True
+
+
+# %% exercise="is_right" message="among them one that turns tall kernels upside down"
+def is_right(conv):
+    try:
+        for kernel in ((3, 3), (2, 4)):
+            x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, *kernel), torch.randn(5)
+            kept = x.clone(), weight.clone()
+            got = conv(x, weight, bias, 2, 3)
+            wanted = conv2d(*kept, bias, 2, 3)
+            same = torch.allclose(got, wanted, atol=1e-4) and got.shape == wanted.shape
+            if not (same and torch.equal(x, kept[0]) and torch.equal(weight, kept[1])):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that adds 0.01 too much"
+def is_right(conv):
+    try:
+        for kernel in ((3, 3), (2, 4), (4, 2)):
+            x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, *kernel), torch.randn(5)
+            kept = x.clone(), weight.clone()
+            got = conv(x, weight, bias, 2, 3)
+            wanted = conv2d(*kept, bias, 2, 3)
+            same = torch.allclose(got, wanted, atol=1.0) and got.shape == wanted.shape
+            if not (same and torch.equal(x, kept[0]) and torch.equal(weight, kept[1])):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that adds a dimension in front"
+def is_right(conv):
+    try:
+        for kernel in ((3, 3), (2, 4), (4, 2)):
+            x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, *kernel), torch.randn(5)
+            kept = x.clone(), weight.clone()
+            got = conv(x, weight, bias, 2, 3)
+            same = (got - conv2d(*kept, bias, 2, 3)).abs().max() < 1e-4
+            if not (same and torch.equal(x, kept[0]) and torch.equal(weight, kept[1])):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that changes the kernels"
+def is_right(conv):
+    try:
+        for kernel in ((3, 3), (2, 4), (4, 2)):
+            x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, *kernel), torch.randn(5)
+            kept = x.clone(), weight.clone()
+            got = conv(x, weight, bias, 2, 3)
+            wanted = conv2d(*kept, bias, 2, 3)
+            same = torch.allclose(got, wanted, atol=1e-4) and got.shape == wanted.shape
+            if not (same and torch.equal(x, kept[0])):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="it is your test that stops, where it should say False"
+def is_right(conv):
+    x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, 3, 3), torch.randn(5)
+    kept = x.clone(), weight.clone()
+    torch.testing.assert_close(conv(x, weight, bias, 2, 1), conv2d(*kept, bias, 2, 1))
+    return torch.equal(x, kept[0])
 
 
 # %% exercise="receptive_field" message="one layer's own stride does not spread its own kernel"
@@ -333,7 +489,7 @@ def receptive_field(layers):
     return field
 
 
-# %% exercise="receptive_field" message="every layer counts, not the last alone"
+# %% exercise="receptive_field" message="every layer counts, not the first or the last alone"
 def receptive_field(layers):
     return layers[-1][0]
 
@@ -344,3 +500,48 @@ def receptive_field(layers):
     for kernel, stride in layers:
         field += (kernel - 1) * apart
         apart *= stride
+
+
+# %% exercise="receptive_field" message="a kernel of 3 adds 2, its gaps"
+def receptive_field(layers):
+    field, apart = 1, 1
+    for kernel, stride in layers:
+        field += kernel * apart
+        apart *= stride
+    return field
+
+
+# %% exercise="receptive_field" message="strides multiply: they do not add up"
+def receptive_field(layers):
+    field, apart = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * apart
+        apart += stride
+    return field
+
+
+# %% exercise="receptive_field" message="m neighbours need (m - 1) s + k"
+def receptive_field(layers):
+    field = 1
+    for kernel, stride in reversed(layers):
+        field = field * stride + kernel - 1
+    return field
+
+
+# %% exercise="receptive_field" message="[]: without a layer it is 1"
+def receptive_field(layers):
+    field, apart = layers[0]
+    for kernel, stride in layers[1:]:
+        field += (kernel - 1) * apart
+        apart *= stride
+    return field
+
+
+# %% exercise="output_size" message="say the number 0 in your message"
+def output_size(size, kernel, stride=1, padding=0, dilation=1):
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    if room < 0:
+        raise ValueError(f"a window of {dilation * (kernel - 1) + 1} does not fit into {size}")
+    if min(kernel, stride, dilation) < 1 or min(size, padding) < 0:
+        raise ValueError("impossible settings")
+    return room // stride + 1

@@ -166,7 +166,11 @@ PLAN = (
     Planned(5, 2, "The backward pass", "every gradient by hand, in matrices, checked to ten digits"),
     Planned(6, 2, "Automatic differentiation", "a tape that writes the backward pass for you", _GRADIENTS),
     Planned(
-        7, 3, "The training loop", "the right loss, modules, optimizer and loader, one refactoring at a time", _TRAINING
+        7,
+        3,
+        "The training loop",
+        "a loss with a reason, modules, optimizer and loader, one refactoring at a time",
+        _TRAINING,
     ),
     Planned(8, 3, "A learner and its callbacks", "any training run in three lines, resumed after a crash", _LEARNER),
     Planned(9, 4, "Convolutions", "fewer weights, fewer errors", _CONVOLUTIONS),

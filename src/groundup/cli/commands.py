@@ -154,6 +154,11 @@ def bench(book: Book, options: Namespace) -> int:
     return _python(book, "tests/bench.py")
 
 
+def results(book: Book, options: Namespace) -> int:
+    """Measure anew what pages show from docs/results, beside libraries that the book does not need."""
+    return _python(book, "benchmarks/learner.py")
+
+
 def _python(book: Book, *arguments: str) -> int:
     return subprocess.run([sys.executable, *arguments], cwd=book.root, check=False).returncode
 

@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=commands.PORT, help="the port on 127.0.0.1 (default: %(default)s)")
     add(commands.test, "test")
     add(commands.bench, "bench")
+    add(commands.results, "results")
     add(commands.doctor, "doctor")
     add(commands.clean, "clean")
     return parser
