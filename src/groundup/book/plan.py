@@ -84,7 +84,7 @@ _GRADIENTS = (
         "engine",
         "requires_grad (requires_grad=) grad_fn is_leaf retain_grad retains_grad _make_subclass "
         "torch._C._disabled_torch_function_impl "
-        "torch.autograd.backward torch.autograd.grad",
+        "torch.autograd.backward torch.autograd.grad torch.autograd.Function",
     ),
     Lock(
         "torch.no_grad",
