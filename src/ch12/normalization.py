@@ -13,7 +13,7 @@ Axes = tuple[int, ...]
 def standardize(x: Tensor, dims: Axes, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`x` in standard deviations from its mean over `dims`; the mean; the variance.
 
-    The variance is the biased one, `eps` is added to it under the root.
+    The variance is the biased one, and `eps` is added to it under the root.
     Shapes: any; mean and variance are 1 long along `dims`.
     """
     mean = x.mean(dims, keepdim=True)
@@ -63,7 +63,7 @@ def track(
 
 
 def by_channel(values: Tensor, x: Tensor) -> Tensor:
-    """One number for each channel of `x`. Shapes: (C,), x (N, C, ...) -> (C, 1, ...)."""
+    """One number for each channel of x. Shapes: (C,), x (N, C, ...) -> (C, 1, ...)."""
     return values.view(-1, *[1] * (x.dim() - 2))
 
 
@@ -72,9 +72,10 @@ class BatchNorm(nn.Module):
 
     In evaluation, by the running mean and variance. Shapes: (N, C, ...) -> the same.
     Raises: ValueError for other shapes, and to train on one number for each channel.
+    Paper: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2.
     """
 
-    sizes: ClassVar[tuple[int, ...]] = (2, 3, 4, 5)  # how many dimensions x may have
+    sizes: ClassVar[tuple[int, ...]] = (2, 3, 4, 5)  # how many axes x may have
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
@@ -95,16 +96,15 @@ class BatchNorm(nn.Module):
         self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardise, by the batch or by what has been seen."""
+        """Standardise, by the batch or by what was seen in training."""
         if x.dim() not in self.sizes or x.shape[1] != self.num_features:
-            wanted = f"(N, {self.num_features}, ...) of {self.sizes} dimensions"
+            wanted = f"(N, {self.num_features}, ...), {self.sizes} axes"
             raise ValueError(f"numbers of shape {tuple(x.shape)}: give {wanted}")
         if self.training:
-            n = x.numel() // max(self.num_features, 1)
+            n = x.numel() // self.num_features
             if n < 2:
-                raise ValueError(
-                    f"{tuple(x.shape)}: {n} number for each channel has no spread"
-                )
+                why = f"{n} number for each channel has no spread"
+                raise ValueError(f"shape {tuple(x.shape)}: {why}: train on more")
             dims = (0, *range(2, x.dim()))
             normal, mean, var = Standardized.apply(x, dims, self.eps)
             running = self.running_mean, self.running_var
@@ -128,6 +128,16 @@ class BatchNorm2d(BatchNorm):
     """For channels of images. Shapes: (N, C, H, W)."""
 
     sizes = (4,)
+
+
+def standardize_groups(x: Tensor, num_groups: int, eps: float) -> Tensor:
+    """Each group of neighbouring channels of each example, standardised by itself.
+
+    Shapes: x (N, C, ...) -> the same.
+    """
+    groups = x.unflatten(1, (num_groups, -1))  # (N, G, C / G, ...)
+    dims = tuple(range(2, groups.dim()))
+    return Standardized.apply(groups, dims, eps)[0].flatten(1, 2)
 
 
 class GroupNorm(nn.Module):
@@ -156,16 +166,14 @@ class GroupNorm(nn.Module):
         if x.dim() < 2 or x.shape[1] != self.num_channels:
             wanted = f"(N, {self.num_channels}, ...)"
             raise ValueError(f"numbers of shape {tuple(x.shape)}: give {wanted}")
-        groups = x.unflatten(1, (self.num_groups, -1))  # (N, G, C / G, ...)
-        dims = tuple(range(2, groups.dim()))
-        normal = Standardized.apply(groups, dims, self.eps)[0].flatten(1, 2)
+        normal = standardize_groups(x, self.num_groups, self.eps)
         if self.weight is None or self.bias is None:
             return normal
         return normal * by_channel(self.weight, x) + by_channel(self.bias, x)
 
 
 def last_axes(x: Tensor, shape: Axes) -> Axes:
-    """The axes of `x` that end it in `shape`. Raises: ValueError if it does not."""
+    """The axes of x that end it in `shape`. Raises: ValueError if it does not."""
     if not shape or tuple(x.shape[-len(shape) :]) != shape:
         raise ValueError(f"numbers of shape {tuple(x.shape)}: they must end in {shape}")
     return tuple(range(-len(shape), 0))
