@@ -242,7 +242,7 @@ def standardize_groups(x, num_groups, eps):
     return Standardized.apply(groups, dims, eps)[0].flatten(1, 2)
 
 
-# %% exercise="group" message="put the groups together again"
+# %% exercise="group" message="put groups and channels together again"
 def standardize_groups(x, num_groups, eps):
     groups = x.unflatten(1, (num_groups, -1))
     return Standardized.apply(groups, tuple(range(2, groups.dim())), eps)[0]
@@ -320,7 +320,7 @@ def fold(conv, norm):
     return folded
 
 
-# %% exercise="fold" message="divide by the root of the variance"
+# %% exercise="fold" message="the running variance itself: divide by its root"
 def fold(conv, norm):
     scale = 1 / (norm.running_var + norm.eps)
     shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
