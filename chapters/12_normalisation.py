@@ -543,7 +543,7 @@ def check_one_line() -> None:
 check_one_line()
 
 # %% [markdown]
-# Chapter 6's engine could have found this gradient from `standardize` by itself, node by node. PyTorch's too, and it would keep half a dozen tensors for the way back. Written by hand it keeps two. A `torch.autograd.Function` is how one tells the engine: `forward` computes and keeps, `backward` gets the gradients of all that came out and gives those of all that went in.
+# Chapter 6's engine could have found this gradient from `standardize` by itself, node by node. PyTorch's too, and it would keep half a dozen tensors for the way back. Written by hand it needs two (and, for second derivatives, its input). A `torch.autograd.Function` is how one tells the engine: `forward` computes and keeps, `backward` gets the gradients of all that came out and gives those of all that went in.
 
 
 # %% export="normalization.py"
@@ -554,15 +554,18 @@ class Standardized(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, dims: Axes, eps: float) -> tuple[Tensor, ...]:
         """Keep what the way back needs."""
         normal, mean, var = standardize(x, dims, eps)
-        ctx.save_for_backward(normal, (var + eps).sqrt())
+        ctx.save_for_backward(x, normal, (var + eps).sqrt())
         ctx.mark_non_differentiable(mean, var)
-        ctx.dims = dims
+        ctx.dims, ctx.eps = dims, eps
         return normal, mean, var
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         """Through the mean and the variance, too."""
-        normal, std = ctx.saved_tensors
+        x, normal, std = ctx.saved_tensors
+        if torch.is_grad_enabled():  # for second derivatives, the engine must see how
+            normal, _, var = standardize(x, ctx.dims, ctx.eps)
+            std = (var + ctx.eps).sqrt()
         return standardize_grad(grads[0], normal, std, ctx.dims), None, None
 
 
@@ -1359,7 +1362,7 @@ axes[0].set_ylabel("images")
 # An axis more makes it easy: `x.unflatten(1, (a, b))` makes two axes of axis 1, the first `a` long and the second `b`.
 
 # %% [markdown] tags=["hint"]
-# Of $(N, G, C/G, \dots)$, which axes belong to one group? Not the first two. `flatten(1, 2)` puts them together again.
+# The axes are then images, groups, channels of a group, places: which of them belong to one group? `flatten(1, 2)` puts them together again.
 
 
 # %% tags=["solution"] export="normalization.py"
@@ -1368,7 +1371,7 @@ def standardize_groups(x: Tensor, num_groups: int, eps: float) -> Tensor:
 
     Shapes: x (N, C, ...) -> the same.
     """
-    groups = x.unflatten(1, (num_groups, -1))  # (N, G, C / G, ...)
+    groups = x.unflatten(1, (num_groups, -1))  # (N, groups, C / groups, ...)
     dims = tuple(range(2, groups.dim()))
     return Standardized.apply(groups, dims, eps)[0].flatten(1, 2)
 
@@ -1845,12 +1848,12 @@ def small_cnn(
 
 
 # %% [markdown]
-# First a race, with and without BatchNorm, by chapter 10's rules: AdamW on one cycle, batches of 50, two epochs; each side's rate from the same three, by the loss on the images that are held back; then five seeds with all training images. (About ten seconds.)
+# First a race, with and without BatchNorm, by chapter 10's rules: AdamW on one cycle, batches of 50, one epoch; each side's rate from the same four, by the loss on the images that are held back; then five seeds with all training images. (About ten seconds.)
 
 
 # %%
 def trained(
-    norm: Callable | None, lr: float, seed: int, rows: Tensor, epochs: int = 2,
+    norm: Callable | None, lr: float, seed: int, rows: Tensor, epochs: int = 1,
     shrink: float = 0.01,
 ) -> nn.Module:  # fmt: skip
     torch.manual_seed(seed)
@@ -1872,9 +1875,10 @@ def loss_held_back(*settings: Any) -> float:
     return cross_entropy(logits, labels[rest]).item()
 
 
+RACE_RATES = (0.01, 0.02, 0.04, 0.08)
 everything, chosen, race = torch.arange(len(images)), {}, {}
 for name, norm in (("no norm", None), ("BatchNorm", nn.BatchNorm2d)):
-    tried = {lr: loss_held_back(norm, lr, 0, fitted) for lr in (0.01, 0.02, 0.04)}
+    tried = {lr: loss_held_back(norm, lr, 0, fitted) for lr in RACE_RATES}
     chosen[name] = lr = min(tried, key=tried.get)
     race[name] = [
         error_rate(trained(norm, lr, s, everything), valid_images, valid_labels, 500)
@@ -1887,33 +1891,30 @@ for name, norm in (("no norm", None), ("BatchNorm", nn.BatchNorm2d)):
 if len(images) < 5000:
     assert median(race["BatchNorm"]) < median(race["no norm"]), race
 for name, found in race.items():
-    record(f"two epochs, {name}, median error rate", median(found))
+    record(f"one epoch, {name}, median error rate", median(found))
 
 # %% [markdown]
-# Then, as in chapter 10, eight epochs at the chosen rate, and 0.01 or 0.5 for the weight decay, whichever is better on the images that are held back. (About half a minute for both cells.)
+# Then six epochs, two fewer than in chapter 10, at the rate that was chosen, with the weight decay that chapter 10 chose on the same images, 0.25. (About a quarter of a minute.)
 
 # %%
-lr, tried = chosen["BatchNorm"], {}
-for shrink in (0.01, 0.5):
-    tried[shrink] = loss_held_back(nn.BatchNorm2d, lr, 0, fitted, 8, shrink)
-    print(f"weight decay {shrink}: loss {tried[shrink]:.3f}", flush=True)
-shrink = min(tried, key=tried.get)
-
-# %%
-final, models = [], []
+lr, final, known, models = chosen["BatchNorm"], [], [], []
 for seed in range(5):
-    models.append(trained(nn.BatchNorm2d, lr, seed, everything, 8, shrink))
+    models.append(trained(nn.BatchNorm2d, lr, seed, everything, 6, 0.25))
     final.append(error_rate(models[-1], valid_images, valid_labels, 500))
-    print(f"seed {seed}: {final[-1]:.1%} wrong", flush=True)
+    known.append(error_rate(models[-1], images[:4000], labels[:4000], 500))
+    print(f"seed {seed}: {final[-1]:.1%} wrong, of its own images {known[-1]:.2%}")
 
 # %% tags=["claim"]
 ten_digits = median(final)
 assert ten_digits < 0.027
+assert median(known) < 0.25 * ten_digits
 record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
 # %% [markdown]
-# And folded, it is chapter 9's network again, layer for layer, with other weights:
+# In the race BatchNorm is ahead. Over many epochs the lead shrinks: chapter 10, with the same network, no norm and two epochs more, came to nearly as few errors, and a thousand images cannot tell the two apart. The last column says why. What these networks could learn from their own images they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
+#
+# Folded, it is chapter 9's network again, layer for layer, with other weights:
 
 
 # %% tags=["timing"]

@@ -38,15 +38,18 @@ class Standardized(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, dims: Axes, eps: float) -> tuple[Tensor, ...]:
         """Keep what the way back needs."""
         normal, mean, var = standardize(x, dims, eps)
-        ctx.save_for_backward(normal, (var + eps).sqrt())
+        ctx.save_for_backward(x, normal, (var + eps).sqrt())
         ctx.mark_non_differentiable(mean, var)
-        ctx.dims = dims
+        ctx.dims, ctx.eps = dims, eps
         return normal, mean, var
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         """Through the mean and the variance, too."""
-        normal, std = ctx.saved_tensors
+        x, normal, std = ctx.saved_tensors
+        if torch.is_grad_enabled():  # for second derivatives, the engine must see how
+            normal, _, var = standardize(x, ctx.dims, ctx.eps)
+            std = (var + ctx.eps).sqrt()
         return standardize_grad(grads[0], normal, std, ctx.dims), None, None
 
 
@@ -135,7 +138,7 @@ def standardize_groups(x: Tensor, num_groups: int, eps: float) -> Tensor:
 
     Shapes: x (N, C, ...) -> the same.
     """
-    groups = x.unflatten(1, (num_groups, -1))  # (N, G, C / G, ...)
+    groups = x.unflatten(1, (num_groups, -1))  # (N, groups, C / groups, ...)
     dims = tuple(range(2, groups.dim()))
     return Standardized.apply(groups, dims, eps)[0].flatten(1, 2)
 
