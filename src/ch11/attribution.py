@@ -8,7 +8,7 @@ from .hooks import Hooks
 
 
 def scores(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
-    """The sum of each image's logit of its class."""
+    """The sum over the images of the logit of each one's class. (N, ...), (N,) -> ()."""
     return model(x).gather(1, classes[:, None]).sum()
 
 
