@@ -744,6 +744,10 @@ class ActivationStats(Callback):
     def __init__(
         self, *names: str, low: float = -5.0, high: float = 5.0, bins: int = 50
     ) -> None:
+        if not low < high or bins < 1:
+            raise ValueError(
+                f"{low=}, {high=}, {bins=}: give low < high, 1 bin or more"
+            )
         self.names, self.range = names, (low, high, bins)
         self.outputs: dict[str, list[dict]] = {}
         self.gradients: dict[str, list[dict]] = {}
@@ -1009,7 +1013,7 @@ def lsuv_(model: nn.Module, batch: Tensor) -> nn.Module:
 
     def scale(layer: Any, inputs: Any, output: Tensor) -> Tensor:
         mean, std = output.mean(), output.std()
-        if not output.amax() > output.amin():
+        if not output.numel() or not output.amax() > output.amin():
             raise ValueError(f"{layer} puts out {mean:.3g} only: nothing to scale")
         layer.weight /= std
         if layer.bias is None:
@@ -1024,7 +1028,7 @@ def lsuv_(model: nn.Module, batch: Tensor) -> nn.Module:
 
 
 # %% [markdown] tags=["solution"]
-# One pass is enough, as each hook hands on what the layer will put out from now on. My first version took the mean off the bias and then divided the weights, as two lines that I had read somewhere do. But the division changes the mean again: it left means of up to 0.5 where 0 was wanted. (The course of 2019 has these lines, and says so.)
+# One pass is enough, as each hook hands on what the layer will put out from now on. The first version that I ran took the mean off the bias and then divided the weights, and the division changes the mean again. On this chapter's network, with PyTorch's start and ReLU, it left means of up to 0.17 in five seeds, where 0 was wanted.
 
 
 # %% tags=["check"]
@@ -1274,7 +1278,7 @@ assert all(abs(mean) < 0.003 for mean, _ in centred.values())
 # %% [markdown]
 # ## Healed
 #
-# Normalised images, He's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among 0.05, 0.1, 0.2 and 0.4, by the loss on the training images that nobody has trained on; then five seeds, with the validation images.
+# Normalised images, He's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among three, by the loss on the training images that nobody has trained on; then five seeds, with the validation images.
 
 
 # %%
@@ -1289,11 +1293,18 @@ def measured_start(model: nn.Module) -> None:
 
 healed = {}
 for name, options in (
-    ("He, ReLU", {"start": he_}),
-    ("LSUV, centred", {"start": measured_start, "activation": centred_relu}),
+    ("He, ReLU", {"rates": (0.1, 0.2, 0.4), "start": he_}),
+    (
+        "LSUV, centred",
+        {
+            "rates": (0.05, 0.1, 0.2),
+            "start": measured_start,
+            "activation": centred_relu,
+        },
+    ),
 ):
     tried = {}
-    for lr in (0.05, 0.1, 0.2, 0.4):
+    for lr in options.pop("rates"):
         model, _ = treated(0, lr, images, **options)
         with torch.no_grad():
             tried[lr] = cross_entropy(model(images[rest]), labels[rest]).item()
@@ -1367,7 +1378,7 @@ record("a step with ActivationStats, times one without", taken["all"] / taken["n
 #
 # ## The last number
 #
-# Chapter 10's recipe, with its network, its schedule, its eight epochs and the decay that it chose, 0.5: what do LSUV and the centred activation add? A rate among three, by two epochs on the fitted images; then five seeds. (Some twenty-five seconds.)
+# Chapter 10's recipe, with its network, its schedule, its eight epochs and the decay that it chose, 0.5: what do LSUV and the centred activation add? A rate among three, by four epochs on the fitted images; then five seeds with all of them. (Some twenty-five seconds.)
 
 
 # %%
@@ -1390,7 +1401,7 @@ def last_model(seed: int, lr: float, rows: Tensor, epochs: int) -> nn.Module:
 tried = {}
 for lr in (0.01, 0.02, 0.04):
     with torch.no_grad():
-        logits = last_model(0, lr, fitted, 2)(images[rest])
+        logits = last_model(0, lr, fitted, 4)(images[rest])
     tried[lr] = cross_entropy(logits, labels[rest]).item()
     print(f"rate {lr}: loss {tried[lr]:.3f}", flush=True)
 lr = min(tried, key=tried.get)
@@ -1470,7 +1481,13 @@ assert max(rough[1:]) < 0.85 * rough[0]
 
 
 def scores(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
-    """The sum over the images of the logit of each one's class. (N, ...), (N,) -> ()."""
+    """The sum over the images of each one's logit of its class.
+
+    Shapes: (N, C, H, W), (N,) -> (). Raises: ValueError for others.
+    """
+    if x.dim() != 4 or classes.shape != x.shape[:1]:
+        shapes = f"images {tuple(x.shape)}, classes {tuple(classes.shape)}"
+        raise ValueError(f"{shapes}: give (N, C, H, W), and a class for each image")
     return model(x).gather(1, classes[:, None]).sum()
 
 
@@ -1495,7 +1512,7 @@ def saliency(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
 # %% [markdown] exercise="grad_cam" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 11.5: Grad-CAM
 #
-# Write `grad_cam(model, layer, x, classes)` for a batch of images and a class for each: a map for each image, as large as the feature maps of `layer`, which is a module somewhere in `model`. It takes no part in training: parameters have the gradients that they had, no hook is left, also when the model stops with an error, and what comes back needs no gradient.
+# Write `grad_cam(model, layer, x, classes)` for a batch of images and a class for each: a map for each image, as large as the feature maps of `layer`, which is a module somewhere in `model`. It takes no part in training: parameters have the gradients that they had, no hook is left, also when the model stops with an error, and what comes back needs no gradient. A layer that the model does not call, or calls twice, or that has no places in its output (a `Linear`), is a `ValueError`.
 
 # %% [markdown] tags=["hint"]
 # A hook can keep the layer's output. `torch.autograd.grad(a, b)` gives the derivatives of `a` by `b` in a tuple, and writes them nowhere.
@@ -1509,18 +1526,22 @@ def grad_cam(model: nn.Module, layer: nn.Module, x: Tensor, classes: Tensor) -> 
     """Where a layer's feature maps speak for an image's class.
 
     Shapes: (N, C, H, W), (N,) -> (N, H', W') of the layer's output. Paper: Selvaraju
-    et al. 2017, arXiv:1610.02391, eq. 1 and 2.
+    et al. 2017, arXiv:1610.02391, eq. 1 and 2. Raises: ValueError for a layer that
+    gives no feature maps, or is not called once.
     """
     seen: list[Tensor] = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        shapes = [tuple(maps.shape) for maps in seen]
+        raise ValueError(f"{layer} gives {shapes}: it should be one (N, K, H, W)")
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.mean((2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1).clamp(min=0)
 
 
 # %% [markdown] tags=["solution"]
-# I multiplied gradient and feature map place by place, and took no mean. The maps look as good, and they are another method: on the validation images the two correlate, in the median, with what the next claim says. The mean is what makes it a question to the whole map.
+# I multiplied gradient and feature map place by place, and took no mean. Maps come out that look as good, and they are others. For 300 validation images, the correlation of the two kinds:
 
 # %% tags=["solution"]
 seen: list[Tensor] = []
@@ -1642,6 +1663,23 @@ def check_grad_cam() -> None:
         def forward(self, x: Tensor) -> Tensor:
             raise ZeroDivisionError("in the model")
 
+    twice = nn.Sequential(model[0], model[1], model[1], *model[2:])
+    for net, layer, why in (
+        (model, nn.Tanh(), "that the model does not call"),
+        (model, model[4], "whose output has no places, (N, 6)"),
+        (twice, model[1], "that the model calls twice"),
+    ):
+        try:
+            grad_cam(net, layer, x, classes)
+        except ValueError:
+            pass
+        except Exception as error:
+            raise AssertionError(
+                f"a layer {why}: a ValueError, not {error!r}"
+            ) from error
+        else:
+            raise AssertionError(f"a layer {why}: a ValueError, and nothing is said")
+
     sound, model = model, nn.Sequential(*model[:3], Stops())
     try:
         grad_cam(model, model[1], x, classes)
@@ -1749,14 +1787,15 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Saliency and Grad-CAM pass: with random weights hardly anything of them is left. Gradient times input does not: close to half of it, by this measure, is there without any training, as it shows the strokes of the digit, and those it has from the image. And then the uncomfortable column. Two networks that were trained alike and answer alike have maps that agree little more than with a random network's. Whoever explains "the digit" by one network's map explains one seed.
+# Saliency and Grad-CAM pass: with random weights little of them is left, and two good networks agree much better. Gradient times input does not: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. Mind the other end, too. Two networks that were trained alike and answer alike do not agree altogether: part of every map is the seed's.
 
 # %% tags=["claim"]
 for name in ("saliency", "Grad-CAM"):
     drawn, trained = alike[name]
-    assert abs(median(drawn)) < 0.25 and median(trained) < 0.5
+    assert abs(median(drawn)) < 0.35 and median(trained) > median(drawn) + 0.2
+    assert median(trained) < 0.9
 drawn, trained = alike["gradient x input"]
-assert min(drawn) > 0.3
+assert median(drawn) > 0.5 * median(trained)
 
 # %% [markdown]
 # ### Do the pixels matter?
@@ -1800,16 +1839,16 @@ for name in ("saliency", "Grad-CAM"):
     pairs = zip(falls[name][1], falls["random"][1], strict=True)
     assert all(a > b for a, b in pairs)
 assert median(falls["random"][1]) > 3 * median(falls["random"][0])
-assert median(falls["saliency"][0]) < 0.5 * median(falls["saliency"][1])
-best = max(falls, key=lambda name: median(falls[name][1]))
-assert best == "gradient x input"
+assert median(falls["saliency"][0]) < 0.8 * median(falls["saliency"][1])
+most = max(median(on_ink) for _, on_ink in falls.values())
+assert median(falls["gradient x input"][1]) > 0.9 * most
 for name, (_, on_ink) in falls.items():
     record(f"the logit falls, 40 pixels of the digit covered, {name}", on_ink)
 
 # %% [markdown]
-# In each of the five networks, covering what saliency or Grad-CAM names costs more than covering other pixels of the digit. The first column would have told a grander story, for against pixels chosen anywhere the same maps win by far; most of that is no merit, but the digit. And saliency falls behind there, since it names many dark pixels, where a stroke *would* change the answer, and covering darkness with darkness does nothing.
+# In each of the five networks, covering what saliency or Grad-CAM names costs more than covering other pixels of the digit. The first column would have told a grander story, for against pixels chosen anywhere the same maps win by far; most of that is no merit, but the digit. And saliency loses more than a fifth of its own effect there, since it names dark pixels, too, where a stroke *would* change the answer, and covering darkness with darkness does nothing.
 #
-# The one that hurts most is gradient times input, which has failed the first test. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
+# And gradient times input, which has failed the first test, hurts as much as any. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
 #
 # ## Recap
 #

@@ -73,6 +73,10 @@ class ActivationStats(Callback):
     def __init__(
         self, *names: str, low: float = -5.0, high: float = 5.0, bins: int = 50
     ) -> None:
+        if not low < high or bins < 1:
+            raise ValueError(
+                f"{low=}, {high=}, {bins=}: give low < high, 1 bin or more"
+            )
         self.names, self.range = names, (low, high, bins)
         self.outputs: dict[str, list[dict]] = {}
         self.gradients: dict[str, list[dict]] = {}
