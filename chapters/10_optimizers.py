@@ -1141,7 +1141,7 @@ for name, path in racers.items():
     ax.plot(*zip(*path, strict=True), linewidth=1.2, label=name)
 ax.plot(1, 1, "x", color=plot.INK, markersize=8)
 ax.set(xlim=(-1.9, 1.9), ylim=(-0.8, 2.2), xlabel="u", ylabel="v")
-ax.legend(loc="lower left")
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
 # %% tags=["claim"]
 ends = {name: valley(*path[-1]) for name, path in racers.items()}
@@ -2172,7 +2172,7 @@ check_idle()
 # %% [markdown]
 # ## The race
 #
-# Chapter 9's network, its images and its batches of 40, and only *two* epochs; chapter 9 took eight. Four ways to spend them: plain descent, momentum, AdamW, all at a constant rate, and AdamW on one cycle. Each gets a rate of its own from three candidates, by the loss of one run on the fifth of the training images that is held back at random; the validation images have no say in it. Then five seeds each, with all training images. (About twenty seconds for both cells.)
+# Chapter 9's network, its images and its batches of 40, and only *two* epochs; chapter 9 took eight. Four ways to spend them: plain descent, momentum, AdamW, all at a constant rate, and AdamW on one cycle. Each gets a rate of its own from three candidates, by the loss of one run on the fifth of the training images that chapter 9 held back at random, too; the validation images have no say in it. Then five seeds each, with all training images. (About twenty seconds for both cells.)
 
 
 # %%
@@ -2295,7 +2295,7 @@ record("error rates of five seeds", error_rates)
 #
 # Plain descent has one rate for all directions and all times. Momentum adds up gradients: at 0.9 what agrees becomes ten times as long, and what alternates cancels; there are two definitions, a factor of ten apart. RMSprop and Adam divide each number by its typical size, which helps along the axes, and only there; Adam corrects what a running average that begins at 0 is short of. Weight decay belongs past the gradient, or Adam divides it away. All of them treat each number on its own, so that all parameters can be one vector. And with a schedule, high at first and low at the end, the same optimizer does better again. If you remember one thing: **compare optimizers only when each has a rate of its own.**
 #
-# **Terms:** ravine, condition number, momentum, velocity, dampening, Nesterov's momentum; RMSprop, Adam, bias correction, running average; L2 regularisation, weight decay, decoupled weight decay, AdamW; Newton's method, second-order methods; schedule, progress, warm-up, cosine schedule, one-cycle; Lion, Muon.
+# **Terms:** ravine, condition number, momentum, velocity, dampening, Nesterov's momentum; RMSprop, Adam, bias correction, running average; L2 regularisation, weight decay, decoupled weight decay, AdamW; Newton's method, second-order methods; schedule, progress, warm-up, cosine schedule, one-cycle, linear scaling rule; Lion, Muon.
 #
 # **Unlocked:** `torch.optim.SGD` with momentum, dampening, Nesterov and weight decay; `RMSprop`, `Adam` and `AdamW`; `LambdaLR`, `LinearLR`, `CosineAnnealingLR` and `OneCycleLR` of `torch.optim.lr_scheduler`.
 #
