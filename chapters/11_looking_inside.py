@@ -110,15 +110,15 @@ for _, losses in cold:
     means = [sum(losses[n : n + 10]) / 10 for n in range(150)]
     ax.plot(range(10, 160), means, color=plot.COLOURS[0], linewidth=1)
 ax.axhline(math.log(10), color=plot.COLOURS[5], linestyle="--", linewidth=1)
-ax.set(xlabel="step", ylabel="loss", ylim=(0.8, 3.7))
+ax.set(xlabel="step", ylabel="loss", ylim=(1.2, 2.9))
 
-# %% tags=["figure", "beside"] alt="Five losses at a rate of 1.2. They dip below 2.3 here and there, leap up to 3 and beyond, and come to lie on 2.3." caption="Rate 1.2. The dashed line is log 10, the loss of a guess"
+# %% tags=["figure", "beside"] alt="Five losses at a rate of 1.2. They leave 2.3 now and then for a few steps, mostly upwards, and come back to it." caption="Rate 1.2. The dashed line is log 10, the loss of a guess"
 figure, ax = plt.subplots(figsize=(3.4, 2.5))
 for _, losses in hot:
     means = [sum(losses[n : n + 10]) / 10 for n in range(150)]
     ax.plot(range(10, 160), means, color=plot.COLOURS[1], linewidth=1)
 ax.axhline(math.log(10), color=plot.COLOURS[5], linestyle="--", linewidth=1)
-ax.set(xlabel="step", ylabel="loss", ylim=(0.8, 3.7))
+ax.set(xlabel="step", ylabel="loss", ylim=(1.2, 2.9))
 
 # %% tags=["claim"]
 assert max(cold_errors) > 0.8 and max(cold_errors) - min(cold_errors) > 0.3
@@ -810,14 +810,20 @@ casualties = [watched(seed, 1.2) for seed in range(5)]
 
 # %% tags=["figure", "slide"] alt="The sleeping network: one thin bright line at 0 from the first step to the last, and all of the picture dark above it." caption="Rate 0.1, asleep: the fourth layer's numbers, from step 1 to 160"
 figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(colours(sleeper, "7"), origin="lower", aspect="auto", extent=(0, 160, -1, 4))
+ax.imshow(
+    colours(sleeper, "7"),
+    origin="lower",
+    aspect="auto",
+    extent=(0, 160, -1, 4),
+    cmap="magma",
+)
 ax.set(xlabel="step", ylabel="output")
 
-# %% tags=["figure", "beside"] alt="The network at rate 1.2: a thin line at 0, then a few steps in which numbers shoot up to 4 and beyond, then nothing but the line at 0 to the end." caption="Rate 1.2, dead: it wakes up, screams, and falls silent"
+# %% tags=["figure", "beside"] alt="The network at rate 1.2: a thin line at 0, then a few steps in which numbers shoot up to 3, then nothing but the line at 0 to the end." caption="Rate 1.2, dead: it wakes up, screams, and falls silent"
 figure, ax = plt.subplots(figsize=(3.4, 2.5))
 ax.imshow(
     colours(casualties[ended][0], "7"),
-    origin="lower", aspect="auto", extent=(0, 160, -1, 4),
+    origin="lower", aspect="auto", extent=(0, 160, -1, 4), cmap="magma",
 )  # fmt: skip
 ax.set(xlabel="step", ylabel="output")
 
@@ -882,7 +888,7 @@ for seed, (stats, weights) in enumerate(casualties):
         f"it, {quarter} at a quarter of the rate; {fate['back']} came back"
     )
 
-# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. After some ups and downs all four leap up together. The fourth layer stays at 100 per cent to the end, the first loses only a part of its units." caption="The network of the picture above: the share of dead units, by layer"
+# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. After some ups and downs all four leap up together in one step. The fourth layer goes to 100 per cent and stays there, the first loses only a part of its units." caption="The network of the picture above: the share of dead units, by layer"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
 for number, is_dead in enumerate(dead_units(casualties[ended][0]).values(), start=1):
     share = 100 * is_dead.float().mean(1)
@@ -943,7 +949,7 @@ assert beyond[10][-1] > 0.5 and beyond[1][-1] < 0.05 and 1 - 0.99**2 < 0.02
 # %% [markdown]
 # ## One change at a time
 #
-# A diagnosis is an experiment. Both patients get the same three cures, one at a time: another rate, normalised images, He's weights with biases of 0; five seeds each. (Ten seconds.)
+# A diagnosis is an experiment. The first patient gets three cures, one at a time: four times the rate, normalised images, He's weights with biases of 0. The second gets a quarter of the rate; or the other two at once. Five seeds each. (Ten seconds.)
 
 
 # %%
@@ -968,22 +974,25 @@ def trial(name: str, lr: float, x: Tensor, shown: Tensor, **options: Any) -> lis
 
 
 trials = {}
-for lr, other in ((0.1, 0.4), (1.2, 0.3)):
-    before = sorted((cold_errors if lr == 0.1 else hot_errors)[:5])
-    print(f"rate {lr}, as it was: median {before[2]:.1%} wrong")
-    trials[lr] = {
-        "rate": trial(f"    rate {other}", other, raw, valid_raw),
-        "images": trial("    normalised images", lr, images, valid_images),
-        "start": trial("    He's start", lr, raw, valid_raw, start=he_),
-    }
+print(f"rate 0.1, as it was: median {median(cold_errors[:5]):.1%} wrong")
+trials[0.1] = {
+    "rate": trial("    rate 0.4", 0.4, raw, valid_raw),
+    "images": trial("    normalised images", 0.1, images, valid_images),
+    "start": trial("    He's start", 0.1, raw, valid_raw, start=he_),
+}
+print(f"rate 1.2, as it was: median {median(hot_errors):.1%} wrong")
+trials[1.2] = {
+    "rate": trial("    rate 0.3", 0.3, raw, valid_raw),
+    "both": trial("    images and start", 1.2, images, valid_images, start=he_),
+}
 
 # %% tags=["claim"]
 assert max(errors[2] for errors in trials[0.1].values()) < 0.4
 assert trials[1.2]["rate"][2] < 0.4
-assert min(trials[1.2][cure][2] for cure in ("images", "start")) > 0.7
+assert trials[1.2]["both"][2] > 0.7
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three cures it alone. It is a product that was too small, a rate times what is left of the differences between images times what is left of the gradients, and any factor will do. Of the deaths there is one cause among the three, and it is the rate. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three cures it alone. It is a product that was too small, a rate times what is left of the differences between images times what is left of the gradients, and any factor will do. The deaths have one cause among the three: with the images and the start mended, the rate kills all the same. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
 #
 # ## A start that measures
 #
@@ -1314,12 +1323,24 @@ stats, _ = watched(worst, lr, x=images, **options)
 
 # %% tags=["figure"] alt="The sleeping network once more: a thin bright line at 0, and darkness." caption="The sleeper, as above, and with the same seed and the same scales …"
 figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(colours(sleeper, "7"), origin="lower", aspect="auto", extent=(0, 160, -1, 4))
+ax.imshow(
+    colours(sleeper, "7"),
+    origin="lower",
+    aspect="auto",
+    extent=(0, 160, -1, 4),
+    cmap="magma",
+)
 ax.set(xlabel="step", ylabel="output")
 
 # %% tags=["figure", "beside"] alt="The healed network: from the first step to the last a broad band of numbers, bright from a little below 0 to 1, dimmer up to 3 and beyond." caption="… healed: LSUV and the centred activation, on normalised images"
 figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(colours(stats, "7"), origin="lower", aspect="auto", extent=(0, 160, -1, 4))
+ax.imshow(
+    colours(stats, "7"),
+    origin="lower",
+    aspect="auto",
+    extent=(0, 160, -1, 4),
+    cmap="magma",
+)
 ax.set(xlabel="step", ylabel="output")
 
 # %%
@@ -1378,7 +1399,7 @@ record("a step with ActivationStats, times one without", taken["all"] / taken["n
 #
 # ## The last number
 #
-# Chapter 10's recipe, with its network, its schedule, its eight epochs and the decay that it chose, 0.5: what do LSUV and the centred activation add? A rate among three, by four epochs on the fitted images; then five seeds with all of them. (Some twenty-five seconds.)
+# Chapter 10's recipe, with its network, its schedule, its batches, its six epochs and the weight decay that it chose, 0.25: what do LSUV and the centred activation add? A rate among four, by two epochs on the fitted images; then five seeds with all of them. (Some twenty seconds.)
 
 
 # %%
@@ -1388,9 +1409,9 @@ def last_model(seed: int, lr: float, rows: Tensor, epochs: int) -> nn.Module:
     for place in (1, 3, 6):
         model[place] = centred_relu()
     lsuv_(model, images[rows[:400]])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.5)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.25)
     loader = BatchLoader(
-        images[rows], labels[rows], batch_size=50, shuffle=True,
+        images[rows], labels[rows], batch_size=40, shuffle=True,
         generator=torch.Generator().manual_seed(seed),
     )  # fmt: skip
     schedule = [Scheduled(lr=one_cycle(lr))]
@@ -1399,15 +1420,15 @@ def last_model(seed: int, lr: float, rows: Tensor, epochs: int) -> nn.Module:
 
 
 tried = {}
-for lr in (0.01, 0.02, 0.04):
+for lr in (0.005, 0.01, 0.02, 0.04):
     with torch.no_grad():
-        logits = last_model(0, lr, fitted, 4)(images[rest])
+        logits = last_model(0, lr, fitted, 2)(images[rest])
     tried[lr] = cross_entropy(logits, labels[rest]).item()
     print(f"rate {lr}: loss {tried[lr]:.3f}", flush=True)
 lr = min(tried, key=tried.get)
 finished = []
 for seed in range(5):
-    finished.append(last_model(seed, lr, order, 8))
+    finished.append(last_model(seed, lr, order, 6))
     print(f"seed {seed}: {wrong(finished[-1], valid_images):.1%} wrong", flush=True)
 
 # %% tags=["claim"]
@@ -1418,7 +1439,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# It is no better than chapter 10's number, which was 2.2 to 2.5 % in its runs. Why should it be? That network has three convolutions, and its start was well scaled; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
+# No better than chapter 10's number. Why should it be? That network has three convolutions, and its start was well scaled; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
 
 # %%
 awake = []
@@ -1462,7 +1483,7 @@ rough += [roughness(model[0].weight.detach()[:, 0]) for model in finished]
 print("roughness of random kernels", round(rough[0], 2))
 print("after training, five seeds", [round(each, 2) for each in rough[1:]])
 
-# %% tags=["figure"] alt="Two rows of eight small squares. Above, the kernels at the start: noise. Below, after training: many show a light side and a dark side, at different angles." caption="The first layer's kernels at the start (above) and after training (below). Blue: below 0; orange: above"
+# %% tags=["figure"] alt="Two rows of eight small squares. Above, the kernels at the start: noise. Below, after training: several show an orange side and a blue side, at different angles." caption="The first layer's kernels at the start (above) and after training (below). Blue: below 0; orange: above"
 figure, axes = plt.subplots(2, 8, figsize=(5.6, 1.5))
 for row, kernels in zip(axes, (begun, learnt), strict=True):
     for ax, kernel in zip(row, kernels, strict=True):
@@ -1474,7 +1495,7 @@ for row, kernels in zip(axes, (begun, learnt), strict=True):
 assert max(rough[1:]) < 0.85 * rough[0]
 
 # %% [markdown]
-# Noise has become edges: a bright side, a dark side, each at an angle of its own. (Independent numbers have a roughness of 1; below that, neighbours agree.) Deeper kernels look at channels and not at pixels, and mean nothing to the eye. There one asks the other way round: which *pixels* does an answer come from? That is called **attribution**. The simplest way needs one line of chapter 6. Take the logit of a class, and its gradient by the input; its size at a pixel says how fast the logit changes with it. The picture of it is a **saliency map**.
+# Out of noise have come edges: an orange side, a blue side, at an angle. (Independent numbers have a roughness of 1; below that, neighbours agree.) Deeper kernels look at channels and not at pixels, and mean nothing to the eye. There one asks the other way round: which *pixels* does an answer come from? That is called **attribution**. The simplest way needs one line of chapter 6. Take the logit of a class, and its gradient by the input; its size at a pixel says how fast the logit changes with it. The picture of it is a **saliency map**.
 
 # %% export="attribution.py"
 """Attribution: which parts of an image an answer comes from."""
@@ -1787,13 +1808,13 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Saliency and Grad-CAM pass: with random weights little of them is left, and two good networks agree much better. Gradient times input does not: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. Mind the other end, too. Two networks that were trained alike and answer alike do not agree altogether: part of every map is the seed's.
+# Saliency and Grad-CAM pass: with random weights little of them is left. Gradient times input does not: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too.
 
 # %% tags=["claim"]
 for name in ("saliency", "Grad-CAM"):
     drawn, trained = alike[name]
-    assert abs(median(drawn)) < 0.35 and median(trained) > median(drawn) + 0.2
-    assert median(trained) < 0.9
+    assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.05
+    assert median(trained) < 0.75
 drawn, trained = alike["gradient x input"]
 assert median(drawn) > 0.5 * median(trained)
 
