@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 10. Optimizers and schedules
 #
-# Chapter 9's network was trained by the rule of chapter 1: parameter minus learning rate times gradient. It is the right rule for an infinitely short step. For the steps that one can afford it goes back and forth where it should go ahead, and one rate has to do for all parameters and the whole training. This chapter gives the gradient a memory, a scale of its own for each parameter, and the rate a timetable; each of PyTorch's usual optimizers comes out of it, and a lower error.
+# Chapter 9's network was trained by the rule of chapter 1: parameter minus learning rate times gradient. It is the right rule for an infinitely short step. For the steps that one can afford it goes back and forth where it should go ahead, and one rate has to do for all parameters at once. This chapter gives the gradient a memory, each parameter a scale of its own, and the rate a timetable. Out of it come PyTorch's usual optimizers, and a lower error.
 #
-# **You need:** chapters 1 (the ravine, the largest stable rate), 7 (optimizers) and 8 (callbacks). **You will reach:** SGD with momentum, RMSprop, Adam and AdamW, equal to PyTorch's and not slower; schedules; and a fair race. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 1 (the ravine, the largest stable rate), 7 (optimizers) and 8 (callbacks). **You will reach:** SGD with momentum, RMSprop, Adam and AdamW, equal to PyTorch's, and faster where tensors are small; schedules; and a fair race. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
 
 # %%
 import copy
@@ -101,7 +101,7 @@ assert 0.55 < 1 + descend_ravine(0.076, 12)[-1][0] / 10 < 0.65
 #
 # $$m \leftarrow \mu\, m + g \qquad\qquad w \leftarrow w - \eta\, m$$
 #
-# The number $\mu$ ("mu") is called the **momentum**; what is left of the velocity after each step, 0.9 say. The method is Boris Polyak's, of 1964, who called it the heavy ball. Five gradients that agree, and five that do not:
+# The number $\mu$ ("mu") is called the **momentum**: the share of the velocity that is left after each step, 0.9 say. The method is Boris Polyak's, of 1964, who called it the heavy ball. Five gradients that agree, and five that do not:
 
 # %%
 momentum = 0.9
@@ -423,7 +423,7 @@ for name, steps in definitions.items():
     print(f"{name:23}", *(f"{step:6.3f}" for step in steps))
 
 # %% [markdown]
-# The first two differ by a factor of 10 in every step: with a rate ten times as high, $\eta / (1 - \beta)$, the average is PyTorch's momentum. Copy a learning rate from one to the other, and you are off by ten. The third is neither: as the first velocity is not damped, it begins ten times too fast, and forgets that only slowly. And the factor is the same in every step only as long as the momentum is. Change it on the way, as some schedules do, and no rate makes the two agree:
+# The first two differ by a factor of 10 in every step: with a rate ten times as high, $\eta / (1 - \beta)$, the average is PyTorch's momentum. Copy a learning rate from one to the other, and you are off by ten. The third is neither: as the first velocity is not damped, it begins ten times too fast, and forgets that only slowly. And the factor is the same in every step only as long as the momentum is. Change it on the way, as some schedules do, and no single factor makes the two agree:
 
 # %%
 velocity = average = 0.0
@@ -501,7 +501,7 @@ for curved, most in ((25.0, 300), (2500.0, 12000)):
         print(f"    {name:14} {steps:5} steps, rate {lr:.5f}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# In the wide ravine 0.9 is *slower* than no momentum at all: the ball swings from side to side and needs long to come to rest. There 0.45 takes a quarter of the steps. In the narrow one it is 0.9 that wins, by a factor of more than twenty. For a bowl with condition number $\kappa$ ("kappa") the best momentum is $\left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^2$, here 0.44 and 0.92, and the number of steps goes with $\sqrt\kappa$ instead of $\kappa$. Nesterov's form calms the swinging in the wide ravine and costs speed in the narrow one. Everybody's 0.9 is a bet on narrow ravines.
+# In the wide ravine 0.9 is *slower* than no momentum at all. A ball cannot stop where it likes: whatever the rate, in the long run its distance shrinks by no better factor than $\sqrt\mu$ in each step, 0.95 for a momentum of 0.9, and plain descent had 0.92. There 0.45 takes a quarter of the steps. In the narrow one it is 0.9 that wins, by a factor of more than twenty. For a bowl with condition number $\kappa$ ("kappa") the best momentum is $\left(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\right)^2$, here 0.44 and 0.92, and the number of steps grows about as $\sqrt\kappa$, where it grew as $\kappa$: for a hundred times the condition number plain descent takes a hundred times the steps, and a ball with nearly its best momentum not twenty times. Nesterov's form needs fewer steps in the wide ravine and more in the narrow one. Everybody's 0.9 is a bet on narrow ravines.
 
 # %% tags=["claim"]
 assert needed["momentum 0.9", 25.0] > 1.2 * needed["plain", 25.0]
@@ -510,13 +510,16 @@ assert needed["momentum 0.9", 2500.0] * 20 < needed["plain", 2500.0]
 assert needed["momentum 0.9", 2500.0] < needed["momentum 0.45", 2500.0]
 assert needed["Nesterov, 0.9", 25.0] < needed["momentum 0.9", 25.0]
 assert needed["Nesterov, 0.9", 2500.0] > needed["momentum 0.9", 2500.0]
+assert 80 < needed["plain", 2500.0] / needed["plain", 25.0] < 120
+assert 10 < needed["momentum 0.9", 2500.0] / needed["momentum 0.45", 25.0] < 20
+assert round(0.9**0.5, 2) == 0.95 and 0.9**0.5 > 1 - 1 / 13
 bests = [((k**0.5 - 1) / (k**0.5 + 1)) ** 2 for k in (25, 2500)]
 assert [round(b, 2) for b in bests] == [0.44, 0.92]
 
 # %% [markdown] tags=["aside"]
 # #### Aside: Newton, who needs one step
 #
-# The Hessian of the ravine, its table of second derivatives, has 1 and 25 on its diagonal and 0 elsewhere. At $(-10, 1)$ the gradient is $(-10, 25)$; divided by them it is $(-10, 1)$, and one step leads from there straight to the lowest point. So it does from anywhere, however narrow the ravine. That is **Newton's method**: $w - H^{-1} g$. Why does nobody train networks with it? For $P$ parameters $H$ has $P^2$ numbers. For chapter 9's network, with 8,906, these are 79 million, 317 MB, and to solve a system with it takes some $P^3/3$ multiplications, in each step. And where the loss is curved downwards, Newton walks uphill. **Second-order methods** in use (L-BFGS, K-FAC, Shampoo) guess the Hessian, or something like it, from gradients, or keep small blocks of it. The next section divides by one number for each parameter, which would be the smallest of blocks, but is no second derivative.
+# The Hessian of the ravine, its matrix of second derivatives, has 1 and 25 on its diagonal and 0 elsewhere. At $(-10, 1)$ the gradient is $(-10, 25)$; divided by them it is $(-10, 1)$, and one step leads from there straight to the lowest point. So it does from anywhere, however narrow the ravine. That is **Newton's method**: $w - H^{-1} g$. Why does nobody train networks with it? For $P$ parameters $H$ has $P^2$ numbers. For chapter 9's network, with 8,906, these are 79 million, 317 MB, and to solve a system with it takes some $P^3/3$ multiplications, in each step. And where the loss is curved downwards, Newton walks uphill. **Second-order methods** in use (L-BFGS, K-FAC, Shampoo) guess the Hessian, or something like it, from gradients, or keep small blocks of it. The next section divides by one number for each parameter, which would be the smallest of blocks, but is no second derivative.
 
 # %% tags=["aside"]
 u, v = -10.0, 1.0
@@ -559,7 +562,7 @@ for seed in range(5):
 assert min(spreads) > 2.5, spreads
 
 # %% [markdown]
-# One rate for all of them again. If only each were divided by its typical size! So keep, beside the parameter, a running average $s$ of the *squared* gradient, number by number, and divide by its root:
+# The largest is more than twice the smallest, and so it is at four other starts; and one rate for all of them, again. If only each were divided by its typical size! So keep, beside the parameter, a running average $s$ of the *squared* gradient, number by number, and divide by its root:
 #
 # $$s \leftarrow \alpha\, s + (1 - \alpha)\, g^2 \qquad\qquad w \leftarrow w - \eta\, \frac{g}{\sqrt{s} + \varepsilon}$$
 #
@@ -591,10 +594,13 @@ class RMSprop(Optimizer):
 
 
 # %%
-def ravine_path(make: Callable, degrees: float, steps: int) -> list[float]:
-    """Losses of a descent from (-10, 1) in a ravine turned by an angle."""
+def ravine_path(
+    make: Callable, degrees: float, steps: int, start: tuple = (-10.0, 1.0)
+) -> list[float]:
+    """Losses of a descent in a ravine that is turned by an angle, with its start."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    p = torch.tensor([-10 * c - s, -10 * s + c], dtype=torch.float64)
+    u, v = start
+    p = torch.tensor([c * u - s * v, s * u + c * v], dtype=torch.float64)
     optimizer, losses = make([p]), []
     for _ in range(steps):
         x, y = p.tolist()
@@ -630,13 +636,25 @@ for name, make, rates in (
         print(f"{name:8} turned by {degrees:2}°: {min(tried):2} steps at best")
 
 # %% [markdown]
-# With the ravine along an axis RMSprop is there at once; it is as if each parameter had its own rate, 1 and 1/25. At 45° both parameters have gradients of the same size, there is nothing to divide apart, and it is slower than the ball. Momentum knows no axes. So take both: that is what **Adam** does. But first there is a hitch.
+# With the ravine along an axis RMSprop is there at once; it is as if each parameter had its own rate, 1 and 1/25. At 45° both parameters have gradients of the same size, there is nothing to divide apart, and it is slower than the ball. (So it is from seven of ten random starts.) Momentum knows no axes. So take both: that is what **Adam** does. But first there is a hitch.
 
 # %% tags=["claim"]
 assert turned["RMSprop", 0] < 8 < turned["momentum", 0] < 20
 assert len({turned["momentum", degrees] for degrees in (0, 20, 45)}) == 1
 assert turned["RMSprop", 20] > 5 * turned["RMSprop", 0]
 assert turned["RMSprop", 45] > 2 * turned["momentum", 45]
+source, slower = random.Random(0), 0
+for _ in range(10):
+    start = source.uniform(-10, 10), source.uniform(-2, 2)
+    fewest_of = [
+        min(steps_below([1.0, *ravine_path(make, 45, 100, start)]) for make in makes)
+        for makes in (
+            [lambda p, n=n: SGD(p, 0.02 * n, momentum=0.45) for n in range(1, 8)],
+            [lambda p, n=n: RMSprop(p, 0.01 * 2 ** (n / 2)) for n in range(16)],
+        )
+    ]
+    slower += fewest_of[0] < fewest_of[1]
+assert slower >= 7, slower
 
 # %% [markdown]
 # ### What a running average is short of
@@ -650,7 +668,7 @@ for t in range(1, 6):
     print(f"step {t}: {average:.3f}, {average / 4:.1%} of what it should say")
 
 # %% [markdown]
-# If the average of the gradients and the average of their squares were short by the same factor, it would not matter for the quotient. They are not. Adam's usual numbers are 0.9 for gradients and 0.999 for squares, and after one step the first average is $0.1\, g$, the root of the second $\sqrt{0.001}\, |g|$. The quotient is not 1 but 3.16.
+# If the average of the gradients and the *root* of the average of their squares were short by the same factor, it would not matter for the quotient. They are not. Adam's usual numbers are 0.9 for gradients and 0.999 for squares, and after one step the first average is $0.1\, g$, the root of the second $\sqrt{0.001}\, |g|$. The quotient is not 1 but 3.16.
 
 # %% [markdown] exercise="corrected" tags=["prompt"] difficulty="easy" minutes=10
 # ### Exercise 10.2: what it should say
@@ -671,7 +689,7 @@ def corrected(average: Tensor, beta: float, step: int) -> Tensor:
 
 
 # %% [markdown] tags=["solution"]
-# I first divided by `(1 - beta) * step`: right for one step (0.1), nearly right for two (0.2 instead of 0.19), and after a hundred it divides by 10 what is hardly short of anything. With an average that is right, Adam would have crept.
+# I first divided by `(1 - beta) * step`: right for one step (0.1), nearly right for two (0.2 instead of 0.19), and after a hundred it divides by 10 an average that is hardly short of anything.
 
 
 # %% tags=["check"]
@@ -755,7 +773,7 @@ naive = [(1 - 0.9**100) / (0.1 * 100), 1 - 0.9**100]
 assert naive[1] > 0.9999 and naive[0] < 0.11
 
 # %% [markdown]
-# Without the correction the first hundred steps are more than three times too long, just when the weights know nothing yet. RMSprop has this fault: its first step is $1/\sqrt{1 - \alpha}$, ten times the rate. Adam has this **bias correction**, of both averages:
+# Without the correction the first hundred steps are more than three times too long, for such a gradient, just when the weights know nothing yet. RMSprop has a fault of this kind: its first step is $1/\sqrt{1 - \alpha}$, ten times the rate. Adam has this **bias correction**, of both averages:
 
 
 # %% export="optim.py"
@@ -820,7 +838,7 @@ assert math.isclose(theta, p.item(), rel_tol=1e-12)
 # %% [markdown]
 # ### Where epsilon goes
 #
-# So small a number, and so many places to put it. PyTorch follows algorithm 1: outside the root, after the correction. The paper itself offers a cheaper order of the same lines, with the correction in the rate and $\varepsilon$ added to the root that is *not* corrected. And the course of 2022 has it inside the root: $\sqrt{\hat s + \varepsilon}$. For ordinary gradients it is all the same. For small ones, the first step in learning rates, with $\varepsilon = 10^{-8}$:
+# So small a number, and so many places to put it. PyTorch follows algorithm 1: outside the root, after the correction. The paper itself offers a cheaper order of the same lines, with the correction in the rate and $\varepsilon$ added to the root that is *not* corrected. And the course of 2022 has it inside the root: $\sqrt{\hat s + \varepsilon}$. The first step, in learning rates, for gradients of four sizes and $\varepsilon = 10^{-8}$:
 
 # %%
 eps, first_steps = 1e-8, {}
@@ -835,7 +853,7 @@ for g in (1e-2, 1e-5, 1e-7, 1e-8):
     print(f"{g:8.0e} {outside:10.4f} {uncorrected:12.4f} {inside:10.4f}")
 
 # %% [markdown]
-# Inside the root $10^{-8}$ acts like $10^{-4}$ outside. Who copies a value of $\varepsilon$ from one library to another copies another algorithm.
+# For a gradient of 0.01 all three are the same. For smaller ones they are not: inside the root, $10^{-8}$ acts like $10^{-4}$ outside. Who copies a value of $\varepsilon$ from one library to another copies another algorithm.
 
 # %% tags=["claim"]
 assert all(0.999 < step < 1.001 for step in first_steps[1e-2])
@@ -845,7 +863,7 @@ assert first_steps[1e-8][2] < 0.00011
 
 # %% [markdown]
 # > [!BUG] Break it: the loss, divided by a thousand
-# > Somebody takes a mean over 784 pixels instead of a sum; somebody else adds up gradients over several batches, and divides by their number. Multiply a loss by a number, and all gradients are multiplied by it. Plain descent needs another rate then. Adam should not notice: it divides. Here is an Adam with the setting that the course of 2022 published (`course22p2`: $\varepsilon = 10^{-5}$, inside the root), in our words, and our own. Both train chapter 9's network for 40 steps, on the loss, and on a thousandth of it.
+# > Somebody takes the mean over 784 pixels where there was a sum: the loss is a 784th of what it was, and so is every gradient. Plain descent needs another rate then. Adam should not notice: it divides. Here is an Adam with the setting that the course of 2022 published (`course22p2`: $\varepsilon = 10^{-5}$, inside the root), in our words, and our own. Both train chapter 9's network for 40 steps, on the loss, and on a thousandth of it; shown is the loss itself, in the mean of the last ten steps.
 
 
 # %%
@@ -887,7 +905,7 @@ for name, make in (
         print(f"{name:10} loss times {scale:5}: {shown} (five seeds)", flush=True)
 
 # %% [markdown] tags=["predict"]
-# Why does the second row of "suspicious" not learn, and at which size of gradients does it begin? Find the number before you unfold.
+# Why does "suspicious" not learn from a thousandth of the loss, and below which size of gradients does the trouble begin? Find the number before you unfold.
 
 # %%
 below = 1e-5**0.5
@@ -1063,7 +1081,7 @@ for name, cls in (
     print(f"{name:15} large gradients {p[0]:7.4f}   small ones {p[1]:7.4f}")
 
 # %% [markdown] tags=["answer"]
-# For plain descent they are the same formula, multiplied out. In Adam, L2's $\lambda w$ becomes a part of the gradient and is divided like it: a weight with large gradients hardly decays, one with small gradients is gone in no time. Who decays is decided by the size of gradients, and not by the size of weights. AdamW leaves $0.999^{500}$, 61 %, of both, and a little of the last steps' swing. In Loshchilov and Hutter's words of the time, common libraries implemented L2 and called it weight decay. PyTorch's `Adam(weight_decay=)` does to this day.
+# For plain descent they are the same formula, multiplied out. In Adam, L2's $\lambda w$ becomes a part of the gradient and is divided like it: a weight with large gradients hardly decays, one with small gradients is gone in no time. Who decays is decided by the size of gradients, and not by the size of weights. AdamW leaves $0.999^{500}$, 61 %, of both, and a little of the last steps' swing. Loshchilov and Hutter's complaint was that common libraries implemented L2 and called it weight decay. PyTorch's `Adam(weight_decay=)` does to this day.
 
 # %% tags=["claim"]
 assert all(
@@ -1123,14 +1141,14 @@ for name, path in racers.items():
     ax.plot(*zip(*path, strict=True), linewidth=1.2, label=name)
 ax.plot(1, 1, "x", color=plot.INK, markersize=8)
 ax.set(xlim=(-1.9, 1.9), ylim=(-0.8, 2.2), xlabel="u", ylabel="v")
-ax.legend(loc="lower left")
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
 # %% tags=["claim"]
 ends = {name: valley(*path[-1]) for name, path in racers.items()}
 assert all(ends["plain"] > 10 * ends[name] for name in ("momentum", "RMSprop", "Adam"))
 
 # %% [markdown]
-# All three leave plain descent behind. (RMSprop leaves the picture first: its first step is ten times its rate, as nothing is corrected.) Do not read more into it: who comes first here depends on the valley, the start and how many steps one counts. The race that counts has 8,906 parameters and comes at the end.
+# All three leave plain descent behind. (RMSprop leaves the picture first: its first step is ten times its rate, as nothing is corrected.) Do not read more into it: this is one valley, one start and one number of steps. The race that counts has 8,906 parameters and comes at the end.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: Lion and Muon
@@ -1177,7 +1195,7 @@ assert torch.allclose(x @ x.T, torch.eye(3), atol=1e-3)
 # %% [markdown]
 # ## Equal to PyTorch's, and faster
 #
-# What is missing for daily use is to save and to load, in PyTorch's own form: parameters are known by their numbers, and a state that PyTorch saved can be loaded here, and the other way round. And there is something to gain. A step of a small tensor takes half a dozen operations, each of which costs about a microsecond before it begins. As every rule so far treats each number on its own, it does not matter whether `p` is one weight matrix or *all* parameters, one behind the other. So copy the small ones into one vector, and their gradients into another; half a dozen operations in all, and copy back. (A large tensor is left alone: it has enough to do.)
+# What is missing for daily use is to save and to load, in PyTorch's own form: parameters are known by their numbers, and a state that PyTorch saved can be loaded here, and the other way round. And there is something to gain. A step of a tensor takes half a dozen operations, and each of them takes about as long for ten numbers as for a thousand. As every rule so far treats each number on its own, it does not matter whether `p` is one weight matrix or *all* parameters, one behind the other. So copy the small ones into one vector, and their gradients into another, do half a dozen operations in all, and copy back. (A large tensor is left alone: it has enough to do.)
 
 
 # %% export="optim.py"
@@ -1272,7 +1290,7 @@ def load_state_dict(self, saved: dict[str, Any]) -> None:
 
 
 # %% [markdown]
-# Now the proof. Sixty random settings for each of the four, from a seed: rate, decay, momentum or betas, $\varepsilon$, three groups with settings of their own, tensors of all shapes, now and then a gradient that is missing, rates that change on the way. Ten steps, compared after every one in `float64`:
+# Now the proof. Fifty random settings for each of the four, from a seed: rate, decay, momentum or betas, $\varepsilon$, three groups with settings of their own, tensors of all shapes, now and then a gradient that is missing, rates that change on the way. Ten steps, compared after every one in `float64`:
 
 
 # %% tags=["oracle"]
@@ -1329,8 +1347,8 @@ def largest_difference(cls: type, real: type, seed: int) -> float:
 worst = {}
 for cls in (SGD, RMSprop, Adam, AdamW):
     real = getattr(torch.optim, cls.__name__)
-    worst[cls] = max(largest_difference(cls, real, seed) for seed in range(60))
-    print(f"{cls.__name__:8} largest difference in 60 cases: {worst[cls]:.0e}")
+    worst[cls] = max(largest_difference(cls, real, seed) for seed in range(50))
+    print(f"{cls.__name__:8} largest difference in 50 cases: {worst[cls]:.0e}")
 
 # %% tags=["oracle", "claim"]
 assert max(worst.values()) < 1e-10
@@ -1389,9 +1407,10 @@ ways = {
     "ours, one by one": Textbook,
     "ours, one vector": AdamW,
 }
-ratios = {}
+ratios, one_by_one = {}, {}
 for channels in (4, 8, 32):
     taken = microseconds(ways, channels)
+    one_by_one[channels] = taken["ours, one by one"]
     numbers = sum(p.numel() for p in twenty(channels))
     print(f"20 tensors, {numbers:,} numbers")
     for name, each in taken.items():
@@ -1401,6 +1420,7 @@ for channels in (4, 8, 32):
 # %% tags=["claim"]
 assert max(ratios["ours, one vector", channels] for channels in (4, 8)) < 0.5
 assert ratios["ours, one vector", 32] < 1.3
+assert one_by_one[8] < 1.5 * one_by_one[4]
 record(
     "AdamW step of 20 tensors, times PyTorch's as it comes",
     ratios["ours, one vector", 8],
@@ -1409,11 +1429,11 @@ record("the same, PyTorch's foreach", ratios["PyTorch, foreach", 8])
 record("the same, tensor by tensor", ratios["ours, one by one", 8])
 
 # %% [markdown]
-# One vector takes less than half of PyTorch's time where tensors are small; as they grow, the arithmetic takes over, and all come closer together.
+# One vector takes less than half of PyTorch's time where tensors are small. (One by one, four times the numbers took hardly longer: it was never the arithmetic.) As tensors grow, the arithmetic takes over, and all come closer together.
 #
 # ## A rate that changes
 #
-# Every batch pulls somewhere else. Suppose that we stand at the very bottom of the ravine, and each gradient comes with noise, drawn from a normal distribution. Where do we end up, after a thousand steps?
+# Every batch pulls somewhere else. Suppose that we stand at the very bottom of the ravine, and each gradient comes with noise, drawn from a normal distribution. How high shall we be, in the mean, after a thousand steps?
 
 
 # %%
@@ -1434,7 +1454,7 @@ for lr in (0.04, 0.02, 0.01, 0.005):
     print(f"rate {lr:5}: mean loss {sum(floors[lr]) / 20:.4f} (twenty seeds)")
 
 # %% [markdown]
-# One comes to rest at a height that falls with the rate, and it takes a low rate to end low; but with a low rate one needs for ever to get there. A larger batch is the other way to less noise: see the aside below. So the rate should change in training, by a **schedule**: high while there is a way to go, low at the end. (When chapter 9 divided its rate by ten after seven epochs, that was one by hand.) We write schedules as plain functions of the **progress**, which goes from 0 to 1: then they know nothing of steps, epochs or optimizers, can be drawn, and can be joined one behind the other.
+# One does not come to rest, but hovers at a height that falls with the rate. To end low takes a low rate, and with a low rate it takes long to get there. A larger batch is the other way to less noise: see the aside below. So the rate should change in training, by a **schedule**: high while there is a way to go, low at the end. (When chapters 8 and 9 divided their rate by ten after six of eight epochs, that was one by hand.) We write schedules as plain functions of the **progress**, which goes from 0 to 1: then they know nothing of steps, epochs or optimizers, can be drawn, and can be joined one behind the other.
 
 
 # %% tags=["claim"]
@@ -1444,7 +1464,7 @@ assert all(1.5 < a / b < 3 for a, b in pairwise(heights)), heights
 # %% [markdown] tags=["aside"]
 # #### Aside: noise, batch size and learning rate
 #
-# How far is the gradient of a batch from that of all images? The distance should fall with the root of the batch's size, as a mean's error does: four times the images, half of the noise. For chapter 9's network at its start, thirty batches of each size:
+# How far is the gradient of a batch from that of all images, here 2,000? The distance should fall with the root of the batch's size, as a mean's error does: four times the images, half of the noise. For chapter 9's network at its start, twenty batches of each size:
 
 
 # %% tags=["aside"]
@@ -1456,11 +1476,11 @@ def gradient(model: nn.Module, rows: Tensor) -> Tensor:
 
 torch.manual_seed(0)
 model, noise = small_cnn(), {}
-whole = gradient(model, torch.arange(len(images))[:4000])
+whole = gradient(model, torch.arange(2000))
 for size in (10, 40, 160):
-    rows = [torch.randint(min(len(images), 4000), (size,)) for _ in range(30)]
+    rows = [torch.randint(2000, (size,)) for _ in range(20)]
     apart = [((gradient(model, each) - whole) ** 2).sum() for each in rows]
-    noise[size] = (sum(apart) / 30).sqrt().item()
+    noise[size] = (sum(apart) / 20).sqrt().item()
     print(f"batches of {size:3}: distance {noise[size]:.3f}")
 print(f"length of the whole gradient: {(whole**2).sum().sqrt():.3f}")
 
@@ -1489,12 +1509,13 @@ for size, lr in ((20, 0.05), (40, 0.05), (40, 0.1)):
     print(f"batches of {size}, rate {lr}: {center:.2f}, from {low:.2f} to {high:.2f}")
 
 # %% [markdown] tags=["aside"]
-# Twice the batch at the same rate gets less far; with twice the rate it comes to nearly the same. That is the linear scaling rule (Goyal et al. 2017, arXiv:1706.02677, who begin with a warm-up because it fails at the start). It cannot hold for ever: at some rate training diverges, whatever the batch.
+# Twice the batch at the same rate gets less far; with twice the rate it comes about as far as before, within what the seeds differ by. That is the **linear scaling rule** (Goyal et al. 2017, arXiv:1706.02677, who begin with a warm-up because it fails at the start). It cannot hold for ever: at some rate training diverges, whatever the batch.
 
 # %% tags=["aside", "claim"]
 assert 1.4 < noise[10] / noise[40] < 2.8 and 1.4 < noise[40] / noise[160] < 2.8
 fine, same_rate, scaled_rate = (losses[2] for losses in passes.values())
 assert same_rate > 1.1 * fine and abs(scaled_rate - fine) < 0.6 * (same_rate - fine)
+assert passes[40, 0.1][0] < passes[20, 0.05][4]
 
 
 # %% export="schedules.py"
@@ -1542,7 +1563,7 @@ def chained(*pieces: tuple[float, Schedule]) -> Schedule:
 
 
 # %% [markdown]
-# The fall from the top to nearly nothing along a cosine (a **cosine schedule**), and the rise before it, the **warm-up**, are all that most training of today has. Leslie Smith's **one-cycle** policy is the two, one behind the other: from a low rate up to a very high one and down to far below the first.
+# The fall from the top to nearly nothing along a cosine (a **cosine schedule**), and the rise before it, the **warm-up**, are what much of today's training has, and no more. Leslie Smith's **one-cycle** policy is the two, one behind the other: from a low rate up to a very high one and down to far below the first.
 
 
 # %% export="schedules.py"
@@ -2151,7 +2172,7 @@ check_idle()
 # %% [markdown]
 # ## The race
 #
-# Chapter 9's network and its 4,000 images, batches of 50, and only *two* epochs; chapter 9 took ten. Four ways to spend them: plain descent, momentum, AdamW, all at a constant rate, and AdamW on one cycle. Each gets a rate of its own from three candidates, by the loss on a fifth of the training images that is held back at random; the validation images have no say in it. Then five seeds each, with all training images. (About twenty seconds for both cells.)
+# Chapter 9's network, its images and its batches of 40, and only *two* epochs; chapter 9 took eight. Four ways to spend them: plain descent, momentum, AdamW, all at a constant rate, and AdamW on one cycle. Each gets a rate of its own from three candidates, by the loss of one run on the fifth of the training images that chapter 9 held back at random, too; the validation images have no say in it. Then five seeds each, with all training images. (About twenty seconds for both cells.)
 
 
 # %%
@@ -2168,7 +2189,7 @@ def trained(
         mu = 0.9 if way == "momentum" else 0.0
         optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=mu)
     loader = BatchLoader(
-        images[rows], labels[rows], batch_size=50, shuffle=True,
+        images[rows], labels[rows], batch_size=40, shuffle=True,
         generator=torch.Generator().manual_seed(seed),
     )  # fmt: skip
     schedule = one_cycle(lr) if way.endswith("one-cycle") else constant(lr)
@@ -2186,8 +2207,8 @@ def judged(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, Tensor]:
 
 candidates = {
     "plain descent": (0.1, 0.2, 0.4),
-    "momentum": (0.02, 0.04, 0.08),
-    "AdamW": (0.0025, 0.005, 0.01),
+    "momentum": (0.01, 0.02, 0.04),
+    "AdamW": (0.005, 0.01, 0.02),
     "AdamW, one-cycle": (0.01, 0.02, 0.04),
 }
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
@@ -2212,8 +2233,12 @@ for way, lr in chosen.items():
         f"{way:16} median {rates[2]:.1%} wrong, from {rates[0]:.1%} to {rates[4]:.1%}",
         flush=True,
     )
+pairs = list(zip(wrong["AdamW"], wrong["AdamW, one-cycle"], strict=True))
+only_constant = sum(int((flat & ~cycle).sum()) for flat, cycle in pairs)
+only_cycle = sum(int((cycle & ~flat).sum()) for flat, cycle in pairs)
+print(f"wrong with AdamW alone {only_constant}, on one cycle alone {only_cycle}")
 
-# %% tags=["figure"] alt="For each of the four ways five dots, the error rates of five seeds, and a bar at their median. From plain descent by momentum and AdamW to AdamW on one cycle the medians move to the left; among the constant rates the dots of neighbours overlap." caption="Error rates of five seeds after two epochs; the bar is the median"
+# %% tags=["figure"] alt="For each of the four ways five dots, the error rates of five seeds, and a bar at their median. The dots of the three constant rates overlap widely; the bar of AdamW on one cycle lies furthest to the left." caption="Error rates of five seeds after two epochs; the bar is the median"
 figure, ax = plt.subplots(figsize=(5.6, 2.2))
 for place, (way, found) in enumerate(reversed(wrong.items())):
     rates = [100 * each.float().mean().item() for each in found]
@@ -2229,25 +2254,19 @@ middle = {
     for way, found in wrong.items()
 }
 assert middle["AdamW, one-cycle"] == min(middle.values())
-if len(images) < 5000:
-    assert middle["AdamW"] < middle["momentum"] < middle["plain descent"]
-    assert chosen["AdamW, one-cycle"] > chosen["AdamW"]
 for way, rate in middle.items():
     record(f"{way}, two epochs, median error rate", rate)
-pairs = list(zip(wrong["AdamW"], wrong["AdamW, one-cycle"], strict=True))
-only_constant = sum(int((flat & ~cycle).sum()) for flat, cycle in pairs)
-only_cycle = sum(int((cycle & ~flat).sum()) for flat, cycle in pairs)
 assert only_constant > 1.2 * only_cycle
 
 # %% [markdown]
-# Among the constant rates the dots of neighbours overlap, and with other data or more epochs it may be another order. But the schedule alone, the same AdamW with and without, is worth about as much as the step from one optimizer to the next: on one cycle it was given a higher rate, and comes to rest at the end. And it needs to know beforehand when the end is.
+# The dots of the constant rates overlap, and five seeds do not say in which order they come. The schedule is another matter: the same AdamW, on one cycle, has the lowest median, and of the validation images on which the two disagree it is wrong on clearly fewer. It has a price: one must know beforehand when the end is.
 #
-# So give it time: eight epochs, which is less than chapter 9's ten, at the rate that was chosen. And more weight decay? Fifty times as much as the default is tried on the images that are held back. (Some twenty seconds for both cells.)
+# So give it time, six epochs, at the rate that was chosen. And more weight decay? Twenty-five and a hundred times the default are tried on the images that are held back. (Some fifteen seconds for both cells.)
 
 # %%
 way, decays = "AdamW, one-cycle", {}
-for shrink in (0.01, 0.5):
-    model = trained(way, chosen[way], 0, fitted, 8, shrink)
+for shrink in (0.01, 0.25, 1.0):
+    model = trained(way, chosen[way], 0, fitted, 6, shrink)
     decays[shrink] = judged(model, images[rest], labels[rest])[0]
     print(f"weight decay {shrink}: loss {decays[shrink]:.3f}", flush=True)
 shrink = min(decays, key=decays.get)
@@ -2255,28 +2274,28 @@ shrink = min(decays, key=decays.get)
 # %%
 final = []
 for seed in range(5):
-    model = trained(way, chosen[way], seed, everything, 8, shrink)
+    model = trained(way, chosen[way], seed, everything, 6, shrink)
     final.append(judged(model, valid_images, valid_labels)[1])
     print(f"seed {seed}: {final[-1].float().mean():.1%} wrong", flush=True)
 
 # %% tags=["claim"]
 error_rates = [each.float().mean().item() for each in final]
 ten_digits = median(error_rates)
-assert ten_digits < 0.028  # which is what chapter 9 recorded
+assert ten_digits < 0.03  # chapter 9: 3.2 % in the median, from 3.0 % to 3.6 %
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# Chapter 9's network, chapter 9's images, fewer epochs, and fewer errors. Nothing but the steps has changed.
+# Chapter 9 ended on 3.2 % wrong, in the median of five seeds. This is its network, from the same starts, on the same images in the same batches, in six epochs instead of eight, with fewer errors: nothing has changed but the steps.
 #
 # > [!NOTE]- Aside: then why does everybody take AdamW?
-# > This network is shallow, its start is well scaled, and its data are easy. Where tensors differ more (embeddings that a batch hardly touches, attention, very deep networks) one rate for all fits worse, and a rate per parameter forgives a badly chosen one. On images, SGD with momentum and a schedule is still a strong choice. What I would trust is a comparison like the one of this page: each with a rate of its own, chosen on images held back, and several seeds.
+# > This network is shallow, its start is well scaled, and its data are easy. Where tensors differ more (embeddings that a batch hardly touches, attention, very deep networks) one rate for all fits worse, and a rate per parameter forgives a badly chosen one. On images, SGD with momentum and a schedule is still a common choice. Which is better for *your* network, a comparison like the one of this page can tell: each with a rate of its own, chosen on images held back, and several seeds.
 #
 # ## Recap
 #
-# Plain descent has one rate for all directions and all times. Momentum adds up gradients: what agrees becomes ten times as long, what alternates cancels; there are two definitions, a factor of ten apart. RMSprop and Adam divide each number by its typical size, which helps along the axes, and only there; Adam corrects what a running average that begins at 0 is short of. Weight decay belongs past the gradient, or Adam divides it away. All of them treat each number on its own, so that all parameters can be one vector. And a schedule, high in the middle and low at the end, brought about as much as the choice among them. If you remember one thing: **compare optimizers only when each has a rate of its own.**
+# Plain descent has one rate for all directions and all times. Momentum adds up gradients: at 0.9 what agrees becomes ten times as long, and what alternates cancels; there are two definitions, a factor of ten apart. RMSprop and Adam divide each number by its typical size, which helps along the axes, and only there; Adam corrects what a running average that begins at 0 is short of. Weight decay belongs past the gradient, or Adam divides it away. All of them treat each number on its own, so that all parameters can be one vector. And with a schedule, high at first and low at the end, the same optimizer does better again. If you remember one thing: **compare optimizers only when each has a rate of its own.**
 #
-# **Terms:** ravine, condition number, momentum, velocity, dampening, Nesterov's momentum; RMSprop, Adam, bias correction, running average; L2 regularisation, weight decay, decoupled weight decay, AdamW; Newton's method, second-order methods; schedule, progress, warm-up, cosine schedule, one-cycle; Lion, Muon.
+# **Terms:** ravine, condition number, momentum, velocity, dampening, Nesterov's momentum; RMSprop, Adam, bias correction, running average; L2 regularisation, weight decay, decoupled weight decay, AdamW; Newton's method, second-order methods; schedule, progress, warm-up, cosine schedule, one-cycle, linear scaling rule; Lion, Muon.
 #
 # **Unlocked:** `torch.optim.SGD` with momentum, dampening, Nesterov and weight decay; `RMSprop`, `Adam` and `AdamW`; `LambdaLR`, `LinearLR`, `CosineAnnealingLR` and `OneCycleLR` of `torch.optim.lr_scheduler`.
 #
