@@ -101,7 +101,7 @@ def test_norms_of_one_example_are_pytorchs(
 def test_gradient_by_hand_against_finite_differences(
     checkpoint: Checkpoint, shape: tuple[int, ...], dims: tuple[int, ...]
 ) -> None:
-    norms = checkpoint.module("normalization")
+    norms = checkpoint.module("standardizing")
     x, g = 2 * rand(*shape) + 1, rand(*shape, seed=1) + 0.5
     normal, _, var = norms.standardize(x, dims, 1e-2)
     grad = norms.standardize_grad(g, normal, (var + 1e-2).sqrt(), dims)
@@ -114,7 +114,7 @@ def test_gradient_by_hand_against_finite_differences(
 
 @pytest.mark.since(12)
 def test_a_second_derivative_is_right(checkpoint: Checkpoint) -> None:
-    norms = checkpoint.module("normalization")
+    norms = checkpoint.module("standardizing")
     x = rand(5, 3).requires_grad_()
     assert torch.autograd.gradgradcheck(lambda t: norms.Standardized.apply(t, (0,), 0.1)[0], [x])
 

@@ -23,4 +23,5 @@ class GeneralReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shapes: any, the same."""
-        return (leaky_relu(x, self.leak) - self.shift).clamp(max=self.limit)
+        x = leaky_relu(x, self.leak) - self.shift
+        return x if self.limit == math.inf else x.clamp(max=self.limit)

@@ -25,13 +25,10 @@ class Hooks:
         self.handles: list[Any] = []
 
     def __enter__(self) -> Self:
+        way = "full_backward" if self.backward else "forward"
         try:
             for module in self.modules:
-                put = (
-                    module.register_full_backward_hook
-                    if self.backward
-                    else module.register_forward_hook
-                )
+                put = getattr(module, f"register_{way}_hook")
                 self.handles.append(put(self.hook))
         except BaseException:
             self.remove()
@@ -51,31 +48,35 @@ class Hooks:
 def describe(values: Tensor, low: float, high: float, bins: int) -> dict[str, Any]:
     """Statistics of a layer's numbers, or of their gradients, in one batch.
 
-    `mean` and `std` of all; `between`, the standard deviation between examples, of one
-    number at one place; `active`, for each unit (channel) the share of its numbers that
-    are above its lowest; `histogram`, where what is beyond `low` and `high` counts in
-    the outermost bins. Shapes: (N, C) or (N, C, ...).
+    `mean` and `std` of all; `between`, how far each number is from its mean over the
+    examples (root mean square); `active`, for each unit (channel) the share of its
+    numbers that are above its lowest; `histogram`, whose outermost bins count what is
+    beyond `low` and `high`. Shapes: (N, C) or (N, C, ...).
     """
-    units = values.detach().transpose(0, 1).flatten(1)  # (C, N * places)
+    units = values.transpose(0, 1).flatten(1)  # (C, N * places)
     return {
         "mean": units.mean().item(),
         "std": units.std().item(),
-        "between": values.std(0).square().mean().sqrt().item(),
+        "between": (values - values.mean(0)).square().mean().sqrt().item(),
         "active": (units > units.amin(1, keepdim=True)).float().mean(1),
         "histogram": units.nan_to_num(high).clamp(low, high).histc(bins, low, high),
     }
 
 
 class ActivationStats(Callback):
-    """What `describe` says of modules' outputs and their gradients, at each step.
+    """What `describe` says of modules' outputs and of their gradients, at each step.
 
     `names` are those of `named_modules()`; without, of all that hold no others.
-    `outputs` and `gradients` have a list for each name. The hooks come off after a fit.
+    `outputs` and `gradients` have a list for each. The hooks come off after the fit.
     """
 
     def __init__(
         self, *names: str, low: float = -5.0, high: float = 5.0, bins: int = 50
     ) -> None:
+        if not low < high or bins < 1:
+            raise ValueError(
+                f"{low=}, {high=}, {bins=}: give low < high, 1 bin or more"
+            )
         self.names, self.range = names, (low, high, bins)
         self.outputs: dict[str, list[dict]] = {}
         self.gradients: dict[str, list[dict]] = {}
@@ -87,17 +88,17 @@ class ActivationStats(Callback):
         if missing := [name for name in self.names if name not in known]:
             raise ValueError(f"no modules {missing}: there are {[*known]}")
         leaves = [name for name, m in known.items() if not [*m.children()]]
-        self.found = {known[name]: name for name in self.names or leaves}
+        found = {known[name]: name for name in self.names or leaves}
         for kept, backward in ((self.outputs, False), (self.gradients, True)):
-            for name in self.found.values():
+            for name in found.values():
                 kept.setdefault(name, [])
 
             def look(m: Any, _: Any, out: Any, kept: dict = kept) -> None:
                 if m.training:
-                    value = out[0] if isinstance(out, tuple) else out
-                    kept[self.found[m]].append(describe(value, *self.range))
+                    values = out[0] if isinstance(out, tuple) else out
+                    kept[found[m]].append(describe(values, *self.range))
 
-            self.stack.enter_context(Hooks(self.found, look, backward))
+            self.stack.enter_context(Hooks(found, look, backward))
 
     def after_fit(self, learner: Learner) -> None:
         self.stack.close()

@@ -65,7 +65,7 @@ def lsuv_(model: nn.Module, batch: Tensor) -> nn.Module:
 
     def scale(layer: Any, inputs: Any, output: Tensor) -> Tensor:
         mean, std = output.mean(), output.std()
-        if not std > 0:
+        if not output.numel() or not output.amax() > output.amin():
             raise ValueError(f"{layer} puts out {mean:.3g} only: nothing to scale")
         layer.weight /= std
         if layer.bias is None:
