@@ -131,7 +131,7 @@ for lr in (0.256, 1.024):
 assert min(median(plain[lr]) for lr in RATES[:3]) > 0.85
 
 # %% [markdown]
-# The loss is not what is steep here; the scale of the layers is in nobody's hands. If every layer began by taking its inputs to mean 0 and standard deviation 1, whatever they are at the moment, no layer could hand on numbers that have run away.
+# The scale of the layers is in nobody's hands. If every layer began by taking its inputs to mean 0 and standard deviation 1, whatever they are at the moment, no layer could hand on numbers that have run away.
 #
 # ## Four numbers
 #
@@ -302,7 +302,7 @@ assert z_hat.tolist() == [-1.4, -0.2, 0.2, 1.4] and (mu, variance) == (8, 25)
 # %% [markdown]
 # ### What if the layer wanted something else?
 #
-# Mean 0 and deviation 1 is a good start and no law. A ReLU after it is off for about half of the images, always; a unit that wants to fire for one image in twenty could not. Two learned numbers for each unit give it the choice back, a factor $\gamma$ ("gamma") and a shift $\beta$ ("beta"), which begin at 1 and 0:
+# Mean 0 and deviation 1 is a good start and no law. A ReLU after it is off for about half of the images; a unit that is to fire for one image in twenty has a hard time. Two learned numbers for each unit give it the choice back, a factor $\gamma$ ("gamma") and a shift $\beta$ ("beta"), which begin at 1 and 0:
 #
 # $$y_i = \gamma\, \hat z_i + \beta$$
 #
@@ -347,7 +347,7 @@ by_differences = [nudged(place) for place in range(4)]
 print("gradients:", *(f"{g:7.3f}" for g in by_differences))
 
 # %% [markdown] tags=["answer"]
-# Not 0.2 but a quarter of it, for when $z_1$ rises the mean follows, and the spread changes, too. The images that the loss does not read have gradients as large as the first: they are in the mean and in the variance by which the first was standardised. In a network with BatchNorm an image's loss pulls at all images of its batch.
+# Not 0.2 but a quarter of it, for when $z_1$ rises the mean follows, and the spread changes, too. The images that the loss does not read have gradients of the same size: they are in the mean and in the variance by which the first was standardised. In a network with BatchNorm an image's loss pulls at all images of its batch.
 
 # %% tags=["claim"]
 assert [round(g, 3) for g in by_differences] == [0.052, -0.064, -0.036, 0.048]
@@ -571,7 +571,7 @@ class Standardized(torch.autograd.Function):
 
 # %% [markdown]
 # > [!BUG] Break it: it passes forward and fails backward
-# > Part 2 of fast.ai's course, of 2019 (`course-v3`, notebook `07_batchnorm`) and again of 2022 (`course22p2`, notebook `11_initializing`), builds a BatchNorm that is compared with PyTorch's by what comes out. Its forward pass, in our words:
+# > Part 2 of fast.ai's course, of 2019 (`course-v3`, notebook `07_batchnorm`) and again of 2022 (`course22p2`, notebook `11_initializing`), builds a BatchNorm. What comes out of it is very nearly what comes out of PyTorch's. In our words:
 
 
 # %%
@@ -617,7 +617,7 @@ for name, loss in losses.items():
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > `x.var` divides by one less than the count: that is the small difference in what comes out, and in a batch of two, a large one. The other mistake cannot be seen from outside. Under `no_grad` the mean and the variance become constants, and the paths through them are gone: the gradient is $g_i / s$, the first of the three terms. With $g$ at random, the other two are nearly 0, for a mean of many random numbers is. With the second loss they are everything: $\sum (\hat z_i + 1)^2 = \sum \hat z_i^2 + 2 \sum \hat z_i + m$, which is $2m$ whatever $z$ is. The true gradient is 0, and the published one is among the largest one could have. A layer is right when its **gradient** has been checked, with gradients that are not random noise.
+# > `x.var` divides by one less than the count: that is the small difference in what comes out, and in a batch of two, a large one. The other mistake cannot be seen from outside. Under `no_grad` the mean and the variance become constants, and the paths through them are gone: the gradient is $g_i / s$, the first of the three terms. With $g$ at random, the other two are nearly 0, for a mean of many random numbers is. With the second loss they are everything: $\sum (\hat z_i + 1)^2 = \sum \hat z_i^2 + 2 \sum \hat z_i + m$, which is $2m$ whatever $z$ is. The true gradient is 0, and the published one is some hundreds long. A layer is right when its **gradient** has been checked, with gradients that are not random noise.
 
 # %% tags=["claim"]
 assert 1e-5 < (ours(x) - theirs(x)).abs().max() < 1e-3
@@ -639,7 +639,7 @@ for way in (ours, theirs):  # the honest check, which only one of them passes
 # %% [markdown]
 # ## When there is no batch
 #
-# The trained network is asked about one image. There is no batch to take a mean over, and nobody wants an answer that depends on who else asks. So during training the layer keeps **running statistics**, averages of the batches' means and variances, chapter 10's running average once more, and in evaluation uses these, as constants. They are no parameters, for no gradient moves them, but they belong to what has been learned and must be saved: **buffers**.
+# The trained network is asked about one image. There is no batch to take a mean over, and nobody wants an answer that depends on who else asks. During training, therefore, the layer keeps **running statistics**, averages of the batches' means and variances, chapter 10's running average once more, and in evaluation uses these, as constants. They are no parameters, for no gradient moves them, but they belong to what has been learned and must be saved: **buffers**.
 #
 # This time the variance is the other one. A batch's variance, divided by $m$, is on average too small for the variance of the source the batch was drawn from, since the batch's mean was fitted to the batch; $\frac{m}{m-1}$ makes up for it. Two hundred thousand batches of four, from numbers of variance 1:
 
@@ -680,7 +680,7 @@ def track(
 
 
 # %% [markdown] tags=["solution"]
-# I took `momentum` for what its name says and kept 0.9 of the new batch, as in every other use of the word. Nothing crashes. But the running statistics are then little more than those of the *last* batch, and the evaluation of one and the same network jumps about with it.
+# I took `momentum` for what its name says and kept 0.9 of the new batch, as in every other use of the word. Nothing crashes. The running statistics are then little more than those of the *last* batch: after a hundred batches of 50, from numbers with mean 0 and deviation 1, the running mean was typically 0.13 away from 0, where a momentum of 0.1 leaves 0.03.
 
 
 # %% tags=["check"]
@@ -751,6 +751,22 @@ def check_track() -> None:
 
 
 check_track()
+
+# %% tags=["claim"]
+away = {}
+for momentum in (0.1, 0.9):
+    source = torch.Generator().manual_seed(0)
+    pair = torch.zeros(2000), torch.ones(2000)  # two thousand units at once
+    for _ in range(100):
+        batch = torch.randn(50, 2000, generator=source)
+        track(pair, batch.mean(0), batch.var(0, correction=0), 50, momentum)
+    away[momentum] = pair[0].square().mean().sqrt().item()
+assert round(away[0.1], 2) == 0.03 and round(away[0.9], 2) == 0.13
+first = torch.tensor([1.0, 0, 0, 0]).double()
+forgetful = (first - z_hat * (first * z_hat).mean()) / 5  # what I had in 12.2
+assert (
+    round(forgetful[0].item(), 3) == 0.102 and round(forgetful.sum().item(), 3) == 0.2
+)
 
 # %% [markdown]
 # That is all of its parts. Here is the layer, for units, for sequences and for images:
@@ -934,7 +950,7 @@ ax.minorticks_off()
 ax.legend(loc="lower left")
 
 # %% [markdown] tags=["answer"]
-# Rates at which every network without a norm was lost are now the good ones, and the loss is lower. At *low* rates BatchNorm is slower; who compares the two at one rate can show whatever he likes.
+# Rates at which every network without a norm was lost are now the good ones, and the loss is lower. At *low* rates BatchNorm is slower; with a single rate for both one can show whatever one likes.
 
 # %% tags=["claim"]
 best = {
@@ -949,7 +965,7 @@ record("ten layers, best median loss without a norm", best["plain"])
 record("ten layers, best median loss with BatchNorm", best["normed"])
 
 # %% [markdown]
-# The published layer, too, deserves its chance. It differs by the missing paths alone; at the two rates that suit ours:
+# The published layer, too, deserves its chance. It differs by the missing paths (and, in batches of 50, by 2 % of the variance); at the two rates that suit ours:
 
 
 # %%
@@ -967,13 +983,13 @@ for lr in RATES[3:]:
     print(f"rate {lr:5}: {shown(without_paths[lr])}", flush=True)
 
 # %% [markdown]
-# It trains, also at rates at which nothing trains without a norm. Compared with the right gradient it is worse at both, in the median of five seeds, and its best is about where the network without a norm was. A wrong gradient that points roughly downhill does not announce itself; it costs.
+# It trains, also at rates at which nothing trains without a norm. Compared with the right gradient it is worse at both, in the median of five seeds, and its best is about where the network without a norm was. A wrong gradient need not announce itself. It costs.
 
 # %% tags=["claim"]
 for lr, found in without_paths.items():
     assert median(found) > 1.1 * median(normed[lr]), lr
 lowest = min(median(found) for found in without_paths.values())
-assert lowest > 1.2 * best["normed"]
+assert lowest > 1.2 * best["normed"] and 0.75 < lowest / best["plain"] < 1.25
 record("ten layers, best median loss with constants for statistics", lowest)
 
 # %% [markdown]
@@ -1011,7 +1027,7 @@ for name, rates in asked.items():
     print(f"{name:15}", *(f"{rate:6.1%}" for rate in sorted(rates)))
 
 # %% [markdown] tags=["answer"]
-# With large mixed batches nothing shows, which is how this bug gets through. With five it is many times as bad. With one digit to a batch hardly anything is right: fifty sevens are compared with one another, and what they have in common, that they are sevens, is exactly what is subtracted. And each of these "evaluations" has moved the running statistics, so that the model is another one afterwards.
+# With large mixed batches nothing shows, which is how this bug gets through. With five it is more than twice as bad. With one digit to a batch hardly anything is right: fifty sevens are compared with one another, and what they have in common, that they are sevens, is what is subtracted. And each of these "evaluations" has moved the running statistics, so that the model is another one afterwards.
 
 # %% tags=["claim"]
 typical = {name: median(rates) for name, rates in asked.items()}
@@ -1229,7 +1245,7 @@ for calm, wild in zip(movement["no norm"], movement["shaken"], strict=True):
 assert median(shaken) < 0.93 * best["plain"] and median(shaken) > best["normed"]
 
 # %% [markdown]
-# For every seed, and in all of the layers but the last ones, a step moves the means of the shaken network further than those of the network without a norm at its best rate. And it ends with a lower loss. The noise costs something. But a layer whose inputs do not keep still is evidently not what made training hard.
+# For every seed, and in at least eight of the ten layers, a step moves the means of the shaken network further than those of the network without a norm at its best rate. Still it ends with a lower loss. The noise costs something. A layer whose inputs do not keep still can hardly be what made training hard.
 #
 # What then? Santurkar et al. propose that the loss becomes smoother: the gradient holds for longer. That, too, can be measured in small. From where training is, go along the gradient, one step of $2^{-10}$, then one of $2^{-9}$ from the same place, and so on: what is the longest one that still lowers the loss of this batch?
 
@@ -1499,6 +1515,11 @@ class GroupNorm(nn.Module):
         return normal * by_channel(self.weight, x) + by_channel(self.bias, x)
 
 
+def as_tuple(shape: int | Axes) -> Axes:
+    """One length, or several, as a tuple."""
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
 def last_axes(x: Tensor, shape: Axes) -> Axes:
     """The axes of x that end it in `shape`. Raises: ValueError if it does not."""
     if not shape or tuple(x.shape[-len(shape) :]) != shape:
@@ -1520,9 +1541,8 @@ class LayerNorm(nn.Module):
         elementwise_affine: bool = True,
     ) -> None:
         super().__init__()
-        one = isinstance(normalized_shape, int)
-        self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
-        self.eps, shape = eps, self.normalized_shape
+        self.normalized_shape = shape = as_tuple(normalized_shape)
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(shape)) if elementwise_affine else None
         self.bias = nn.Parameter(torch.zeros(shape)) if elementwise_affine else None
 
@@ -1549,9 +1569,8 @@ class RMSNorm(nn.Module):
         elementwise_affine: bool = True,
     ) -> None:
         super().__init__()
-        one = isinstance(normalized_shape, int)
-        self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
-        self.eps, shape = eps, self.normalized_shape
+        self.normalized_shape = shape = as_tuple(normalized_shape)
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(shape)) if elementwise_affine else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -1617,11 +1636,11 @@ for name, norm in (
     print(f"{name:9} rate {lr}: {rates} wrong", flush=True)
 
 # %% [markdown]
-# BatchNorm is lost, whatever its rate; with LayerNorm the same network trains at batch size 2 as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
+# BatchNorm is lost, at the best of its rates; with LayerNorm the same network trains at batch size 2 as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
 
 # %% tags=["claim"]
 assert min(pairs["BatchNorm"]) > 2 * max(pairs["LayerNorm"])
-assert median(pairs["LayerNorm"]) < 0.3
+assert median(pairs["LayerNorm"]) < min(0.3, 1.2 * median(pairs["no norm"]))
 assert 2 * 7 * 7 == 98
 record("batches of two, BatchNorm, median error rate", median(pairs["BatchNorm"]))
 record("batches of two, LayerNorm, median error rate", median(pairs["LayerNorm"]))
@@ -1701,7 +1720,7 @@ def fold(conv: nn.Conv2d, norm: Any) -> nn.Conv2d:
 
 
 # %% [markdown] tags=["solution"]
-# My first version passed on every network of this chapter and failed on the first one of somebody else. It did not multiply the convolution's own bias by the factor; our convolutions before a norm have none, so it had never been read.
+# A version of mine passed on every network of this chapter, and failed as soon as a convolution had a bias. It added that bias without multiplying it by the factor; our convolutions before a norm have none, so the line had never run.
 
 
 # %% tags=["check"]
@@ -1915,7 +1934,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
 # %% [markdown]
-# In the race BatchNorm is ahead. Over six epochs the lead shrinks: without a norm, chapter 10 came to nearly as few errors, and a thousand images can hardly tell the two apart. The last column says why. What these networks could learn from their own images they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
+# In the race BatchNorm is ahead. After six epochs it is close to chapter 10's last line, closer than a thousand images can tell apart. The last column says why. What these networks could learn from their own images they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
 #
 # Folded, it is chapter 9's network again, layer for layer, with other weights:
 
@@ -1958,7 +1977,7 @@ record("folded, times as fast", median(ratios))
 # %% [markdown]
 # ## Recap
 #
-# Training moves what every layer puts out; BatchNorm subtracts a batch's mean and divides by its standard deviation, for each channel, and lets two learned numbers say what is wanted instead. The mean and the spread depend on the inputs. The way back therefore has three terms, and whoever forgets two of them has a network that trains, worse. In evaluation running statistics take the batch's place: two modes, and a bug if one is forgotten. Higher rates become possible, because a gradient holds for longer; that the inputs of layers keep still is not the reason. At batch size 2 only a sign is left, and LayerNorm or GroupNorm, which look at one image at a time, do not mind. At inference BatchNorm folds away. If you remember one thing: **a layer that looks right forward can be wrong backward: check its gradient.**
+# Training moves what every layer puts out; BatchNorm subtracts a batch's mean and divides by its standard deviation, for each channel, and lets two learned numbers say what is wanted instead. The mean and the spread depend on the inputs. The way back therefore has three terms, and whoever forgets two of them has a network that trains, worse. In evaluation running statistics take the batch's place: two modes, and a bug if one is forgotten. Higher rates become possible, and a gradient holds for longer; that the inputs of layers keep still is not what it takes. At batch size 2 only a sign is left, and LayerNorm or GroupNorm, which look at one image at a time, do not mind. At inference BatchNorm folds away. If you remember one thing: **a layer that looks right forward can be wrong backward: check its gradient.**
 #
 # **Terms:** standardise, normalisation, BatchNorm, running statistics, buffer, biased variance, unbiased variance, LayerNorm, GroupNorm, RMSNorm, instance normalisation, synchronised BatchNorm, internal covariate shift, scale invariance, folding, training mode, evaluation mode.
 #

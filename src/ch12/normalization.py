@@ -110,6 +110,11 @@ class GroupNorm(nn.Module):
         return normal * by_channel(self.weight, x) + by_channel(self.bias, x)
 
 
+def as_tuple(shape: int | Axes) -> Axes:
+    """One length, or several, as a tuple."""
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
 def last_axes(x: Tensor, shape: Axes) -> Axes:
     """The axes of x that end it in `shape`. Raises: ValueError if it does not."""
     if not shape or tuple(x.shape[-len(shape) :]) != shape:
@@ -131,9 +136,8 @@ class LayerNorm(nn.Module):
         elementwise_affine: bool = True,
     ) -> None:
         super().__init__()
-        one = isinstance(normalized_shape, int)
-        self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
-        self.eps, shape = eps, self.normalized_shape
+        self.normalized_shape = shape = as_tuple(normalized_shape)
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(shape)) if elementwise_affine else None
         self.bias = nn.Parameter(torch.zeros(shape)) if elementwise_affine else None
 
@@ -160,9 +164,8 @@ class RMSNorm(nn.Module):
         elementwise_affine: bool = True,
     ) -> None:
         super().__init__()
-        one = isinstance(normalized_shape, int)
-        self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
-        self.eps, shape = eps, self.normalized_shape
+        self.normalized_shape = shape = as_tuple(normalized_shape)
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(shape)) if elementwise_affine else None
 
     def forward(self, x: Tensor) -> Tensor:
