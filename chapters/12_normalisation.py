@@ -427,7 +427,8 @@ six, g = torch.randn(2, 6, generator=source, dtype=torch.float64)
 largest = gradient_check(
     lambda: (standardize(six, (0,), 1e-5)[0] * g).sum(), [six], [way_back(six, g, 1e-5)]
 )
-print("the four:", way_back(z, torch.tensor([1.0, 0, 0, 0]).double(), 0.0).tolist())
+four = way_back(z, torch.tensor([1.0, 0, 0, 0]).double(), 0.0)
+print("the four:", [round(g, 3) for g in four.tolist()])
 print(f"six at random: relative error {largest:.0e}, beyond rounding")
 
 # %% tags=["claim"]
@@ -882,7 +883,9 @@ unlock(
 # >
 # > For inference algorithm 2 replaces this by a linear function with fixed numbers, averages over many batches of size $m$:
 # >
-# > $$E[x] \leftarrow E_{\mathcal B}[\mu_{\mathcal B}] \qquad \operatorname{Var}[x] \leftarrow \frac{m}{m-1}\, E_{\mathcal B}[\sigma^2_{\mathcal B}] \qquad y = \frac{\gamma}{\sqrt{\operatorname{Var}[x] + \epsilon}}\, x + \left(\beta - \frac{\gamma\, E[x]}{\sqrt{\operatorname{Var}[x] + \epsilon}}\right)$$
+# > $$E[x] \leftarrow E_{\mathcal B}[\mu_{\mathcal B}] \qquad \operatorname{Var}[x] \leftarrow \frac{m}{m-1}\, E_{\mathcal B}[\sigma^2_{\mathcal B}]$$
+# >
+# > $$y = \frac{\gamma}{\sqrt{\operatorname{Var}[x] + \epsilon}}\, x + \left(\beta - \frac{\gamma\, E[x]}{\sqrt{\operatorname{Var}[x] + \epsilon}}\right)$$
 # >
 # > | in the paper | say | for us |
 # > |:--|:--|:--|
