@@ -335,8 +335,8 @@ foreseen = forecast(q, d, [25, 72, 144, 288])
 for k, (q_k, d_k) in enumerate(foreseen):
     size, spread = (median(row[k] for row in rows) for rows in measured.values())
     print(
-        f"layer {k + 1}: root mean square {q_k**0.5:.3f} foreseen, {size:.3f} measured; "
-        f"between images {(d_k / 2) ** 0.5:.4f} foreseen, {spread:.4f} measured"
+        f"layer {k + 1}: root mean square {q_k**0.5:.3f}, and {size:.3f} measured; "
+        f"between images {(d_k / 2) ** 0.5:.4f}, and {spread:.4f} measured"
     )
 
 # %% tags=["claim"]
@@ -429,12 +429,76 @@ assert results == [800.0, 6.0]
 unlock("torch.nn.Module.register_forward_hook", by=Hooked)
 
 # %% [markdown]
+# ## The way back
+#
+# Half of what happens in a network happens on the way back. A **backward hook** is called when gradients have come through a module: with the gradient of the loss by its input, and that by its output. `__call__` is long over by then. So it has to leave something in the graph that waits there. PyTorch's engine takes operations that one has written oneself, as chapter 6's tape does: a class with a `forward` and a `backward`. Ours does nothing at all on the way forward.
+
+
+# %%
+class Gate(torch.autograd.Function):
+    """What comes in goes out; on the way back, whatever `look` returns."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, look: Callable) -> Tensor:
+        ctx.look = look
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return ctx.look(grad), None  # None is the gradient of `look`
+
+
+class HookedBothWays(Hooked):
+    """Gates before and behind `forward`, if somebody wants to know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backwards: dict[object, Callable] = {}
+
+    def register_full_backward_hook(self, hook: Callable) -> Handle:
+        """Have hook(module, grad_inputs, grad_outputs) called."""
+        handle = Handle(self.backwards)
+        self.backwards[handle] = hook
+        return handle
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if not self.backwards:
+            return super().__call__(x)
+        behind: list[Tensor] = []
+
+        def leaving(grad: Tensor) -> Tensor:
+            behind.append(grad)
+            if not x.requires_grad:  # no gate before: nothing else will come
+                self.call(None, behind.pop())
+            return grad
+
+        def entering(grad: Tensor) -> Tensor:
+            return self.call(grad, behind.pop())
+
+        return Gate.apply(super().__call__(Gate.apply(x, entering)), leaving)
+
+    def call(self, grad_input: Tensor | None, grad_output: Tensor) -> Any:
+        grads: tuple = (grad_input,)
+        for hook in [*self.backwards.values()]:
+            changed = hook(self, grads, (grad_output,))
+            grads = grads if changed is None else changed
+        return grads[0]
+
+
+# %% tags=["timing"]
+unlock("torch.nn.Module.register_full_backward_hook", by=HookedBothWays)
+
+# %% [markdown]
+# (`ctx`, "context", keeps things from the way forward for the way back.) A backward hook may return other gradients for the inputs, and training goes on with these.
+#
+# ### On, and off again
+#
 # Who puts hooks on must take them off, even if an error comes in between. Python's word for "whatever happens in between" is `with`, and the object behind it a **context manager**: its method `__enter__` is called on the way in, `__exit__` on the way out, by whatever way.
 
 # %% [markdown] exercise="hooks" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 11.2: whatever happens
 #
-# Write the class `Hooks(modules, hook, backward=False)`. On entering `with` it puts `hook` on each of `modules`, in order, by `register_forward_hook`, or with `backward` by `register_full_backward_hook` (which comes below); and what stands behind `as` is the object itself. On leaving, its own hooks are off, and nobody else's; an error goes on its way. If one of `modules` cannot take a hook, the error shall leave none on the others. The same object can be used again. `remove()` takes its hooks off by hand, and twice does no harm. `modules` may be any iterable.
+# Write the class `Hooks(modules, hook, backward=False)`. On entering `with` it puts `hook` on each of `modules`, in order, by `register_forward_hook`, or with `backward` by `register_full_backward_hook`; and what stands behind `as` is the object itself. On leaving, its own hooks are off, and nobody else's; an error goes on its way. If one of `modules` cannot take a hook, the error shall leave none on the others. The same object can be used again. `remove()` takes its hooks off by hand, and twice does no harm. `modules` may be any iterable.
 
 # %% [markdown] tags=["hint"]
 # `__exit__(self, kind, error, trace)` is called after an error, too; if it returns something true, the error is swallowed. And if `__enter__` itself fails, is `__exit__` called?
@@ -529,7 +593,8 @@ def check_hooks() -> None:
     assert on(modules, True) == [0, 0], "without `backward`, forward hooks are wanted"
     assert on(modules) != [0, 1], "in the block there is no hook on any module"
     assert on(modules) == [1, 2], (
-        f"each of two modules takes one hook, and has {on(modules)}; one was there before"
+        f"each of two modules takes one hook (the second has had one), and now they "
+        f"have {on(modules)}"
     )
     first(torch.zeros(1, 3)), relu(torch.zeros(1)), last(torch.zeros(1, 3))
     assert seen == [first, last], "the hook itself is put on, PyTorch calls it"
@@ -584,7 +649,7 @@ def check_hooks() -> None:
             came = hooks.__enter__()
         except Exception:
             assert on(broken) == [0, 0], (
-                f"the third of the modules is {wrong_one!r}: an error, rightly, but the "
+                f"the third of the modules is {wrong_one!r}: rightly an error, but the "
                 f"hooks on the first two stay: {on(broken)}"
             )
         else:
@@ -649,67 +714,7 @@ kept = [h.args[0] for h in layer._forward_hooks.values()]
 assert [len(each.deviations) for each in kept] == [6, 5, 4, 3, 2]
 
 # %% [markdown]
-# ## The way back
-#
-# Half of what happens in a network happens on the way back. A **backward hook** is called when gradients have come through a module: with the gradient of the loss by its input, and that by its output. `__call__` is long over by then. So it has to leave something in the graph that waits there. PyTorch's engine takes operations that one has written oneself, as chapter 6's tape does: a class with a `forward` and a `backward`. Ours does nothing at all on the way forward.
-
-
-# %%
-class Gate(torch.autograd.Function):
-    """What comes in goes out; on the way back, whatever `look` returns."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, look: Callable) -> Tensor:
-        ctx.look = look
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        return ctx.look(grad), None  # None is the gradient of `look`
-
-
-class HookedBothWays(Hooked):
-    """Gates before and behind `forward`, if somebody wants to know."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.backwards: dict[object, Callable] = {}
-
-    def register_full_backward_hook(self, hook: Callable) -> Handle:
-        """Have hook(module, grad_inputs, grad_outputs) called."""
-        handle = Handle(self.backwards)
-        self.backwards[handle] = hook
-        return handle
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if not self.backwards:
-            return super().__call__(x)
-        behind: list[Tensor] = []
-
-        def leaving(grad: Tensor) -> Tensor:
-            behind.append(grad)
-            if not x.requires_grad:  # no gate before: nothing else will come
-                self.call(None, behind.pop())
-            return grad
-
-        def entering(grad: Tensor) -> Tensor:
-            return self.call(grad, behind.pop())
-
-        return Gate.apply(super().__call__(Gate.apply(x, entering)), leaving)
-
-    def call(self, grad_input: Tensor | None, grad_output: Tensor) -> Any:
-        grads: tuple = (grad_input,)
-        for hook in [*self.backwards.values()]:
-            changed = hook(self, grads, (grad_output,))
-            grads = grads if changed is None else changed
-        return grads[0]
-
-
-# %% tags=["timing"]
-unlock("torch.nn.Module.register_full_backward_hook", by=HookedBothWays)
-
-# %% [markdown]
-# (`ctx`, "context", keeps things from the way forward for the way back.) A backward hook may return other gradients for the inputs, and training goes on with these.
+# ## An instrument
 #
 # Now the instrument that we shall use: a callback that writes down, at each step, what goes forward and what comes back. Beside the numbers from above there is, for each unit, the share of its numbers that are above its lowest, which is 0 for a dead unit of any activation function; and a histogram.
 
@@ -1021,9 +1026,9 @@ def lsuv_(model: nn.Module, batch: Tensor) -> nn.Module:
     """
 
     def scale(layer: Any, inputs: Any, output: Tensor) -> Tensor:
-        mean, std = output.mean(), output.std()
         if not output.numel() or not output.amax() > output.amin():
-            raise ValueError(f"{layer} puts out {mean:.3g} only: nothing to scale")
+            raise ValueError(f"{layer} puts out the same everywhere: nothing to scale")
+        mean, std = output.mean(), output.std()
         layer.weight /= std
         if layer.bias is None:
             return output / std
@@ -1084,8 +1089,8 @@ def check_lsuv() -> None:
         assert got is model, f"give back the model, not {got!r:.60}"
         assert torch.equal(x, kept), "the batch has changed, and it is the caller's"
         assert all(a is b for a, b in zip(params, model.parameters(), strict=True)), (
-            "new parameters have taken the place of the old ones, which an optimizer may "
-            "hold: change them in place"
+            "new parameters have taken the place of the old ones, which an optimizer "
+            "may hold: change them in place"
         )
         assert all(p.grad is None and p.requires_grad for p in params), (
             "a parameter has a gradient, or needs none any more: nothing is learnt here"
@@ -1104,14 +1109,20 @@ def check_lsuv() -> None:
                 and (each - each[0, 0]).abs().max() > 1e-3 * each.abs().max()
             ), f"{now}: each unit is scaled by a number of its own: one for all of them"
             assert (each - each[0, 0]).abs().max() < 1e-3 * each.abs().max(), (
-                f"{now}: the weights are scaled by different numbers, or shifted: divide "
-                "them all by one"
+                f"{now}: the weights are scaled by different numbers, or shifted: "
+                "divide them all by one"
             )
             assert each[0, 0] > 0, f"{now}: the weights have changed their signs"
             if now.bias is not None:
-                shifts = [now.bias - then.bias, now.bias - then.bias * each[0, 0]]
-                assert min(s.max() - s.min() for s in shifts) < 1e-3, (
+                b, old_b = now.bias.detach(), then.bias.detach()
+                centred = old_b - old_b.mean()
+                factor = ((b - b.mean()) * centred).sum() / centred.square().sum()
+                assert (b - b.mean() - factor * centred).abs().max() < 1e-3, (
                     f"{now}: each bias is moved by a number of its own: one for all"
+                )
+                assert min(abs(factor - 1), abs(factor - each[0, 0])) < 1e-3, (
+                    f"{now}: the weights are multiplied by {each[0, 0]:.3f}, and the "
+                    f"biases (apart from what they are moved by) by {factor:.3f}"
                 )
         found = outputs(model, x)
         deviations = [o.std().item() for o in found]
@@ -1122,19 +1133,23 @@ def check_lsuv() -> None:
             for a, b in zip(deviations, untouched, strict=True)
         ), "nothing has been scaled"
         assert abs(deviations[0] - 1) < 0.02, (
-            f"the first layer puts out a deviation of {deviations[0]:.3f}, not 1: divide "
-            "by the standard deviation of its output"
+            f"the first layer puts out a deviation of {deviations[0]:.3f}, not 1: "
+            "divide by the standard deviation of its output"
+        )
+        assert abs(means[0]) < 0.02, (
+            f"the first layer has a mean of {means[0]:.3f}, not 0. If you take the "
+            "mean off and then divide the weights, it is another mean again"
         )
         assert all(abs(d - 1) < 0.02 for d in deviations), (
-            f"deviations of {[round(d, 3) for d in deviations]}: the first is right, and "
-            "not all of the others: what a layer is fed changes as soon as those before "
-            "it do, so measure it after they were scaled"
+            f"deviations of {[round(d, 3) for d in deviations]}: the first is right, "
+            "and not all of the others: what a layer is fed changes as soon as those "
+            "before it do, so measure it after they were scaled"
         )
         biased = [layer.bias is not None for layer in layers]
         off = [mean for mean, has in zip(means, biased, strict=True) if has]
         assert max(map(abs, off)) < 0.02, (
-            f"means of {[round(m, 3) for m in off]}: not 0. Who takes the mean off and "
-            "then divides the weights has another mean again"
+            f"means of {[round(m, 3) for m in off]}: not 0, in layers with a "
+            "bias; in the first it is"
         )
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     with torch.no_grad():
@@ -1146,8 +1161,8 @@ def check_lsuv() -> None:
         pass
     except Exception as error:
         raise AssertionError(
-            f"a layer with weights of 0 puts out the same everywhere: a ValueError, not "
-            f"{error!r}"
+            f"a layer with weights of 0 puts out the same everywhere: a ValueError, "
+            f"not {error!r}"
         ) from error
     else:
         raise AssertionError(
@@ -1196,7 +1211,7 @@ check_lsuv()
 """Activation functions."""
 
 
-def centring_shift(leak: float = 0.0) -> float:
+def centring_shift(leak: float) -> float:
     """What a leaky ReLU has to lose for mean 0, if its input is standard normal."""
     return (1 - leak) / math.sqrt(2 * math.pi)
 
@@ -1234,20 +1249,20 @@ def check_shift() -> None:
         (lambda a: half, "the leak is not in it: what is below 0 pulls the mean down"),
         (lambda a: half * (1 + a), "what leaks is below 0, and pulls the mean down: "
          "subtract it"),
-        (lambda a: -half * (1 - a), "the sign: it will be subtracted, so it is the mean "
-         "itself"),
+        (lambda a: -half * (1 - a), "the sign: it will be subtracted, so it is the "
+         "mean itself"),
         (lambda a: half - a, "the leak multiplies the mean of the lower half, which is "
          "not 1"),
         (lambda a: (1 - a) / (2 * math.pi), "the root of 2π is missing"),
         (lambda a: (1 - a) / math.sqrt(math.pi), "a 2 is missing under the root"),
-        (lambda a: (1 - a) / 2, "half of the numbers are positive; how large are they?"),
+        (lambda a: (1 - a) / 2, "half of the numbers are positive; how large?"),
         (lambda a: math.sqrt((1 + a * a) / 2), "that is the root of the mean square: "
          "the mean is wanted"),
     ):  # fmt: skip
         assert not like(rule), why
     for leak, number in got.items():
         assert abs(number - half * (1 - leak)) < 2e-4, (
-            f"for a leak of {leak} the mean is {half * (1 - leak):.4f}, not {number:.4f}"
+            f"for a leak of {leak} it is {half * (1 - leak):.4f}, not {number:.4f}"
         )
 
 
@@ -1399,7 +1414,7 @@ record("a step with ActivationStats, times one without", taken["all"] / taken["n
 #
 # ## The last number
 #
-# Chapter 10's recipe, with its network, its schedule, its batches, its six epochs and the weight decay that it chose, 0.25: what do LSUV and the centred activation add? A rate among four, by two epochs on the fitted images; then five seeds with all of them. (Some twenty seconds.)
+# Chapter 10's recipe, with its network, its schedule, its batches, its six epochs and the weight decay that it chose, 0.25: what do LSUV and the centred activation add? A rate among three, by four epochs on the fitted images; then five seeds with all of them. (Some twenty seconds.)
 
 
 # %%
@@ -1420,9 +1435,9 @@ def last_model(seed: int, lr: float, rows: Tensor, epochs: int) -> nn.Module:
 
 
 tried = {}
-for lr in (0.005, 0.01, 0.02, 0.04):
+for lr in (0.01, 0.02, 0.04):
     with torch.no_grad():
-        logits = last_model(0, lr, fitted, 2)(images[rest])
+        logits = last_model(0, lr, fitted, 4)(images[rest])
     tried[lr] = cross_entropy(logits, labels[rest]).item()
     print(f"rate {lr}: loss {tried[lr]:.3f}", flush=True)
 lr = min(tried, key=tried.get)
@@ -1434,7 +1449,7 @@ for seed in range(5):
 # %% tags=["claim"]
 error_rates = [wrong(model, valid_images) for model in finished]
 ten_digits = median(error_rates)
-assert ten_digits < 0.032  # no worse than chapter 9
+assert ten_digits < 0.034  # hardly worse than chapter 9, at the most
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
@@ -1638,8 +1653,8 @@ def check_grad_cam() -> None:
         given = tuple(got.shape)
         assert given != (7, 1, *shape[1:]), f"the shape is {given}: take the 1 out"
         assert len(given) != 4, (
-            f"the shape is {given}: the weighted maps are still to be added up, over the "
-            "channels"
+            f"the shape is {given}: the weighted maps are still to be added up, over "
+            "the channels"
         )
         assert given == shape, (
             f"the shape is {given}, and that of the layer's maps is {shape}: one for "
@@ -1648,16 +1663,17 @@ def check_grad_cam() -> None:
         signed = (mean * grid).sum(1)
         all_images = grad.mean((0, 2, 3), keepdim=True)
         for other, why in (
-            (signed, "below 0 there is something left: ReLU leaves out what speaks against"),
-            (signed.abs(), "what speaks against becomes what speaks for: ReLU, not abs"),
+            (signed, "below 0 something is left: ReLU leaves out what speaks "
+             "against"),
+            (signed.abs(), "what speaks against now speaks for: ReLU, not abs"),
             ((-signed).clamp(min=0), "the wrong sign: what speaks *against* is shown"),
             ((grad * grid).sum(1).clamp(min=0), "gradient times map, place by place: "
              "the mean of the gradient over the places comes first"),
-            ((mean * grid).clamp(min=0).sum(1), "ReLU stands outside of the sum over the "
-             "maps, or what speaks against could not cancel what speaks for"),
+            ((mean * grid).clamp(min=0).sum(1), "ReLU stands outside of the sum over "
+             "the maps, or what speaks against could not cancel what speaks for"),
             (wanted * shape[1] * shape[2], "a sum over the places: it is the mean"),
-            (wanted / 4 if layer is model[2] else wanted / 5, "a mean over the maps: it "
-             "is the sum"),
+            (wanted / 4 if layer is model[2] else wanted / 5, "a mean over the maps: "
+             "it is the sum"),
             ((all_images * grid).sum(1).clamp(min=0), "the weights are a mean over the "
              "images, too: each image has weights of its own"),
             ((all_images * 7 * grid).sum(1).clamp(min=0), "the weights are a sum over "
@@ -1665,18 +1681,19 @@ def check_grad_cam() -> None:
             ((grad.abs().mean((2, 3), keepdim=True) * grid).sum(1).clamp(min=0), "the "
              "gradient has lost its sign"),
             ((by_guess.mean((2, 3), keepdim=True) * grid).sum(1).clamp(min=0), "those "
-             "are the maps of the network's answers, not of the classes that were given"),
+             "are the maps of the network's answers, not of the classes that were "
+             "given"),
             ((by_loss.mean((2, 3), keepdim=True) * grid).sum(1).clamp(min=0), "the "
              "gradient of the loss: it is that of the class's logit"),
             ((-by_loss.mean((2, 3), keepdim=True) * grid).sum(1).clamp(min=0), "the "
              "gradient of the loss: it is that of the class's logit"),
             (grid.sum(1).clamp(min=0), "the maps are added up without their weights"),
-            (mean.expand_as(grid).sum(1).clamp(min=0), "only the weights: they multiply "
-             "the maps"),
+            (mean.expand_as(grid).sum(1).clamp(min=0), "only the weights: they "
+             "multiply the maps"),
         ):  # fmt: skip
             assert torch.allclose(other, wanted) or not torch.allclose(got, other), why
         assert torch.allclose(got, wanted, atol=1e-6), (
-            f"the first map begins {[round(v, 4) for v in got[0].flatten()[:3].tolist()]}"
+            f"a map begins {[round(v, 4) for v in got[0].flatten()[:3].tolist()]}"
             f", and should {[round(v, 4) for v in wanted[0].flatten()[:3].tolist()]}"
         )
 
@@ -1856,9 +1873,14 @@ for name in ("random", "saliency", "Grad-CAM", "gradient x input"):
     )
 
 # %% tags=["claim"]
+pairs = zip(falls["saliency"][1], falls["random"][1], strict=True)
+assert all(a > 1.2 * b for a, b in pairs)
+middle = {name: median(on_ink) for name, (_, on_ink) in falls.items()}
+assert (
+    0.9 < middle["Grad-CAM"] / middle["random"] < middle["saliency"] / middle["random"]
+)
 for name in ("saliency", "Grad-CAM"):
-    pairs = zip(falls[name][1], falls["random"][1], strict=True)
-    assert all(a > b for a, b in pairs)
+    assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
 assert median(falls["random"][1]) > 3 * median(falls["random"][0])
 assert median(falls["saliency"][0]) < 0.8 * median(falls["saliency"][1])
 most = max(median(on_ink) for _, on_ink in falls.values())
@@ -1867,7 +1889,7 @@ for name, (_, on_ink) in falls.items():
     record(f"the logit falls, 40 pixels of the digit covered, {name}", on_ink)
 
 # %% [markdown]
-# In each of the five networks, covering what saliency or Grad-CAM names costs more than covering other pixels of the digit. The first column would have told a grander story, for against pixels chosen anywhere the same maps win by far; most of that is no merit, but the digit. And saliency loses more than a fifth of its own effect there, since it names dark pixels, too, where a stroke *would* change the answer, and covering darkness with darkness does nothing.
+# In each of the five networks, covering what saliency names costs clearly more than covering other pixels of the digit. What Grad-CAM names, in patches of 4 × 4, costs little more. The first column would have told a grander story: against pixels chosen anywhere both win by far, and most of that is no merit of theirs, but the digit. (Saliency loses more than a fifth of its effect there, since it names dark pixels, too, where a stroke *would* change the answer, and covering darkness with darkness does nothing.)
 #
 # And gradient times input, which has failed the first test, hurts as much as any. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
 #

@@ -227,7 +227,7 @@ class Hooks:
             self.handles.pop().remove()
 
 
-# %% exercise="lsuv" message="Who takes the mean off and then divides the weights"
+# %% exercise="lsuv" message="it is another mean again"
 @torch.no_grad()
 def lsuv_(model, batch):
     def scale(layer, inputs, output):
@@ -361,37 +361,37 @@ def lsuv_(model, batch):
 
 
 # %% exercise="shift" message="twice too far"
-def centring_shift(leak=0.0):
+def centring_shift(leak):
     return (1 - leak) * math.sqrt(2 / math.pi)
 
 
 # %% exercise="shift" message="the leak is not in it"
-def centring_shift(leak=0.0):
+def centring_shift(leak):
     return 1 / math.sqrt(2 * math.pi)
 
 
 # %% exercise="shift" message="what leaks is below 0"
-def centring_shift(leak=0.0):
+def centring_shift(leak):
     return (1 + leak) / math.sqrt(2 * math.pi)
 
 
 # %% exercise="shift" message="the root of 2π is missing"
-def centring_shift(leak=0.0):
+def centring_shift(leak):
     return (1 - leak) / (2 * math.pi)
 
 
 # %% exercise="shift" message="the sign"
-def centring_shift(leak=0.0):
+def centring_shift(leak):
     return -(1 - leak) / math.sqrt(2 * math.pi)
 
 
 # %% exercise="shift" message="how large are they?"
-def centring_shift(leak=0.0):
+def centring_shift(leak):
     return (1 - leak) / 2
 
 
 # %% exercise="shift" message="nothing came back"
-def centring_shift(leak=0.0):
+def centring_shift(leak):
     print((1 - leak) / math.sqrt(2 * math.pi))
 
 
@@ -400,6 +400,8 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0])
     return (grad * seen[0].detach()).sum(1).clamp(min=0)
 
@@ -409,6 +411,8 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.mean((2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1)
@@ -419,6 +423,8 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.mean((0, 2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1).clamp(min=0)
@@ -429,6 +435,8 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = model(x).amax(1).sum()
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.mean((2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1).clamp(min=0)
@@ -439,6 +447,8 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.sum((2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1).clamp(min=0)
@@ -449,6 +459,8 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     seen[0].retain_grad()
     score.backward()
     weights = seen[0].grad.mean((2, 3), keepdim=True)
@@ -460,6 +472,8 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0], retain_graph=True)
     weights = grad.mean((2, 3), keepdim=True)
     return (weights * seen[0]).sum(1).clamp(min=0)
@@ -471,6 +485,8 @@ def grad_cam(model, layer, x, classes):
     handle = layer.register_forward_hook(lambda m, inputs, output: seen.append(output))
     score = scores(model, x, classes)
     handle.remove()
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.mean((2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1).clamp(min=0)
