@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 
-def centring_shift(leak: float = 0.0) -> float:
+def centring_shift(leak: float) -> float:
     """What a leaky ReLU has to lose for mean 0, if its input is standard normal."""
     return (1 - leak) / math.sqrt(2 * math.pi)
 

@@ -64,9 +64,9 @@ def lsuv_(model: nn.Module, batch: Tensor) -> nn.Module:
     """
 
     def scale(layer: Any, inputs: Any, output: Tensor) -> Tensor:
-        mean, std = output.mean(), output.std()
         if not output.numel() or not output.amax() > output.amin():
-            raise ValueError(f"{layer} puts out {mean:.3g} only: nothing to scale")
+            raise ValueError(f"{layer} puts out the same everywhere: nothing to scale")
+        mean, std = output.mean(), output.std()
         layer.weight /= std
         if layer.bias is None:
             return output / std
