@@ -1845,55 +1845,55 @@ def check_first_not_finite() -> None:
         runs.clear()
         torch.set_grad_enabled(True)  # whatever an attempt before has left
         try:
-            return first_not_finite(model, x)
+            got = first_not_finite(model, x)
         except Exception as error:
-            if stops:
-                return error
+            got = error
+        on = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+        assert on, "gradients are switched off for everybody"
+        changed = [(k, n, old) for k, n, old in common if getattr(k, n) is not old]
+        for kind, name, old in changed:
+            setattr(kind, name, old)
+        assert not changed, (
+            f"{changed[0][0].__name__}.{changed[0][1]}, the class's own, was exchanged "
+            "for the whole notebook (it is put back now): give each object its own"
+        )
+        if isinstance(got, Exception) and not stops:
             hints = {
                 "mat1": "children called one after another are not the model: its "
                 "forward decides who is called with what",
                 "NoneType": "does each function hand on what it got? Is a buffer None?",
                 "keyword": "hand on all arguments, those with names, too",
             }
-            why = "".join(f": {hints[word]}" for word in hints if word in str(error))
-            raise AssertionError(f"your code stops at {error!r}{why}") from error
-        finally:
-            on = torch.is_grad_enabled()
-            torch.set_grad_enabled(True)
-            assert on, "gradients are switched off for everybody"
-            changed = [(k, n, old) for k, n, old in common if getattr(k, n) is not old]
-            for kind, name, old in changed:
-                setattr(kind, name, old)
-            assert not changed, (
-                f"{changed[0][0].__name__}.{changed[0][1]}, the class's own, was exchanged "
-                "for the whole notebook (it is put back now): give each object its own"
-            )
-            what = "the modules"
-            if stops:
-                what = "the model stopped at an error, and its modules"
-            assert torch.equal(x, kept) or kept.isnan().any(), "x has changed"
-            left = [sorted(set(vars(module)) - set(old)) for module, old in was]
-            assert not any(left), (
-                f"{what} were left with new attributes, {left}: take them off, also when "
-                "the model stops at an error"
-            )
-            assert all(module.training == old["training"] for module, old in was), (
-                f"{what} were left in another mode: each has its own"
-            )
-            assert all(
-                vars(m).get("forward") is old.get("forward") for m, old in was
-            ), "a module had a `forward` on the object before: put that one back"
-            now = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-            other = [n for n in values if not torch.equal(now[n], values[n])]
-            assert not other, (
-                f"{what} have other numbers now, in {other}: buffers have to be kept, "
-                "all (state_dict leaves some out), and put back, after an error, too"
-            )
-            parameters = list(model.parameters())
-            assert all(p.requires_grad for p in parameters), "requires_grad has changed"
-            assert all(p.grad is not None and p.grad.min() == 1 for p in parameters), (
-                "the parameters' gradients have changed"
-            )
+            why = "".join(f": {hints[word]}" for word in hints if word in str(got))
+            raise AssertionError(f"your code stops at {got!r}{why}") from got
+        what = "the modules"
+        if stops:
+            what = "the model stopped at an error, and its modules"
+        assert torch.equal(x, kept) or kept.isnan().any(), "x has changed"
+        left = [sorted(set(vars(module)) - set(old)) for module, old in was]
+        assert not any(left), (
+            f"{what} were left with new attributes, {left}: take them off, also when "
+            "the model stops at an error"
+        )
+        assert all(module.training == old["training"] for module, old in was), (
+            f"{what} were left in another mode: each has its own"
+        )
+        assert all(vars(m).get("forward") is old.get("forward") for m, old in was), (
+            "a module had a `forward` on the object before: put that one back"
+        )
+        now = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        other = [n for n in values if not torch.equal(now[n], values[n])]
+        assert not other, (
+            f"{what} have other numbers now, in {other}: buffers have to be kept, all "
+            "(state_dict leaves some out), and put back, after an error, too"
+        )
+        parameters = list(model.parameters())
+        assert all(p.requires_grad for p in parameters), "requires_grad has changed"
+        assert all(p.grad is not None and p.grad.min() == 1 for p in parameters), (
+            "the parameters' gradients have changed"
+        )
+        return got
 
     torch.manual_seed(6)
     x = torch.rand(5, 4) + 0.1

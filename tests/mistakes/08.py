@@ -645,19 +645,22 @@ def first_not_finite(model, x):
     def watched(name, forward):
         def look(*arguments, **options):
             output = forward(*arguments, **options)
-            if not output.isfinite().all():
+            if not finite(output):
                 names.append(name)
             return output
 
         return look
 
     modules = list(model.named_modules())
+    buffers = [(b, b.clone()) for b in model.buffers()]
     for name, module in modules:
         module.forward = watched(name, module.forward)
     with torch.no_grad():
         model(x)
     for _, module in modules:
         del module.forward
+    for b, old in buffers:
+        b.copy_(old)
     return names[0] if names else None
 
 
@@ -778,8 +781,8 @@ def first_not_finite(model, x):
     names = [] if finite(x) else ["the input"]
 
     def watched(name, forward):
-        def look(*arguments):
-            output = forward(*arguments)
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
             if not finite(output):
                 names.append(name)
             return output
