@@ -401,7 +401,7 @@ def check_notify() -> None:
         got, called = outcome(kind, None, None)
         assert len(called) > 1, (
             f"after {name} from the first method the others were not called: catch it "
-            f"around each call, not around the loop (is {name} among those that you catch, "
+            f"around each call, not around the loop (is {name} among those caught, "
             "`except (A, B, C)`?)"
         )
         assert called == ["0", "1", "2"], f"{name}: called were {called}, not 0, 1, 2"
@@ -841,7 +841,7 @@ def check_limit() -> None:
                 learner.fit(1, [counted])
         except Exception as error:
             raise AssertionError(
-                f"LimitBatches({most}), {'with' if validate else 'without'} validation: "
+                f"LimitBatches({most}), with{'' if validate else 'out'} validation: "
                 f"training stops at {error!r}"
             ) from error
         return counted.rows, learner
@@ -910,7 +910,7 @@ def check_limit() -> None:
     )
     steps = len(ran(3, halt=2)[0][-1]["step"])
     assert steps == 7, (
-        f"somebody cancels a fit with LimitBatches(3) at its second step; the next fit, "
+        "somebody cancels a fit with LimitBatches(3) at its second step; the next fit, "
         f"without a limit, makes {steps} of 7 steps: no loader is to be exchanged"
     )
     limit = LimitBatches(3)
@@ -1607,7 +1607,8 @@ def check_clip() -> None:
     )
     assert torch.allclose(flat(low), before * 0.7 / (size(before) + 1e-6)), (
         f"gradients of norm {size(before):.3f} should have norm 0.7 with max_norm=0.7, "
-        f"and have {size(flat(low)):.3f}: the norm of all together is compared, with max_norm"
+        f"and have {size(flat(low)):.3f}: the norm of all together is "
+        "compared, with max_norm"
     )
 
 
@@ -2004,8 +2005,8 @@ def check_first_not_finite() -> None:
         "'0.two' put out a tuple, with a NaN inside: `finite` finds it"
     )
     assert got == "0.two", (
-        f"in training mode '0.two' takes the root of a negative number, you say {got!r}: "
-        "is the model run in the mode that it is in?"
+        f"in training mode '0.two' takes the root of a negative number, you say "
+        f"{got!r}: is the model run in the mode that it is in?"
     )
     got = asked(nested.eval(), x)
     assert got is None, f"in eval mode, in which the model is, all is well, not {got!r}"
@@ -2143,7 +2144,7 @@ def monitored(learner: Learner, name: str) -> float:
 # %% [markdown] exercise="early_stopping" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 8.5: patience
 #
-# Write the callback `EarlyStopping(monitor, patience)`. After each epoch it looks at `monitored(learner, monitor)`; lower is better, and equal is not better. When `patience` epochs in a row have brought nothing lower than the lowest before, it ends the training. When training ends, for whatever reason, it puts the parameters and buffers of the best epoch into the model. Each fit begins anew, and a patience below 1 is a `ValueError`. `state` names the attributes, there from `__init__` on, that somebody who resumes a training after some epoch has to put back for it to end as it would have ended; they hold tensors, numbers, texts, or dicts and lists of such. A training that had already ended ends at once when it is resumed.
+# Write the callback `EarlyStopping(monitor, patience)`. After each epoch it looks at `monitored(learner, monitor)`; lower is better, and equal is not better. When `patience` epochs in a row have brought nothing lower than the lowest before, it ends the training. When training ends, for whatever reason, it puts the parameters and buffers of the best epoch into the model. Each fit begins anew, and a patience below 1 is a `ValueError`. `state` names the attributes, there from `__init__` on, that whoever resumes a training after some epoch has to put back for it to end as it would have ended (one that had run out of patience: at once); they hold tensors, numbers, texts, or dicts and lists of such.
 
 # %% [markdown] tags=["hint"]
 # Three things have to be remembered between epochs: the lowest value, for how many epochs it has stood, and the model's `state_dict` of then. With what do they begin? What must hold if the value is NaN, which is neither lower nor higher than anything?
@@ -2250,8 +2251,8 @@ def check_early_stopping() -> None:
                 return learner.epoch, 0, shown, kept
             raise AssertionError(f"{shown}: training stops at {error!r}") from error
         assert learner.model is model and model.weight is parameter, (
-            "learner.model, or its weight, is another object now, and the optimizer has "
-            "the old one's parameters: put the numbers into those that are there"
+            "learner.model, or its weight, is another object now, and the optimizer "
+            "has the old one's parameters: put the numbers into those that are there"
         )
         weight, mark = round(model.weight.item()), round(model.mark.item())
         if learner.epoch:
@@ -2343,8 +2344,8 @@ def check_early_stopping() -> None:
         epochs, weight, shown, _ = ran(values, 9, given=stopping)
         assert weight == wanted, (
             f"another fit, of another learner: {shown}: ends with the weights of "
-            f"{weight}, not of {wanted}: what the fit before has left must be forgotten "
-            "before_fit"
+            f"{weight}, not of {wanted}: what the fit before has left must be "
+            "forgotten before_fit"
         )
     epochs, *_ = ran([4.0, None, 3.0], 3)
     assert epochs == 2, (
@@ -2397,11 +2398,12 @@ def check_early_stopping() -> None:
             "has stood is left out"
         )
         assert epochs == 5, (
-            f"{what}: it had had enough, and ends after {epochs} epochs: before_epoch has "
-            "to ask, too"
+            f"{what}: it had had enough, and ends after {epochs} epochs: before_epoch "
+            "has to ask, too"
         )
         assert weight == 2, (
-            f"{what}: ends with the weights of {weight}, not of 2: the best are left out"
+            f"{what}: ends with the weights of {weight}, not of 2: the best are left "
+            "out"
         )
 
 
