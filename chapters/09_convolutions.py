@@ -230,15 +230,10 @@ def slide(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
 def check_slide() -> None:
     types = []
     image = torch.tensor(
-        [
-            [3.0, 1.0, 2.0, 0.0, 1.0, -2.0],
-            [0.5, 4.0, 1.0, 3.0, 2.0, 6.0],
-            [2.0, 0.0, 5.0, 1.0, 0.0, 7.0],
-            [1.0, 2.0, 0.0, 4.0, 3.0, -1.0],
-        ],
-        dtype=torch.float64,
-    )
-    kernel = torch.tensor([[1.0, 0.5, -1.0], [2.0, 3.0, -4.0]], dtype=torch.float64)
+        [[3, 1, 2, 0, 1, -2], [0.5, 4, 1, 3, 2, 6],
+         [2, 0, 5, 1, 0, 7], [1, 2, 0, 4, 3, -1]]
+    ).double()  # fmt: skip
+    kernel = torch.tensor([[1, 0.5, -1], [2, 3, -4]]).double()
 
     def answer(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
         kept, given = (image.clone(), kernel.clone()), f"image {tuple(image.shape)}"
@@ -247,9 +242,9 @@ def check_slide() -> None:
             got = slide(image, kernel)
         except (RuntimeError, IndexError) as error:
             why = (
-                "an index ran past the end: the result has H - KH + 1 rows and W - KW "
-                "+ 1 columns; i counts the rows of the result and j its columns"
-                if isinstance(error, IndexError)
+                "the result has H - KH + 1 rows and W - KW + 1 columns; i counts the "
+                "rows of the result and j its columns"
+                if isinstance(error, IndexError) or "negative" in str(error)
                 else "number by number, then add up: `*` and a sum, not `@`"
                 if "mat1" in str(error) or "1D" in str(error)
                 else "one place of the result takes one number: add the products up"
@@ -1026,7 +1021,7 @@ def check_conv1d_grad() -> None:
                 "only the last window is in",
             ),
             (torch.zeros_like(w), "it has stayed 0: add up into it"),
-            (right(x, w, torch.ones_like(G), stride)[1], "G is not in it"),
+            (right(x, w, torch.ones_like(G), stride)[1], "G is not in it by place"),
             (G.sum() * w, "it is made of w: each product sends w what it met, an x"),
         ):
             told = not torch.allclose(wrong, wanted_w)
