@@ -326,7 +326,7 @@ def check_slide() -> None:
         (torch.zeros_like(wanted), "zeros are left: the sums go nowhere"),
         (
             wanted * (got != 0),
-            "right, but zeros are left: does a loop end, or your code return, too early?",
+            "right, but zeros are left: does a loop end or your code return too early?",
         ),
     ):
         assert not torch.allclose(got, other) or torch.allclose(other, wanted), why

@@ -181,7 +181,7 @@ def slide(image, kernel):
     return out
 
 
-# %% exercise="slide" message="right, but zeros are left: does a loop end, or your code return"
+# %% exercise="slide" message="right, but zeros are left: does a loop end or your code return"
 def slide(image, kernel):
     h, w = kernel.shape
     rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
