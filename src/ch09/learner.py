@@ -83,6 +83,8 @@ class Learner:
         self.training_loader, self.validation_loader = training, validation
         self.callbacks, self.training = list(callbacks), False
         self.listening: list[Callback] = []
+        self.predictions: Any = None
+        self.loss: Any = None
         self.history: list[dict[str, float]] = []
         self.epoch = self.epochs = self.step = 0
 
