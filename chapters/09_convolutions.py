@@ -375,7 +375,7 @@ kernels_by_hand = (upper, upper.T, torch.full((3, 3), 1 / 9))
 maps = (digit, *(slide(digit, kernel) for kernel in kernels_by_hand))
 titles = ("digit", "upper edge", "left edge", "mean")
 for ax, shown, title in zip(axes, maps, titles, strict=True):
-    ax.set_title(title, fontsize=10)
+    ax.set_title(title, fontsize=10.5)
     limit = shown.abs().max().item()
     if shown is digit:
         ax.imshow(shown, cmap=plot.DIGIT, vmin=0, vmax=1)
@@ -1947,7 +1947,7 @@ assert sides == [5, 9, 11, 19, 23]
 # %% tags=["figure"] alt="Three squares of 28 by 28 pixels. In the first a block of 5 by 5 near the middle is blue, in the second one of 11 by 11, in the third one of 23 by 23, most of the image, from its upper left corner." caption="Which pixels change the number in the middle of layer 1, 3 and 5. The last lies to the upper left: pooling makes 3 of 7, and leaves the last row and column out"
 figure, axes = plt.subplots(1, 3, figsize=(5.6, 1.9))
 for ax, field, number in zip(axes, fields[::2], (1, 3, 5), strict=True):
-    ax.set_title(f"layer {number}", fontsize=10)
+    ax.set_title(f"layer {number}", fontsize=10.5)
     ax.imshow(-field.float(), cmap=plot.SIGNED, vmin=-1.5, vmax=1.5)
     ax.set_axis_off()
 
