@@ -150,7 +150,8 @@ class Optimizer:
     """Changes parameters by their gradients; `update`, in classes below, says how.
 
     `params` are parameters, or groups: dicts of "params" and settings of their own.
-    Raises: ValueError for none, one that comes twice, and impossible settings.
+    Raises: ValueError for none, one that comes twice, and impossible settings;
+    TypeError for unknown ones.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3, "weight_decay": 0.0}
@@ -184,9 +185,9 @@ class Optimizer:
             if name not in self.defaults:
                 raise TypeError(f"no setting {name!r}: there are {[*self.defaults]}")
             numbers = group[name] if name == "betas" else [group[name]]
-            limit = 1 if name == "betas" else math.inf
+            limit, end = (1, "below 1") if name == "betas" else (math.inf, "finite")
             if not all(0 <= number < limit for number in numbers):
-                raise ValueError(f"{name}={group[name]}: give 0 or more, below {limit}")
+                raise ValueError(f"{name}={group[name]}: give 0 or more, {end}")
         if group.get("nesterov") and (not group["momentum"] or group["dampening"]):
             raise ValueError("nesterov needs momentum, and no dampening")
 
@@ -226,7 +227,7 @@ class Optimizer:
 # %% [markdown] exercise="momentum" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 10.1: momentum, as PyTorch has it
 #
-# Write the class `SGD`, whose settings stand there already, with one method, `update(self, p, grad, state, group)`, which changes the tensor `p` in place. Momentum 0 is plain descent, and keeps nothing. Otherwise `state["momentum_buffer"]` is the velocity: the first one *is* the first gradient, the same numbers in memory of its own, for the gradient is the caller's. Each later one is $\mu m + (1 - \tau)\, g$; $\tau$ ("tau") is called **dampening** (`group["dampening"]`). Last, with `group["nesterov"]`, subtract $\eta\,(g + \mu m)$ instead of $\eta\, m$, $m$ being the velocity that includes this gradient. Leave weight decay alone: exercise 10.3 does it before `update` is called.
+# Write the class `SGD`, whose settings stand there already, with one method, `update(self, p, grad, state, group)`, which changes the tensor `p` in place. Momentum 0 is plain descent, and keeps nothing. Otherwise `state["momentum_buffer"]` is the velocity: if there is none yet (one may have been loaded), it becomes this gradient, in a tensor of its own, for the gradient's memory is the caller's. Each later one is $\mu m + (1 - \tau)\, g$; $\tau$ ("tau") is called **dampening** (`group["dampening"]`). Last, with `group["nesterov"]`, subtract $\eta\,(g + \mu m)$ instead of $\eta\, m$, $m$ being the velocity that includes this gradient. (Weight decay waits for 10.3.)
 
 # %% [markdown] tags=["hint"]
 # Whether this is the first step: is there a `"momentum_buffer"` in `state`? `p -= …` changes in place, `p = p - …` does not.
@@ -263,134 +264,145 @@ class SGD(Optimizer):
 
 # %% tags=["check"]
 def check_momentum() -> None:
-    def answer(settings: dict, grads: list[Tensor]) -> tuple[list[Tensor], dict]:
-        """The parameter after each step, and the state."""
+    numbers = [[1.0, -2.0, 3.0], [7.0, 0.25, -1.5]]
+    start = torch.tensor(numbers, dtype=torch.float64).T  # not contiguous
+    source = torch.Generator().manual_seed(3)
+    grads = torch.randn(4, 3, 2, generator=source, dtype=torch.float64)
+    grads[:, 0, 0] = torch.tensor([1.0, 2.0, -1.0, 0.5])
+    rates = [0.3, 0.3, 0.6, 0.6]
+
+    def answer(
+        settings: dict, state: dict | None = None, twin: bool = False
+    ) -> tuple[Tensor, dict]:
+        """The places after each step, and the state; with a twin, two take turns."""
+        p, other, own, seen = start.clone(), start.clone(), {"step": 0}, []
+        view, state = p[:], {"step": 0} if state is None else state
         try:
-            p = torch.tensor([[0.5, -2.0, 3.0], [7.0, 0.25, -1.5]], dtype=torch.float64)
-            p = p.T  # not contiguous
-            optimizer = SGD([p], **settings)
+            optimizer = SGD([p, other], lr=0.3, **settings)
         except Exception as error:
-            raise AssertionError(
-                f"SGD([p], **{settings}) stops at {error!r}"
-            ) from error
+            raise AssertionError(f"SGD([p], {settings}) stops at {error!r}") from error
         assert isinstance(optimizer, Optimizer), "write class SGD(Optimizer)"
-        shown, seen = optimizer.param_groups[0], []
+        shown = optimizer.param_groups[0]
         for name, value in (("momentum", 0.0), ("dampening", 0.0), ("nesterov", False)):
             assert name in settings or shown.get(name) == value, (
                 f"`defaults`: {name} is {value} if not given, not {shown.get(name)}"
             )
-        pristine = [grad.clone() for grad in grads]
-        state = {"step": 0}
-        for number, grad in enumerate(grads, start=1):
-            state["step"] = number
+        for step, (grad, rate) in enumerate(zip(grads, rates, strict=True), start=1):
+            given, what = grad.clone(), f"{settings or 'momentum 0'}, step {step}"
+            state["step"], shown["lr"] = step, rate
             try:
-                came = optimizer.update(p, grad, state, shown)
+                came = optimizer.update(p, given, state, shown)
+                if twin:
+                    optimizer.update(other, -grad, own, shown)
             except Exception as error:
-                raise AssertionError(
-                    f"{settings}, step {number}: your code stops at {error!r}"
-                ) from error
+                raise AssertionError(f"{what}: your code stops at {error!r}") from error
             assert came is None, "update gives nothing back: it changes p in place"
+            assert torch.equal(given, grad), (
+                f"{what}: the gradient has changed, which is the caller's"
+            )
+            assert torch.equal(p, view), (
+                "p has got new memory, and views of it do not follow: p -= …, not p.data"
+            )
+            velocity = copy.deepcopy(state.get("momentum_buffer"))
+            given.fill_(99.0)  # the caller uses the memory for something else
+            kept = velocity is None or torch.equal(state["momentum_buffer"], velocity)
+            assert kept, (
+                "the velocity must be a tensor of its own: it is the caller's gradient, "
+                "and changes with it"
+            )
             seen.append(p.clone())
-            for now, kept in zip(grads, pristine, strict=True):
-                changed = not torch.equal(now, kept)
-                now.copy_(kept)
-                assert not changed, (
-                    f"step {number} has changed a gradient, which is the caller's: the "
-                    "velocity must be a tensor of its own"
-                )
-        return seen, state
+        return torch.stack(seen), state
 
     def wanted(
-        grads: list[Tensor],
-        lr: float,
         mu: float,
-        tau: float,
-        nesterov: bool,
-        **other: Any,
-    ) -> list[Tensor]:
-        p = torch.tensor([[0.5, -2.0, 3.0], [7.0, 0.25, -1.5]], dtype=torch.float64).T
-        velocity, seen = torch.zeros_like(p), []
-        for number, g in enumerate(grads):
-            damped = 1 - tau if number or other.get("damp_first") else 1
-            if other.get("damp_old"):
-                damped = tau if number else 1
-            velocity = mu * velocity + damped * g
-            if other.get("rate_inside"):
-                damped = 1
-            ahead = g + mu * velocity if nesterov else velocity
-            if other.get("old_velocity") and number:
-                ahead = velocity - damped * g
-            if other.get("twice"):
-                ahead = velocity + mu * velocity
-            if other.get("plain"):
-                ahead = g
-            p = p - lr * ahead
+        tau: float = 0.0,
+        nesterov: bool = False,
+        fault: str = "",
+        m: Any = None,
+    ) -> Tensor:
+        """The places, by the rule or by one with a fault; m: a velocity to begin with."""
+        p, seen = start, []
+        for g, rate in zip(grads, rates, strict=True):
+            first, m = m is None, torch.zeros_like(g) if m is None else m
+            weight = 1 if first and fault != "damped" else 1 - tau
+            weight = tau if fault == "not 1 minus" and not first else weight
+            old, m = m, mu * m + weight * g * (rate if fault == "rate" else 1)
+            step = g + mu * m if nesterov else m
+            step = {
+                "old": step if first else mu * old, "plain first": m if first else step,
+                "twice": m + mu * m, "no g": mu * m, "rate": step / rate,
+            }.get(fault, step)  # fmt: skip
+            m = step if fault == "ahead" else m
+            p = p - rate * step
             seen.append(p)
-        return seen
+        return torch.stack(seen)
 
-    source = torch.Generator().manual_seed(3)
-    grads = [torch.randn(3, 2, generator=source, dtype=torch.float64) for _ in range(4)]
-
-    def same(a: list[Tensor], b: list[Tensor]) -> bool:
-        return all(torch.allclose(x, y) for x, y in zip(a, b, strict=True))
-
-    got, state = answer({"lr": 0.3}, grads)
-    start = torch.tensor([[0.5, -2.0, 3.0], [7.0, 0.25, -1.5]], dtype=torch.float64).T
+    same, plain = torch.allclose, wanted(0.0)
+    got, state = answer({})
     assert not torch.equal(got[0], start), (
         "p is as it was: change it in place, p -= …, or only a name of yours changes"
     )
-    flipped = [2 * start - x for x in got]
-    assert not same(flipped[:1], wanted(grads, 0.3, 0, 0, False)[:1]), (
-        "uphill: subtract the change"
-    )
-    assert same(got, wanted(grads, 0.3, 0, 0, False)), (
+    assert not same(2 * start - got, plain), "uphill: subtract the change"
+    assert same(got, plain), (
         "without momentum it is plain descent, p minus lr times grad: yours is not"
     )
     assert "momentum_buffer" not in state, (
         "momentum 0 keeps nothing: there is a momentum_buffer in state"
     )
-    for mu, tau, nesterov in ((0.7, 0, False), (0.7, 0.4, False), (0.7, 0, True)):
-        settings = {"lr": 0.3, "momentum": mu, "dampening": tau, "nesterov": nesterov}
-        got, state = answer(settings, grads)
-        right = wanted(grads, 0.3, mu, tau, nesterov)
+    for mu, tau, nesterov in ((0.7, 0.4, False), (0.7, 0, False), (0.7, 0, True)):
+        settings = {"momentum": mu, "dampening": tau, "nesterov": nesterov}
+        got, state = answer(settings)
+        right, rule = wanted(mu, tau, nesterov), (mu, tau, nesterov)
         assert "momentum_buffer" in state, (
             'with momentum, the velocity is kept as state["momentum_buffer"]'
         )
-        assert not same(got, wanted(grads, 0.3, 0, 0, False)), (
-            "momentum 0.7 moves as momentum 0 does: the velocity is subtracted"
+        assert not same(got, plain), (
+            f"{settings}: p moves as without momentum: subtract the velocity"
         )
         for name, other in (
             ("the first velocity is damped, too: the first is the gradient itself",
-             wanted(grads, 0.3, mu, tau, nesterov, damp_first=True)),
-            ("dampening does nothing", wanted(grads, 0.3, mu, 0, nesterov)),
+             wanted(*rule, "damped")),
+            ("dampening does nothing", wanted(mu, 0, nesterov)),
             ("the gradient is multiplied by the dampening: by 1 minus it",
-             wanted(grads, 0.3, mu, tau, nesterov, damp_old=True)),
+             wanted(*rule, "not 1 minus")),
             ("that is the average of fast.ai's, (1 - momentum) times the gradient",
-             wanted(grads, 0.3, mu, mu, nesterov, damp_first=True)),
-            ("(1 - momentum) times the gradient: the dampening decides that, and is 0",
-             wanted(grads, 0.3, mu, mu, nesterov)),
-            ("nesterov does nothing", wanted(grads, 0.3, mu, tau, False)),
-            ("Nesterov's step where group[\"nesterov\"] is False",
-             wanted(grads, 0.3, mu, tau, True)),
+             wanted(mu, mu, nesterov, "damped")),
+            (f"(1 - momentum) times the gradient: 1 - dampening, which is {1 - tau}",
+             wanted(mu, mu, nesterov)),
+            ("later gradients are not in the velocity", wanted(mu, 1, nesterov)),
+            ("nesterov does nothing", wanted(mu, tau)),
+            ("Nesterov's step where group[\"nesterov\"] is False", wanted(mu, tau, True)),
             ("the step is taken before this gradient is in the velocity",
-             wanted(grads, 0.3, mu, tau, nesterov, old_velocity=True)),
+             wanted(*rule, "old")),
             ("m + momentum * m: the first is the gradient, g + momentum * m",
-             wanted(grads, 0.3, mu, tau, nesterov, twice=True)),
+             wanted(*rule, "twice")),
+            ("the step is momentum * m alone: g is missing", wanted(*rule, "no g")),
+            ("g + momentum * m is kept as the velocity: keep m, and step by the other",
+             wanted(*rule, "ahead")),
+            ("the first step, too, is g + momentum * m", wanted(*rule, "plain first")),
+            ("the rate is in the velocity: it belongs to the step, or a changed rate "
+             "comes too late", wanted(*rule, "rate")),
         ):  # fmt: skip
             if not same(other, right):
                 assert not same(got, other), f"{settings}: {name}"
-        numbers = [
-            [round(x, 4) for x in p.flatten().tolist()[:2]] for p in (got[1], right[1])
-        ]
+        paths = [[round(x, 4) for x in p[:, 0, 0].tolist()] for p in (got, right)]
         assert same(got, right), (
-            f"{settings}: after two steps the first numbers of p are {numbers[0]}, and "
-            f"should be {numbers[1]}"
+            f"{settings}: from 1.0, with gradients {grads[:, 0, 0].tolist()} and rates "
+            f"{rates}, p goes to {paths[0]}, and should go to {paths[1]}"
         )
-    again = [grads[0]] * 3  # the same tensor three times
-    got, _ = answer({"lr": 0.3, "momentum": 0.7}, again)
-    assert same(got, wanted(again, 0.3, 0.7, 0, False)), (
-        "wrong as soon as the same gradient tensor comes twice: the velocity "
-        "shares its memory"
+    settings, right = {"momentum": 0.7}, wanted(0.7)
+    assert same(answer(settings, twin=True)[0], right), (
+        "right for one parameter, wrong for two in turn: they share a velocity; keep "
+        "each in its `state`, nothing in `self`"
+    )
+    assert same(answer({**settings, "weight_decay": 0.5})[0], right), (
+        "weight_decay is not `update`'s business: it comes before, in exercise 10.3"
+    )
+    velocity = grads[1] + 5.0
+    loaded = {"step": 0, "momentum_buffer": velocity.clone()}
+    assert same(answer(settings, loaded)[0], wanted(0.7, m=velocity)), (
+        "a velocity that is in `state` at step 1 was loaded, and is thrown away: ask "
+        "whether there is one, not which step it is"
     )
 
 
@@ -719,8 +731,8 @@ for t in range(1, 6):
 
 
 # %% tags=["solution"] export="optim.py"
-def corrected(average: Tensor, beta: float, step: int) -> Tensor:
-    """An average that began at 0, without what the 0 takes. Shapes: any."""
+def corrected(average: Tensor | float, beta: float, step: int) -> Any:
+    """An average that began at 0, divided by the weight of its numbers. Shapes: any."""
     return average / (1 - beta**step)
 
 
@@ -741,11 +753,13 @@ def check_corrected() -> None:
         if isinstance(average, Tensor):
             assert torch.equal(average, kept), "the average was changed: leave it alone"
         assert type(got) is type(kept), (
-            f"{given} gave {got!r}: give a {type(kept).__name__}"
+            f"{given} gave {got!r}: give a {type(kept).__name__}, as you were given"
         )
         return got
 
-    for beta, step in ((0.9, 1), (0.6, 2), (0.75, 3), (0.999, 7), (0.5, 4)):
+    for beta, step in (
+        (0.9, 1), (0.6, 2), (0.75, 3), (0.999, 7), (0.5, 4), (0.999, 300), (0.9999, 1)
+    ):  # fmt: skip
         average = 0.0
         for _ in range(step):
             average = beta * average + (1 - beta) * 7.0
@@ -772,11 +786,16 @@ def check_corrected() -> None:
             ),
         ):
             if not math.isclose(other, 7.0, rel_tol=1e-9):
-                assert not math.isclose(got, other, rel_tol=1e-9), why
+                assert not math.isclose(got, other, rel_tol=1e-9), (
+                    f"beta {beta}, step {step}: {why}"
+                )
         assert math.isclose(got, 7.0, rel_tol=1e-9), (
-            f"{step} times the number 7.0 with beta {beta}: {got}, and it should be 7.0"
+            f"beta {beta}, step {step}, all numbers 7.0: the average is {average}, and "
+            f"corrected it should be 7.0, not {got}"
         )
     tensor = answer(torch.tensor([0.19, -0.38]).double(), 0.9, 2)
+    assert tensor.dtype == torch.float64, f"float64 became {tensor.dtype}"
+    assert tensor.shape == (2,), f"two averages, and shape {tuple(tensor.shape)}"
     assert torch.allclose(tensor, torch.tensor([1.0, -2.0]).double()), (
         f"an average of [0.19, -0.38] after 2 steps with 0.9 is [1, -2], not {tensor}"
     )
@@ -1005,37 +1024,43 @@ def check_decay() -> None:
     slope = torch.tensor([[0.3, 4.0, -2.0], [5.0, -0.7, 1.1]], dtype=torch.float64).T
     for decoupled in (True, False):
         p, grad, given = start.clone(), slope.clone(), f"{decoupled=}"
+        view = p[:]
         try:
             got = decay(p, grad, 0.25, 0.4, decoupled)
         except Exception as error:
             raise AssertionError(f"{given}: your code stops at {error!r}") from error
         assert got is not None, f"{given}: nothing came back: return the gradient"
         assert isinstance(got, Tensor), f"{given}: return a tensor, not {got!r}"
+        assert (got.shape, got.dtype) == (slope.shape, slope.dtype), (
+            f"{given}: a gradient {tuple(slope.shape)} of {slope.dtype} became one "
+            f"{tuple(got.shape)} of {got.dtype}"
+        )
         assert torch.equal(grad, slope), (
             f"{given}: grad has changed, which is the caller's: make a new tensor"
         )
         if decoupled:
+            assert torch.equal(p, view), (
+                "decoupled: p has got new memory, and views of it do not follow: p *= …, "
+                "not p.data"
+            )
             assert not torch.equal(p, start), (
                 "decoupled: p is as it was: change it in place, p *= …"
             )
             assert torch.allclose(got, slope), (
                 "decoupled: the gradient is no business of this decay: it differs"
             )
-            for factor, why in (
-                (
-                    0.6,
-                    "the rate is not in it: p is multiplied by 1 - lr * weight_decay",
-                ),
-                (1.1, "it grows: decay makes weights smaller"),
-                (0.1, "that is lr * weight_decay of p: what goes, not what is left"),
-                (0.75, "the strength is not in it: 1 - lr * weight_decay"),
-                (
-                    0.95,
-                    "half of it: the 2 under lambda is gone when one differentiates",
-                ),
-                (0.9**2, "decayed twice"),
-            ):
-                assert not torch.allclose(p, factor * start), f"decoupled: {why}"
+            for other, why in (
+                (0.6 * start, "the rate is not in it: p times 1 - lr * weight_decay"),
+                (1.1 * start, "it grows: decay makes weights smaller"),
+                (0.1 * start, "that is lr * weight_decay of p: what goes, not what is left"),
+                (0.75 * start, "the strength is not in it: 1 - lr * weight_decay"),
+                (0.95 * start, "half of it: the derivative of lambda/2 w² has no 2"),
+                (0.9**2 * start, "decayed twice"),
+                (start - 0.1, "the same is taken from all numbers: multiply p"),
+                (start - 0.1 * start.sign(),
+                 "as much from small numbers as from large ones: multiply p"),
+            ):  # fmt: skip
+                assert not torch.allclose(p, other), f"decoupled: {why}"
             assert torch.allclose(p, 0.9 * start), (
                 f"decoupled, lr 0.25, weight_decay 0.4: 2.0 should become 1.8, not "
                 f"{p[0, 0]:.4f}"
@@ -1093,7 +1118,8 @@ def descend(self, p: Tensor, grad: Tensor, state: dict, group: dict) -> None:
 class AdamW(Adam):
     """Adam with decoupled weight decay.
 
-    Paper: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2.
+    Paper: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2; as in PyTorch, the
+    decay is multiplied by the whole rate, in the paper by its schedule alone.
     """
 
     defaults: ClassVar[dict[str, Any]] = {**Adam.defaults, "weight_decay": 1e-2}
@@ -1302,7 +1328,10 @@ def step(self) -> None:
 
 @extend(Optimizer)
 def join(self, members: tuple[Tensor, ...]) -> None:
-    """Make one vector of small parameters that have taken equally many steps."""
+    """Make one vector of small parameters that have taken equally many steps.
+
+    Until `separate`, the state is the vector's, and `state` has nothing for each.
+    """
     self.separate(members)
     alike: dict[Any, list[Tensor]] = {}
     for p in members:
@@ -1653,7 +1682,8 @@ def chained(*pieces: tuple[float, Schedule]) -> Schedule:
 def one_cycle(high: float, warm_up: float = 0.3, low: float | None = None) -> Schedule:
     """From `low` (or `high` / 25) up to `high`, then down to `low` / 10,000.
 
-    Paper: Smith and Topin 2018, arXiv:1708.07120; two phases and cosines as in fastai.
+    Paper: Smith and Topin 2018, arXiv:1708.07120, in straight lines and three phases;
+    two phases along cosines are fastai's form, and PyTorch's.
     """
     low = high / 25 if low is None else low
     up, down = cosine(low, high), cosine(high, low / 1e4)
@@ -1752,14 +1782,22 @@ def check_pictured() -> None:
             f"at {progress} the picture shows the plateau, 0.4, and you give "
             f"{at[progress]}"
         )
-    straight = 0.4 - 0.3 * (0.775 - 0.7) / 0.3
-    quarter = answer(0.775)
-    assert not math.isclose(quarter, straight, abs_tol=1e-6), (
-        "the fall is a straight line: the picture shows half a cosine wave"
+    assert math.isclose(at[1.0], 0.1, abs_tol=1e-9), (
+        f"at the end the picture shows 0.1, and you give {at[1.0]}"
     )
-    assert math.isclose(answer(1.0), 0.1, abs_tol=1e-9), (
-        f"at the end the picture shows 0.1, and you give {answer(1.0)}"
-    )
+    for progress, other, why in (
+        (0.05, 0.4 - 0.175 * (1 + math.cos(math.pi / 4)),
+         "the rise is curved: the picture shows a straight line"),
+        (0.775, 0.325, "the fall is a straight line: the picture shows half a wave"),
+        (0.775, 0.1 + 0.3 * math.cos(math.pi / 8),
+         "the fall is a quarter of a wave, and ends steeply: it is half of one"),
+        (0.775, 0.4, "the plateau ends at 0.7: its share is 0.5"),
+        (0.775, cosine(0.4, 0.1)(0.775),
+         "the fall has a progress of its own: 0 at 0.7, 1 at the end"),
+    ):  # fmt: skip
+        assert not math.isclose(answer(progress), other, abs_tol=1e-6), (
+            f"at {progress} you give {other:.4f}: {why}"
+        )
     for progress, got in at.items():
         assert math.isclose(got, wanted(progress), abs_tol=1e-9), (
             f"at {progress} it should be {wanted(progress):.4f}, not {got:.4f}"
@@ -1862,6 +1900,10 @@ def check_scheduled() -> None:
         except Exception as error:
             raise AssertionError(f"Scheduled(lr=…) stops at {error!r}") from error
         assert isinstance(callback, Callback), "write class Scheduled(Callback)"
+        for name in callback.state:
+            assert hasattr(callback, name), (
+                f"`state` names {name!r}, which must be there from `__init__` on"
+            )
         return callback
 
     def fitted(learner: Learner, epochs: int) -> None:
@@ -1903,11 +1945,19 @@ def check_scheduled() -> None:
         "right in the first epoch and wrong later: do validation batches count? They "
         f"are no steps. Wanted {wanted}, got {rates}"
     )
+    assert learner.optimizer.param_groups[0]["lr"] == rates[-1], (
+        "a validation batch has changed the rate: set it before training batches only"
+    )
+    learner.training_loader = build([], batches=3).training_loader
     fitted(learner, 2)
     second = [first for first, _ in spy.seen][12:]
-    wanted = [line(n / 8) for n in range(8)]
+    wanted = [line(n / 6) for n in range(6)]
+    assert not math.isclose(second[0], line((12 - 3 * 3) / 6)), (
+        "12 steps were done before this fit, and you take off 3 epochs of its loader, "
+        "which has 3 batches and not 4: note the learner's step"
+    )
     assert all(math.isclose(a, b) for a, b in zip(second, wanted, strict=True)), (
-        "a second fit, of 2 epochs, should begin anew, with "
+        "a second fit, of 2 epochs of 3 batches, should begin anew, with "
         f"{wanted[:3]}…, and has {second[:3]}…"
     )
 
@@ -1934,6 +1984,10 @@ def check_scheduled() -> None:
     )
     rates = night(1, 9, 3)
     wanted = [line(n / 4) for n in range(4)] + [line(n / 8) for n in range(8)]
+    assert not math.isclose(rates[8], line(4 / 12)), (
+        "resumed after a fit of 1 epoch, this fit of 2 has the steps of 3: you count them "
+        "in before_fit, when the saved epoch has not come back"
+    )
     assert all(math.isclose(a, b) for a, b in zip(rates, wanted, strict=True)), (
         "a fit of 1 epoch, then one of 2 that was killed in its second epoch and "
         f"resumed, should go on with {wanted[8:10]}…, and has {rates[8:10]}…. Where "
@@ -1965,18 +2019,21 @@ def check_scheduled() -> None:
         )
     for rule, name in (
         (Adam, "nesterov"), (SGD, "betas"), (SGD, "rate"), (RMSprop, "momentum"),
+        (SGD, "momentum"),
     ):  # fmt: skip
         learner = build([made(**{name: line})], rule)
+        had = learner.optimizer.param_groups[1].pop(name, None)
+        who = rule.__name__ if had is None else "the second group"
         try:
             learner.fit(1)
         except ValueError as error:
             assert name in str(error), f"name the setting, {name}, in {str(error)!r}"
         except Exception as error:
             raise AssertionError(
-                f"a setting {name!r} that no group has: a ValueError, not {error!r}"
+                f"{who} has no {name!r}: a ValueError says so, not {error!r}"
             ) from error
         else:
-            raise AssertionError(f"{rule.__name__} has no {name!r}: nothing is said")
+            raise AssertionError(f"{who} has no {name!r}: nothing is said")
 
 
 check_scheduled()
@@ -2107,7 +2164,7 @@ unlock(
 # %% [markdown] exercise="idle" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 10.6: the idle parameters
 #
-# Write `idle(model, loss_fn, optimizer, x, y)`. It tries one step with this batch and gives back a dict: the name of each parameter of the model that does not take part, with the reason, the first of these that is true: `"not in the optimizer"`, `"no gradient"` (there is none, or it is 0 everywhere), `"no step"` (it has a gradient and stays exactly what it was). It is a test, so afterwards the parameters, those of the model and those that only the optimizer holds, and the optimizer's state must be as before, to the bit, and all gradients `None`. (Buffers, such as chapter 12's running statistics, are not asked for.)
+# Write `idle(model, loss_fn, optimizer, x, y)`. It tries one step with this batch and gives back a dict: the name of each parameter of the model that does not take part, with the reason, the first of these that is true: `"not in the optimizer"`, `"no gradient"` (there is none, or it is 0 everywhere), `"no step"` (it has a gradient and stays exactly what it was). It is a test, so afterwards all parameters (those, too, that only the optimizer holds), the model's `training` and the optimizer's state must be as before, to the bit, and all gradients `None`. (Buffers are not asked for.)
 
 # %% [markdown] tags=["hint"]
 # Two parameters with equal numbers are not the same parameter: what does `is` ask, and what does `==`? `copy.deepcopy(optimizer.state_dict())` is a copy that a step does not change.
@@ -2125,6 +2182,7 @@ def idle(
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     kept = copy.deepcopy(optimizer.state_dict())
     model.zero_grad()
+    optimizer.zero_grad()  # a parameter that only the optimizer knows may have one
     loss_fn(model(x), y).backward()
     optimizer.step()
     reasons = {}
@@ -2139,6 +2197,7 @@ def idle(
             p.copy_(before[name])
     optimizer.load_state_dict(kept)
     model.zero_grad()
+    optimizer.zero_grad()
     return reasons
 
 
@@ -2155,32 +2214,39 @@ def check_idle() -> None:
         torch.manual_seed(2)
         return nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
 
-    def answer(model: nn.Module, optimizer: Any, what: str) -> dict[str, str]:
+    def answer(
+        model: nn.Module, optimizer: Any, what: str, loss_fn: Callable = cross_entropy
+    ) -> dict[str, str]:
         params = [*model.parameters()]
-        before = [p.detach().clone() for p in params]
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        before = [p.detach().clone() for p in params + held]
         state = copy.deepcopy(optimizer.state_dict())
         try:
-            got = idle(model, cross_entropy, optimizer, x, y)
+            got = idle(model, loss_fn, optimizer, x, y)
         except Exception as error:
-            raise AssertionError(f"{what}: your code stops at {error!r}") from error
-        assert got is not None, "nothing came back: return the dict"
-        assert isinstance(got, dict), f"a dict of names and reasons, not {got!r}"
-        assert all(torch.equal(p, q) for p, q in zip(params, before, strict=True)), (
+            raise AssertionError(
+                f"{what}: your code stops at {error!r}" + "; `p in` a list of tensors "
+                "asks ==, number by number" * ("The size of tensor" in str(error))
+            ) from error
+        assert isinstance(got, dict), f"return a dict of names and reasons, not {got!r}"
+        assert all(map(torch.equal, params, before)), (
             f"{what}: the parameters have changed: it is a test, take the step back"
+        )
+        assert all(map(torch.equal, params + held, before)), (
+            f"{what}: a parameter has changed that only the optimizer holds: it had a "
+            "gradient from before"
         )
         assert all(p is q for p, q in zip(params, model.parameters(), strict=True)), (
             f"{what}: the model has new parameters: copy numbers into the old ones"
         )
-        after = optimizer.state_dict()
-        assert str(after["state"]) == str(state["state"]), (
+        assert model.training, f"{what}: the model was training, and no longer is"
+        assert str(optimizer.state_dict()) == str(state), (
             f"{what}: the optimizer has taken a step that was not taken back: its "
-            "state is another"
+            "state or a setting is another (copy `state_dict()`, not `state`, and load it)"
         )
-        assert after["param_groups"] == state["param_groups"], (
-            f"{what}: the settings of the optimizer's groups have changed"
-        )
-        assert all(p.grad is None for p in params), (
-            f"{what}: gradients are left, and the next backward would add to them"
+        assert all(p.grad is None for p in params + held), (
+            f"{what}: gradients are left, and the next backward would add to them (model "
+            "and optimizer may hold different parameters: forget those of both)"
         )
         return got
 
@@ -2191,6 +2257,14 @@ def check_idle() -> None:
         optimizer = make(model.parameters())
         got = answer(model, optimizer, "a network that learns")
         assert got == {}, f"a network that learns has no idle parameters: {got}"
+    got = answer(
+        model := build(), Adam(model.parameters(), lr=0.1), "a tiny loss",
+        lambda scores, y: 1e-12 * cross_entropy(scores, y),
+    )  # fmt: skip
+    assert got == {}, (
+        "tiny gradients are not 0, and the steps that Adam makes of them are steps: "
+        f"{got}"
+    )
 
     for make in (SGD, torch.optim.SGD):
         model = build()
@@ -2202,13 +2276,13 @@ def check_idle() -> None:
 
     model = build()
     optimizer = SGD(model.parameters(), lr=0.1)
+    cross_entropy(model(x), y).backward()
     model[2] = copy.deepcopy(model[2])
     got, wanted = answer(model, optimizer, "a new head"), dict.fromkeys(names[2:], gone)
-    assert got, (
+    assert got == wanted, (
         "the last layer was replaced by a copy: equal numbers, other parameters, and "
-        "the optimizer holds the old ones"
+        f"the optimizer holds the old ones: {wanted}, not {got}"
     )
-    assert got == wanted, f"a new head: {wanted}, not {got}"
 
     model = build()
     optimizer = SGD(model.parameters(), lr=0.1, weight_decay=0.1)
@@ -2220,16 +2294,23 @@ def check_idle() -> None:
         "dead units: three gradients are 0 everywhere, which is as good as none, even "
         "if weight decay moves the weights"
     )
+    assert got.get("2.bias") != none, (
+        "dead units: 2.bias has a gradient, whose numbers cancel: a sum of 0 is not 0 "
+        "everywhere"
+    )
     assert got == wanted, f"dead units: {wanted}, not {got}"
 
     model = build()
+    cross_entropy(model(x), y).backward()
     model[0].requires_grad_(False)
     optimizer = SGD(model.parameters(), lr=0.1)
     got, wanted = answer(model, optimizer, "frozen"), dict.fromkeys(names[:2], none)
+    assert got != {}, (
+        "frozen: old gradients count as this batch's, and move it: forget them first"
+    )
     assert got == wanted, f"a frozen first layer has no gradient: {wanted}, not {got}"
 
     model = build()
-    cross_entropy(model(x), y).backward()  # gradients from before
     model[0].requires_grad_(False)
     optimizer = SGD(model[2].parameters(), lr=0.1)
     got, wanted = answer(model, optimizer, "half"), dict.fromkeys(names[:2], gone)
@@ -2250,6 +2331,9 @@ def check_idle() -> None:
     got = answer(model, optimizer, "too short a step")
     assert got.keys() >= {"0.weight", "0.bias"}, (
         f"a rate of 0 is {stays!r} for the first layer: {got}"
+    )
+    assert got.get("2.weight") != gone, (
+        f"the optimizer has two groups, and holds the last layer in the second: {got}"
     )
     assert got.get("2.weight") == stays, (
         "near 1000, float32 knows no number 1e-7 away: the weight does not move at "
