@@ -989,7 +989,7 @@ assert round(0.005 / 1e-5**0.5 / 1024, 4) == 0.0015
 # %% [markdown]
 # ## Shrink the weight, or the gradient?
 #
-# **Weight decay** pulls every weight a little towards 0 in each step; large weights make steep functions, and chapter 13 will want them small. There are two ways to write it, with the strength $\lambda$ ("lambda"). Add $\tfrac{\lambda}{2} w^2$ to the loss, and its derivative $\lambda w$ to the gradient: **L2 regularisation**, $g \leftarrow g + \lambda w$, and then whatever the optimizer does with gradients. Or leave the gradient alone and shrink the weight itself before the step: $w \leftarrow (1 - \eta\lambda)\, w$, which is called **decoupled** weight decay. (So PyTorch and we. The paper multiplies $\lambda$ by the schedule alone, not by the rate: its $\lambda$ is another number.)
+# **Weight decay** pulls every weight a little towards 0 in each step; large weights make steep functions, and chapter 13 will want them small. There are two ways to write it, with the strength $\lambda$ ("lambda"). Add $\tfrac{\lambda}{2} w^2$ to the loss, and its derivative $\lambda w$ to the gradient: **L2 regularisation**, $g \leftarrow g + \lambda w$, and then whatever the optimizer does with gradients. Or leave the gradient alone and shrink the weight itself before the step: $w \leftarrow (1 - \eta\lambda)\, w$, which is called **decoupled** weight decay.
 
 # %% [markdown] exercise="decay" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 10.3: both decays
@@ -1015,7 +1015,7 @@ def decay(
 
 
 # %% [markdown] tags=["solution"]
-# My first line was `p *= 1 - weight_decay`. That is nearly the paper's own form, which goes with a much smaller $\lambda$. With PyTorch's usual 0.01 and a thousand steps it leaves $0.99^{1000}$ of a weight, 0.00004, whatever the learning rate; with the rate of 0.001 in it, it is 0.99.
+# My first line was `p *= 1 - weight_decay`. That is nearly the paper's own form: it multiplies $\lambda$ by the schedule alone and not by the rate, so that its $\lambda$ is another, much smaller number. With PyTorch's usual 0.01 and a thousand steps it leaves $0.99^{1000}$ of a weight, 0.00004, whatever the learning rate; with the rate of 0.001 in it, it is 0.99.
 
 
 # %% tags=["check"]
@@ -1151,7 +1151,7 @@ for name, cls in (
     print(f"{name:15} large gradients {p[0]:7.4f}   small ones {p[1]:7.4f}")
 
 # %% [markdown] tags=["answer"]
-# For plain descent they are the same formula, multiplied out. In Adam, L2's $\lambda w$ becomes a part of the gradient and is divided like it: a weight with large gradients hardly decays, one with small gradients is gone in no time. It is the gradients' size, not the weight's, that decides which of them decays. AdamW leaves $0.999^{500}$, 61 %, of both, and a little of the last steps' swing. Loshchilov and Hutter complained that libraries implemented L2 and called it weight decay; PyTorch's `Adam(weight_decay=)` does to this day.
+# For plain descent they are the same formula, multiplied out. In Adam, L2's $\lambda w$ becomes a part of the gradient and is divided like it: a weight with large gradients hardly decays, one with small gradients is gone in no time. It is the gradients' size, not the weight's, that decides which of them decays. AdamW leaves about $0.999^{500}$, 61 %, of both. Loshchilov and Hutter complained that libraries implemented L2 and called it weight decay; PyTorch's `Adam(weight_decay=)` does to this day.
 
 # %% tags=["claim"]
 assert all(
@@ -1392,7 +1392,7 @@ def load_state_dict(self, saved: dict[str, Any]) -> None:
 
 
 # %% [markdown]
-# Now the proof. Twenty-five random settings for each of the four, from a seed: rate, decay, momentum or betas, $\varepsilon$, three groups with settings of their own, tensors of all shapes, missing gradients, changing rates. Ten steps, compared after every one in `float64`:
+# Now the proof. Twenty-five random settings for each of the four: rate, decay, momentum or betas, $\varepsilon$, three groups with settings of their own, tensors of all shapes, missing gradients, changing rates. Ten steps, compared after every one in `float64`:
 
 
 # %% tags=["oracle"]
@@ -2348,7 +2348,7 @@ check_idle()
 # %% [markdown]
 # ## The race
 #
-# Chapter 9's network, its images and its batches of 40, and only *two* epochs; chapter 9 took eight. Momentum and AdamW, each at a constant rate and on one cycle. Each of the four gets a rate of its own from three candidates, by the loss of one run on the fifth of the training images that chapter 9 held back at random, too; the validation images have no say in it. Then five other seeds, on the same four fifths. (The optimizers are PyTorch's, which we may use by now. About twenty seconds for both cells.)
+# Chapter 9's network, its images and its batches of 40, and only *two* epochs. Momentum and AdamW, each at a constant rate and on one cycle. Each of the four gets a rate of its own from three candidates, by the loss of one run on the fifth of the training images that chapter 9 held back at random, too; the validation images have no say in it. Then five other seeds, on the same four fifths. (The optimizers are PyTorch's, which we may use by now. About twenty seconds for both cells.)
 
 
 # %%
