@@ -1248,7 +1248,7 @@ class Lion(Optimizer):
 
 
 def orthogonalised(m: Tensor, steps: int = 12) -> Tensor:
-    """The nearest matrix with orthonormal rows. Shapes: (rows, columns), rows <= columns."""
+    """The nearest matrix with orthonormal rows; there may be no more than columns."""
     x = m / (m**2).sum().sqrt()
     for _ in range(steps):  # a singular value q becomes 1.5 q - 0.5 q³: nearer 1
         x = 1.5 * x - 0.5 * x @ x.T @ x
@@ -1274,7 +1274,7 @@ assert torch.allclose(x @ x.T, torch.eye(3), atol=1e-3)
 #
 # What is missing for daily use is to save and to load: in PyTorch's form, so that each can load what the other saved. And there is something to gain. A step of a tensor takes half a dozen operations, and each of them takes about as long for ten numbers as for a thousand. As every rule so far treats each number on its own, it does not matter whether `p` is one weight matrix or *all* parameters, one behind the other. So `step` copies the small ones into one vector, and their gradients into another, does half a dozen operations in all, and copies back. (A large tensor is left alone: it has enough to do.)
 
-# %% tags=["figure"] alt="Above, a matrix of two rows and three columns and a vector of two, in two colours. In the middle one row of eight places, the first six in the matrix's colour, the last two in the vector's. Arrows lead from the two tensors down to their places, and from the whole row to a box, descend, and back." caption="A row of `joined`: two tensors, one vector; its `parts` are views of it with the tensors' shapes"
+# %% tags=["figure"] alt="Above, a matrix of two rows and three columns and a vector of two, in two colours. In the middle one row of eight places, the first six in the matrix's colour, the last two in the vector's. Arrows lead from the two tensors down to their places, and from the whole row to the word descend and back." caption="A row of `joined`: two tensors, one vector; its `parts` are views of it with the tensors' shapes"
 figure, ax = plt.subplots(figsize=(5.6, 2.3))
 matrix = [(0.5 + n % 3, 3.7 - n // 3) for n in range(6)]
 vector = [(5.5 + n, 3.2) for n in range(2)]
@@ -1289,7 +1289,7 @@ ax.annotate("", (6.9, 1.6), (6.5, 3.1), arrowprops=both)
 ax.annotate("", (8.1, 1.0), (9.3, 1.0), arrowprops=both)
 ax.text(2.0, 4.85, "shape (2, 3)", ha="center")
 ax.text(6.5, 4.35, "shape (2,)", ha="center")
-ax.text(9.4, 1.0, "`descend`,\nonce", va="center")
+ax.text(9.4, 1.0, "descend,\nonce", va="center")
 ax.set(xlim=(-0.1, 11.2), ylim=(0.4, 5.4))
 ax.axis("off")
 
@@ -1392,7 +1392,7 @@ def load_state_dict(self, saved: dict[str, Any]) -> None:
 
 
 # %% [markdown]
-# Now the proof. Twenty-five random settings for each of the four: rate, decay, momentum or betas, $\varepsilon$, three groups with settings of their own, tensors of all shapes, missing gradients, changing rates. Ten steps, compared after every one in `float64`:
+# Now the proof. Sixteen random settings for each of the four: rate, decay, momentum or betas, $\varepsilon$, three groups with settings of their own, tensors of all shapes, missing gradients, changing rates. Ten steps, compared after every one in `float64`:
 
 
 # %% tags=["oracle"]
@@ -1449,8 +1449,8 @@ def largest_difference(cls: type, real: type, seed: int) -> float:
 worst = {}
 for cls in (SGD, RMSprop, Adam, AdamW):
     real = getattr(torch.optim, cls.__name__)
-    worst[cls] = max(largest_difference(cls, real, seed) for seed in range(25))
-    print(f"{cls.__name__:8} largest difference in 25 cases: {worst[cls]:.0e}")
+    worst[cls] = max(largest_difference(cls, real, seed) for seed in range(16))
+    print(f"{cls.__name__:8} largest difference in 16 cases: {worst[cls]:.0e}")
 
 # %% tags=["oracle", "claim"]
 assert max(worst.values()) < 1e-10
@@ -1597,37 +1597,10 @@ for size in (10, 40, 160):
 print(f"length of the whole gradient: {(whole**2).sum().sqrt():.3f}")
 
 # %% [markdown] tags=["aside"]
-# Many short steps with much noise, or fewer and longer ones with less? One pass over 1,000 images, with plain descent, five seeds:
-
-
-# %% tags=["aside"]
-def one_pass(size: int, lr: float, seed: int) -> float:
-    """The loss on 500 further images after one pass over 1,000."""
-    torch.manual_seed(seed)
-    model = small_cnn()
-    optimizer = SGD(model.parameters(), lr=lr)
-    for rows in torch.randperm(1000).split(size):
-        optimizer.zero_grad()
-        cross_entropy(model(images[rows]), labels[rows]).backward()
-        optimizer.step()
-    with torch.no_grad():
-        return cross_entropy(model(images[2000:2500]), labels[2000:2500]).item()
-
-
-passes = {}
-for size, lr in ((10, 0.05), (20, 0.05), (20, 0.1)):
-    passes[size, lr] = sorted(one_pass(size, lr, seed) for seed in range(5))
-    low, _, center, _, high = passes[size, lr]
-    print(f"batches of {size}, rate {lr}: {center:.2f}, from {low:.2f} to {high:.2f}")
-
-# %% [markdown] tags=["aside"]
-# In the median twice the batch at the same rate gets much less far, and twice the rate wins back a good part of it, not all. That is the **linear scaling rule** (Goyal et al. 2017, arXiv:1706.02677): twice the batch, twice the rate. It is meant for long trainings with a warm-up; a pass from the start is where its authors saw it fail. Nor can it hold for ever: at some rate training diverges, whatever the batch.
+# Fewer steps with larger batches, then, and longer ones: but how much longer? For a batch so many times as large Goyal et al. (2017, arXiv:1706.02677) take a rate so many times as high. This **linear scaling rule** is meant for long trainings, after a warm-up: at the start they saw it fail. Nor can it hold for ever, for at some rate training diverges, whatever the batch.
 
 # %% tags=["aside", "claim"]
 assert 1.4 < noise[10] / noise[40] < 2.8 and 1.4 < noise[40] / noise[160] < 2.8
-fine, same_rate, scaled_rate = (losses[2] for losses in passes.values())
-assert same_rate > 1.4 * fine
-assert 0.3 < (same_rate - scaled_rate) / (same_rate - fine) < 0.95
 
 
 # %% export="schedules.py"
