@@ -301,13 +301,13 @@ def check_momentum() -> None:
                 f"{what}: the gradient has changed, which is the caller's"
             )
             assert torch.equal(p, view), (
-                "p has got new memory, and views of it do not follow: p -= …, not p.data"
+                "p has got new memory, and views do not follow: p -= …, no p.data"
             )
             velocity = copy.deepcopy(state.get("momentum_buffer"))
             given.fill_(99.0)  # the caller uses the memory for something else
             kept = velocity is None or torch.equal(state["momentum_buffer"], velocity)
             assert kept, (
-                "the velocity must be a tensor of its own: it is the caller's gradient, "
+                "the velocity must be a tensor of its own: it is the caller's gradient "
                 "and changes with it"
             )
             seen.append(p.clone())
@@ -320,7 +320,7 @@ def check_momentum() -> None:
         fault: str = "",
         m: Any = None,
     ) -> Tensor:
-        """The places, by the rule or by one with a fault; m: a velocity to begin with."""
+        """The places, by the rule or one with a fault; m: a velocity to begin with."""
         p, seen = start, []
         for g, rate in zip(grads, rates, strict=True):
             first, m = m is None, torch.zeros_like(g) if m is None else m
@@ -371,7 +371,7 @@ def check_momentum() -> None:
              wanted(mu, mu, nesterov)),
             ("later gradients are not in the velocity", wanted(mu, 1, nesterov)),
             ("nesterov does nothing", wanted(mu, tau)),
-            ("Nesterov's step where group[\"nesterov\"] is False", wanted(mu, tau, True)),
+            ("Nesterov's step where nesterov is False", wanted(mu, tau, True)),
             ("the step is taken before this gradient is in the velocity",
              wanted(*rule, "old")),
             ("m + momentum * m: the first is the gradient, g + momentum * m",
@@ -1040,8 +1040,8 @@ def check_decay() -> None:
         )
         if decoupled:
             assert torch.equal(p, view), (
-                "decoupled: p has got new memory, and views of it do not follow: p *= …, "
-                "not p.data"
+                "decoupled: p has got new memory, which views of it do not follow: "
+                "p *= …, no p.data"
             )
             assert not torch.equal(p, start), (
                 "decoupled: p is as it was: change it in place, p *= …"
@@ -1052,7 +1052,7 @@ def check_decay() -> None:
             for other, why in (
                 (0.6 * start, "the rate is not in it: p times 1 - lr * weight_decay"),
                 (1.1 * start, "it grows: decay makes weights smaller"),
-                (0.1 * start, "that is lr * weight_decay of p: what goes, not what is left"),
+                (0.1 * start, "p times lr * weight_decay: what goes, not what is left"),
                 (0.75 * start, "the strength is not in it: 1 - lr * weight_decay"),
                 (0.95 * start, "half of it: the derivative of lambda/2 w² has no 2"),
                 (0.9**2 * start, "decayed twice"),
@@ -1328,10 +1328,7 @@ def step(self) -> None:
 
 @extend(Optimizer)
 def join(self, members: tuple[Tensor, ...]) -> None:
-    """Make one vector of small parameters that have taken equally many steps.
-
-    Until `separate`, the state is the vector's, and `state` has nothing for each.
-    """
+    """Make one vector of small parameters, equal in steps, and one of their states."""
     self.separate(members)
     alike: dict[Any, list[Tensor]] = {}
     for p in members:
@@ -1958,8 +1955,8 @@ def check_scheduled() -> None:
     rates = night(1, 9, 3)
     wanted = [line(n / 4) for n in range(4)] + [line(n / 8) for n in range(8)]
     assert not math.isclose(rates[8], line(4 / 12)), (
-        "resumed after a fit of 1 epoch, this fit of 2 has the steps of 3: you count them "
-        "in before_fit, when the saved epoch has not come back"
+        "resumed after a fit of 1 epoch, this fit of 2 has the steps of 3: you count "
+        "them in before_fit, when the saved epoch has not come back"
     )
     assert all(math.isclose(a, b) for a, b in zip(rates, wanted, strict=True)), (
         "a fit of 1 epoch, then one of 2 that was killed in its second epoch and "
@@ -2215,11 +2212,11 @@ def check_idle() -> None:
         assert model.training, f"{what}: the model was training, and no longer is"
         assert str(optimizer.state_dict()) == str(state), (
             f"{what}: the optimizer has taken a step that was not taken back: its "
-            "state or a setting is another (copy `state_dict()`, not `state`, and load it)"
+            "state or a setting is another (copy `state_dict()`, not `state`; load it)"
         )
         assert all(p.grad is None for p in params + held), (
-            f"{what}: gradients are left, and the next backward would add to them (model "
-            "and optimizer may hold different parameters: forget those of both)"
+            f"{what}: gradients are left, and the next backward would add to them (the "
+            "model and the optimizer may hold different parameters: clear both)"
         )
         return got
 

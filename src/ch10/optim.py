@@ -88,10 +88,7 @@ class Optimizer:
             p.grad = None
 
     def join(self, members: tuple[Tensor, ...]) -> None:
-        """Make one vector of small parameters that have taken equally many steps.
-
-        Until `separate`, the state is the vector's, and `state` has nothing for each.
-        """
+        """Make one vector of small parameters, equal in steps, and one of their states."""
         self.separate(members)
         alike: dict[Any, list[Tensor]] = {}
         for p in members:

@@ -158,7 +158,7 @@ class SGD(Optimizer):
             p -= lr * grad
 
 
-# %% exercise="momentum" message="p has got new memory, and views of it do not follow: p -= …"
+# %% exercise="momentum" message="p has got new memory, and views do not follow: p -= …"
 class SGD(Optimizer):
     defaults = {**Optimizer.defaults, "momentum": 0.0, "dampening": 0.0, "nesterov": False}
 
