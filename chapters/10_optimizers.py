@@ -1671,7 +1671,7 @@ figure, axes = plt.subplots(1, 4, figsize=(5.6, 1.8), sharey=True)
 for ax, (name, schedule) in zip(axes, drawn.items(), strict=True):
     ax.plot([n / 100 for n in range(101)], [schedule(n / 100) for n in range(101)])
     ax.set(ylim=(-0.05, 1.1), xticks=(0, 1), xlabel="progress")
-    ax.set_title(name, fontsize=10)
+    ax.set_title(name, fontsize=10.5)
 
 # %% [markdown]
 # A plateau between warm-up and fall is called **warm-up, stable, decay** (Hu et al., *MiniCPM*, 2024, arXiv:2404.06395). Some language models are trained so, with a far shorter warm-up than in this picture:
