@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 12. Normalisation
 #
-# Chapter 11 scaled every layer until the numbers in it had mean 0 and standard deviation 1, for one batch, before the first step. Then training begins, and nobody looks after them any more. This chapter puts the scaling into the network itself, where it is done anew for every batch. That makes the mean and the spread a part of what is differentiated, and half of the chapter is about that half-line; two published courses got it wrong, and their networks train all the same, worse.
+# Chapter 11 scaled every layer until the numbers in it had mean 0 and standard deviation 1, for one batch, before the first step. Then training begins, and they are left to themselves. This chapter puts the scaling into the network itself, **normalisation**, where it is done anew for every batch. That makes the mean and the spread a part of what is differentiated. It is easy to get wrong, and a network that has it wrong trains all the same, worse.
 #
-# **You need:** chapters 5 and 6 (the backward pass), 9, 10 and 11. **You will reach:** BatchNorm with a backward pass of your own, LayerNorm, GroupNorm and RMSNorm, all equal to PyTorch's; and fewer errors. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 5 and 6 (the backward pass), 9, 10 and 11. **You will reach:** BatchNorm with a backward pass of your own, LayerNorm, GroupNorm and RMSNorm, all checked against PyTorch's; and fewer errors. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
 
 # %%
 import copy
@@ -47,7 +47,7 @@ flat, valid_flat = images.flatten(1), valid_images.flatten(1)  # (N, 784)
 def deep(
     norm: Callable[[int], nn.Module] | None = None, depth: int = 10, width: int = 50
 ) -> nn.Sequential:
-    """Fully connected: 784 inputs, `depth` hidden layers, 10 outputs; He's weights."""
+    """Fully connected: 784 inputs, `depth` hidden layers, 10 outputs; He's weights but in the last."""
     layers: list[nn.Module] = []
     for size in [784] + [width] * (depth - 1):
         linear = nn.Linear(size, width)
@@ -84,19 +84,19 @@ spread = {name: [row["std"] for row in rows] for name, rows in stats.outputs.ite
 print("standard deviations, first step:", *(f"{s[0]:.2f}" for s in spread.values()))
 print("                     last step: ", *(f"{s[-1]:.2f}" for s in spread.values()))
 
-# %% tags=["figure"] alt="Four wavering lines over 80 steps, the standard deviation of what four layers put out. All begin at 1 and drift upwards, to about two after forty steps, never twice the same; near the end they leap to three or more and fall back." caption="The standard deviation of four layers' outputs in each training batch"
+# %% tags=["figure"] alt="Four wavering lines over 80 steps, the standard deviation of what four layers put out. All begin at 1, and the tenth first falls to 0.7. After forty steps all are about two; near the end three of them leap above three, and all fall back." caption="The standard deviation of what four layers put out, before the ReLU, in each training batch"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
 names = ("second layer", "fifth", "eighth", "tenth")
 for name, values in zip(names, spread.values(), strict=True):
     ax.plot(range(1, len(values) + 1), values, linewidth=1.2, label=name)
-ax.set(xlabel="step", ylim=(0, None))
+ax.set(xlabel="step", ylabel="before the ReLU", ylim=(0, None))
 ax.legend(loc="lower right", ncols=2)
 
 # %% [markdown]
 # LSUV holds for one batch. Every step changes all layers at once, and each of them gets numbers from the ones below, which have just changed, too. What happens with longer steps?
 
 # %% [markdown] tags=["predict"]
-# Each rate is four times the last. Which of them still train, for five seeds? (The mean loss of the last ten steps; 2.3 is guessing.)
+# Each rate is four times the last. At which of them do networks train to a loss below 1.5, for five seeds? (The mean loss of the last ten steps; 2.3 is guessing.)
 
 # %%
 RATES = (0.004, 0.016, 0.064, 0.256, 1.024)
@@ -117,7 +117,7 @@ for lr in RATES:
     print(f"rate {lr:5}: {shown(plain[lr])}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# Two of them, and neither well. A little higher, and the numbers in the network grow without bound until they are no numbers: `nan`.
+# At two of them. At 0.004 it has hardly begun; at the next two the loss comes down to about 1. At 0.256 next to nothing is learnt: some networks are stuck near guessing, and in the others the numbers grow until they are no numbers, `nan`; at 1.024 in all.
 
 # %% tags=["claim"]
 for seed in range(5):
@@ -125,9 +125,10 @@ for seed in range(5):
     losses_of(prepared(seed), 0.064, seed, last)
     found = [row["std"] for row in last.outputs["18"]]
     assert 0.8 < found[0] < 1.25 and max(found) > 1.6 and median(found[40:]) > 1.3
-assert all(sum(not x > 2 for x in plain[lr]) >= 4 for lr in (0.016, 0.064))
-for lr in (0.256, 1.024):
-    assert sum(math.isnan(x) or x > 1.9 for x in plain[lr]) >= 4, plain
+assert all(sum(x < 1.5 for x in plain[lr]) >= 4 for lr in (0.016, 0.064)), plain
+assert median(plain[0.004]) > 1.3 * max(median(plain[lr]) for lr in (0.016, 0.064))
+assert sum(math.isnan(x) or x > 1.6 for x in plain[0.256]) >= 4, plain
+assert all(math.isnan(x) for x in plain[1.024]), plain
 assert min(median(plain[lr]) for lr in RATES[:3]) > 0.85
 
 # %% [markdown]
@@ -150,9 +151,9 @@ print("mu", mu.item(), " d", d.tolist(), " sigma²", variance.item(), " s", s.it
 print("z hat", z_hat.tolist())
 
 # %% [markdown]
-# Whatever the unit had done to all four together, adding 100, multiplying by 1,000, would be undone here. What is left is how the images compare, to this unit.
+# Whatever the unit had done to all four together, adding 100, multiplying by 1,000, would be undone here (but for ε). What is left is how the images compare, to this unit.
 #
-# Each unit has a mean and a variance of its own. With $N$ images and $C$ units $z$ is a table of $N$ rows and $C$ columns, and each *column* is standardised. In a convolution's output, of shape $(N, C, H, W)$, a **channel** is the same kernel at all places; its numbers at all places of all images, $N \cdot H \cdot W$ of them, share one mean. In PyTorch's words: along axis 0, or axes 0, 2 and 3. Other choices will come, so the axes are an argument.
+# Each unit has a mean and a variance of its own. With $N$ images and $C$ units $z$ is a table of $N$ rows and $C$ columns, and each *column* is standardised. In a convolution's output, of shape $(N, C, H, W)$, a channel is what one kernel gives at all places; its numbers at all places of all images, $N \cdot H \cdot W$ of them, share one mean. In PyTorch's words: along axis 0, or axes 0, 2 and 3. Other choices will come, so the axes are an argument.
 
 # %% export="standardizing.py"
 """Numbers in standard deviations from their mean, and the way back."""
@@ -162,13 +163,13 @@ Axes = tuple[int, ...]
 # %% [markdown] exercise="standardize" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 12.1: in standard deviations from the mean
 #
-# Write `standardize(x, dims, eps)`. It gives back three tensors: $\hat z$, of the shape of `x`; the mean over the axes `dims`, a tuple; and the variance over the same, *without* `eps`. Mean and variance keep all axes, with length 1 along `dims`, so that they fit `x`. The variance is the mean of the squared distances, divided by how many there are, and not by one less. `x` may be far from 0: ten thousand and a little.
+# Write `standardize(x, dims, eps)`. It gives back three tensors: $\hat z$, of the shape of `x`; the mean over the axes `dims`, a tuple; and the variance over the same, *without* `eps`. Mean and variance keep all axes, with length 1 along `dims`, so that they fit `x`. The variance is the mean of the squared distances, divided by how many there are, and not by one less. `x` may be far from 0: ten thousand and a little. All of it will be differentiated.
 
 # %% [markdown] tags=["hint"]
 # `x.mean(dims, keepdim=True)` takes a tuple of axes, and keeps them.
 
 # %% [markdown] tags=["hint"]
-# `x.var` divides by one less than the count, unless it is told `correction=0`. Under the root: the variance plus `eps`.
+# `x.var` divides by one less than the count, unless it is told `correction=0`. What stands under the root and what you give back are not quite the same.
 
 
 # %% tags=["solution"] export="standardizing.py"
@@ -184,7 +185,7 @@ def standardize(x: Tensor, dims: Axes, eps: float) -> tuple[Tensor, Tensor, Tens
 
 
 # %% [markdown] tags=["solution"]
-# To save a pass over the numbers I had computed the variance as the mean of the squares minus the square of the mean. On paper it is the same. In `float32`, for numbers near 10,000 with a standard deviation of 1, it is the difference of two numbers near 100,000,000, which are stored in steps of 8. The variance came out as 8, 0 or −16, as it happened, and the root of −16 is `nan`.
+# To save a pass over the numbers I had computed the variance as the mean of the squares minus the square of the mean. On paper it is the same. In `float32`, for numbers near 10,000 with a standard deviation of 1, it is the difference of two numbers near 100,000,000, which are stored in steps of 8. The variance came out as a multiple of 8, 0 the most often, and now and then a negative one; its root is `nan`.
 
 
 # %% tags=["check"]
@@ -193,6 +194,10 @@ def in_words(error: Exception) -> str:
     text = str(error)
     if isinstance(error, NotImplementedError):
         return "what comes there is not written yet"
+    if "view size" in text:
+        return "`view` wants numbers that lie in order, and these do not: use `reshape`"
+    if "requires grad" in text:
+        return f"a gradient must find its way through it: {text.splitlines()[0]}"
     if isinstance(error, RuntimeError) and ("size" in text or "shape" in text):
         return f"two shapes there do not fit: {text.splitlines()[0]}"
     return repr(error)
@@ -218,6 +223,9 @@ def check_standardize() -> None:
         short = tuple(
             1 if n in [d % x.dim() for d in dims] else size
             for n, size in enumerate(x.shape)
+        )
+        assert {t.dtype for t in got} == {x.dtype}, (
+            f"{given}: x is {x.dtype}, and what comes back {[t.dtype for t in got]}"
         )
         shapes = [tuple(t.shape) for t in got]
         assert shapes[0] == tuple(x.shape), (
@@ -280,6 +288,18 @@ def check_standardize() -> None:
                 f"standardised, the first number should be {wanted.flatten()[0]:.4f}, "
                 f"not {got.flatten()[0]:.4f}"
             )
+    alive = torch.randn(4, 3, dtype=torch.float64, generator=source).requires_grad_()
+    wanted = (alive - alive.mean(0)) / (alive.var(0, correction=0) + 0.5).sqrt()
+    (right,) = torch.autograd.grad((wanted**3).sum(), alive)
+    got, _, _ = answer(alive, (0,), 0.5)
+    assert got.requires_grad, (
+        "what comes back does not know that it came from x: no `detach`, no `no_grad`"
+    )
+    (found,) = torch.autograd.grad((got**3).sum(), alive)
+    assert torch.allclose(found, right), (
+        "the numbers are right and their gradient is wrong: mean and variance depend "
+        "on x, too: no `detach`, no `no_grad`"
+    )
     far = 10_000 + torch.randn(2000, 3, generator=source)
     got, _, var = answer(far, (0,), 1e-5)
     assert (var > 0.5).all() and (var < 1.5).all(), (
@@ -306,7 +326,7 @@ assert z_hat.tolist() == [-1.4, -0.2, 0.2, 1.4] and (mu, variance) == (8, 25)
 #
 # $$y_i = \gamma\, \hat z_i + \beta$$
 #
-# With $\gamma = 5$ and $\beta = 8$ our four numbers would be themselves again. Then what has been gained? The mean and the spread of the output are now two *parameters*, moved slowly by their own gradients. Before, they came about by what thousands of weights in all the layers below happened to do together. (The layer's own bias has become useless: whatever it adds, the mean takes away. One leaves it out.)
+# With $\gamma = 5$ and $\beta = 8$ our four numbers would be themselves again. Then what has been gained? The mean and the spread of the output are now two *parameters*, moved slowly by their own gradients. Before, they came about by what thousands of weights in all the layers below happened to do together. (The layer's own bias has become useless: whatever it adds, the mean takes away. One may leave it out, as chapter 9's network will at the end.)
 
 # %%
 print("restored:", (5 * z_hat + 8).tolist())
@@ -324,12 +344,12 @@ assert layer.bias.grad.abs().max() < 1e-4 < 0.01 < layer.weight.grad.abs().max()
 # %% [markdown]
 # ## The way back
 #
-# Now the loss. We know $G_i = \partial L / \partial y_i$ and want three gradients. Two are chapter 5's: $\gamma$ is read by all images, with $\hat z_i$ as its factor, so that $\partial L/\partial \gamma = \sum_i G_i \hat z_i$, and $\partial L/\partial \beta = \sum_i G_i$. With $g_i = \gamma\, G_i$ for $\partial L/\partial \hat z_i$, the third is $\partial L/\partial z_i$. It looks as if one had to divide by $s$.
+# Now the loss. We know $G_i = \partial L / \partial y_i$ and want three gradients. Two are chapter 5's: $\gamma$ is read by all images, with $\hat z_i$ as its factor, so that $\partial L/\partial \gamma = \sum_i G_i \hat z_i$, and $\partial L/\partial \beta = \sum_i G_i$. With $g_i = \gamma\, G_i$ for $\partial L/\partial \hat z_i$, the third is $\partial L/\partial z_i$. Is it $g_i / s$?
 #
 # Take the four numbers again, and a loss that grows with $\hat z_1$ alone: $g = (1, 0, 0, 0)$.
 
 # %% [markdown] tags=["predict"]
-# Raise $z_1$ by a little: how much does $\hat z_1$ grow, 1/5 as much, or more, or less? And the loss does not read images 2 to 4 at all: what are the gradients of $z_2$, $z_3$ and $z_4$?
+# Raise $z_1$ by a little: how much does $\hat z_1$ grow, 1/5 as much, or more, or less? And what are the gradients of $z_2$, $z_3$ and $z_4$?
 
 
 # %%
@@ -396,7 +416,7 @@ ax.axis("off")
 #
 # $$\frac{\partial L}{\partial s} = -\sum_{i=1}^m g_i\, \frac{d_i}{s^2} = -1 \cdot \frac{-7}{25} = 0.28$$
 #
-# **To $d$.** Two readers: $\hat z_i$, which grows $1/s$ times as fast, and $s$. Of $s^2 = \frac1m \sum_i d_i^2 + \varepsilon$ the derivative is $2 s\, \partial s = \frac{2}{m}\, d_i\, \partial d_i$, so $s$ grows $\frac{d_i}{m\,s}$ times as fast as $d_i$:
+# **To $d$.** Two readers: $\hat z_i$, which grows $1/s$ times as fast, and $s$. Both sides of $s^2 = \frac1m \sum_i d_i^2 + \varepsilon$ grow alike when $d_i$ does: $2 s\, \frac{\partial s}{\partial d_i} = \frac{2}{m}\, d_i$, so $s$ grows $\frac{d_i}{m\,s}$ times as fast as $d_i$:
 #
 # $$\frac{\partial L}{\partial d_i} = \frac{g_i}{s} + \frac{\partial L}{\partial s}\, \frac{d_i}{m\, s}$$
 #
@@ -408,7 +428,7 @@ ax.axis("off")
 #
 # $$\frac{\partial L}{\partial z_i} = \frac{\partial L}{\partial d_i} + \frac1m\, \frac{\partial L}{\partial \mu}$$
 #
-# For the first, $0.102 - 0.05 = 0.052$. Line by line in code, and checked, on six numbers drawn at random, by chapter 5's finite differences:
+# For the first, $0.102 - 0.05 = 0.052$; for the second, $d_2$ has $0 + 0.28 \cdot \frac{-1}{20} = -0.014$, and $-0.014 - 0.05 = -0.064$. Line by line in code, and checked, on six numbers drawn at random, by chapter 5's finite differences:
 
 
 # %%
@@ -429,7 +449,8 @@ largest = gradient_check(
 )
 four = way_back(z, torch.tensor([1.0, 0, 0, 0]).double(), 0.0)
 print("the four:", [round(g, 3) for g in four.tolist()])
-print(f"six at random: relative error {largest:.0e}, beyond rounding")
+off = f"a relative error of {largest:.0e}" if largest else "no error"
+print(f"six at random: {off} beyond rounding")
 
 # %% tags=["claim"]
 walked = way_back(z, torch.tensor([1.0, 0, 0, 0]).double(), 0.0)
@@ -441,18 +462,18 @@ exact = six.clone().requires_grad_()
 assert (exact.grad - way_back(six, g, 1e-5)).abs().max() < 1e-10
 
 # %% [markdown]
-# Look at the four gradients once more: they add up to 0, and so do they when each is multiplied by its $\hat z_i$. It has to be so. To add one number to all four, or to stretch all four about their mean, changes nothing that comes out; a gradient has no business in directions in which nothing changes. With that, the four lines shrink to one.
+# Look at the four gradients once more: they add up to 0, and so do they when each is multiplied by its $\hat z_i$ (without ε, as here; with it, nearly). It has to be so. To add one number to all four, or to stretch all four about their mean, changes nothing that comes out; a gradient has no business in directions in which nothing changes. With that, the four lines shrink to one.
 
 # %% [markdown] exercise="one_line" tags=["prompt"] difficulty="hard" minutes=40
 # ### Exercise 12.2: the backward pass in one line
 #
-# Write `standardize_grad(grad, normal, std, dims)`, the gradient of `standardize`'s input. `grad` is the gradient of what came out, the $g_i$; `normal` is what came out, $\hat z$; `std` is $s$, of length 1 along `dims`. Neither $z$ nor $\mu$ nor $\sigma^2$ is given, for they are not needed: put the four steps into one another and simplify, on paper, until the axes `dims` are gone through no more than twice. It must be right for any shape and any axes.
+# Write `standardize_grad(grad, normal, std, dims)`, the gradient of `standardize`'s input. `grad` is the gradient of what came out, the $g_i$; `normal` is what came out, $\hat z$; `std` is $s$, of length 1 along `dims`. Neither $z$ nor $\mu$ nor $\sigma^2$ is given, for they are not needed: put the four steps into one another and simplify, on paper, until no more than two means over `dims` are left. It must be right for any shape and any axes.
 
 # %% [markdown] tags=["hint"]
 # Write $d_i = s\,\hat z_i$ wherever there is a $d_i$. What is then $\partial L / \partial d_i$, if you call the mean of all $g_i \hat z_i$ by a letter?
 
 # %% [markdown] tags=["hint"]
-# In $\partial L/\partial \mu$ you add up over all $i$. One of the two terms contains $\sum_i \hat z_i$: how much is that? If the result is right, it adds up to 0, and so does its product with $\hat z$.
+# In $\partial L/\partial \mu$ you add up over all $i$. One of the two terms contains $\sum_i \hat z_i$: how much is that? If the result is right, it adds up to 0; so does its product with $\hat z$, as long as ε is 0.
 
 
 # %% tags=["solution"] export="standardizing.py"
@@ -469,7 +490,7 @@ def standardize_grad(grad: Tensor, normal: Tensor, std: Tensor, dims: Axes) -> T
 # %% [markdown] tags=["solution"]
 # $$\frac{\partial L}{\partial z_i} = \frac1s \left( g_i - \overline{g} - \hat z_i\; \overline{g\, \hat z} \right)$$
 #
-# with a bar for the mean over all $m$. What is subtracted are the two directions in which nothing changes: the part of $g$ that is the same for all, and the part that goes along with $\hat z$. My own first result had no $\overline{g}$: I had put $\mu$ into $\sigma^2$ only and forgotten that it is in the numerator as well. On the four numbers it gave 0.102 instead of 0.052, and the sum was 0.2. From then on I looked at the two sums first, and at finite differences afterwards.
+# with a bar for the mean over all $m$. What is subtracted are the two directions in which nothing changes (but for ε): the part of $g$ that is the same for all, and the part that goes along with $\hat z$. My own first result had no $\overline{g}$: I had put $\mu$ into $\sigma^2$ only and forgotten that it is in the numerator as well. On the four numbers it gave 0.102 instead of 0.052, and the sum was 0.2. From then on I looked at the two sums first, and at finite differences afterwards.
 
 
 # %% tags=["check"]
@@ -504,6 +525,7 @@ def check_one_line() -> None:
             ("grad", "normal", "std"), (g, normal, std), kept, strict=True
         ):
             assert torch.equal(t, before), f"{given}: `{name}` has changed: leave it"
+        assert got.dtype == x.dtype, f"{given}: the answer is {got.dtype}, grad is not"
         assert got.shape == x.shape, (
             f"{given}: your gradient has shape {tuple(got.shape)}: keepdim=True"
         )
@@ -513,7 +535,8 @@ def check_one_line() -> None:
         for other, why in (
             (g / std, "the mean and the spread depend on the inputs, too: this is "
              "the gradient as if they were constants"),
-            ((g - common) / std, "the path through s is missing"),
+            ((g - common) / std, "the path through s is missing (or is the mean of a "
+             "product taken for the product of the means?)"),
             ((g - normal * along) / std, "the path through the mean is missing"),
             ((g - common - normal * along) * std, "divide by s: a wider spread makes "
              "smaller gradients"),
@@ -530,21 +553,36 @@ def check_one_line() -> None:
             ((g - common - normal * common) / std, "the second mean is that of g "
              "times z hat"),
             (-(g - common - normal * along) / std, "the sign is turned round"),
-            ((g - common - normal * along * std) / std, "one s too many: d_i is s "
-             "times z hat, and s cancels"),
+            ((g - common - normal * along * std) / std, "one s too many in the last "
+             "term: d_i is s times z hat, and s cancels (or: divide this term, too)"),
+            ((g - common - normal * along / std) / std, "one 1/s too many in the last "
+             "term"),
+            ((g - common * m / (m - 1) - normal * along) / std, "the first mean is "
+             "divided by one less than the count"),
+            ((g - common - 2 * normal * along) / std, "the part along z hat is "
+             "subtracted twice"),
         ):  # fmt: skip
             assert not torch.allclose(got, other), f"{given}: {why}"
         flat_sum = got.sum(dims).abs().max().item()
+        hint = f"should add up to 0 over dims, and yours to {flat_sum:.3g}"
+        if flat_sum < 1e-9:
+            hint = "add up to 0, as they should: look at the part along z hat"
         assert torch.allclose(got, right), (
-            f"{given}: off by {(got - right).abs().max():.3g}. Over dims the gradients "
-            f"should add up to 0, and yours to {flat_sum:.3g}"
+            f"{given}: off by {(got - right).abs().max():.3g}. The gradients {hint}"
         )
 
 
 check_one_line()
 
+# %% tags=["claim"]
+first = torch.tensor([1.0, 0, 0, 0]).double()
+forgetful = (first - z_hat * (first * z_hat).mean()) / 5
+assert (
+    round(forgetful[0].item(), 3) == 0.102 and round(forgetful.sum().item(), 3) == 0.2
+)
+
 # %% [markdown]
-# Chapter 6's engine could have found this gradient from `standardize` by itself, node by node. PyTorch's too, and it would keep half a dozen tensors for the way back. Written by hand it needs two (and, for second derivatives, its input). A `torch.autograd.Function` is how one tells the engine: `forward` computes and keeps, `backward` gets the gradients of all that came out and gives those of all that went in.
+# Chapter 6's engine could have found this gradient from `standardize` by itself, node by node, and so could PyTorch's. Written by hand it is one line, which reads $\hat z$ and $s$ and nothing else. (The input is kept, too: for second derivatives, when somebody calls `backward` with `create_graph=True`, the engine must see how $\hat z$ comes from it.) A `torch.autograd.Function` is how one tells the engine: `forward` computes and keeps, `backward` gets the gradients of all that came out and gives those of all that went in.
 
 
 # %% export="standardizing.py"
@@ -571,7 +609,7 @@ class Standardized(torch.autograd.Function):
 
 
 # %% [markdown]
-# > [!BUG] Break it: it passes forward and fails backward
+# > [!BUG] Break it: a published BatchNorm
 # > Part 2 of fast.ai's course, of 2019 (`course-v3`, notebook `07_batchnorm`) and again of 2022 (`course22p2`, notebook `11_initializing`), builds a BatchNorm. What comes out of it is very nearly what comes out of PyTorch's. In our words:
 
 
@@ -618,7 +656,7 @@ for name, loss in losses.items():
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > `x.var` divides by one less than the count: that is the small difference in what comes out, and in a batch of two, a large one. The other mistake cannot be seen from outside. Under `no_grad` the mean and the variance become constants, and the paths through them are gone: the gradient is $g_i / s$, the first of the three terms. With $g$ at random, the other two are nearly 0, for a mean of many random numbers is. With the second loss they are everything: $\sum (\hat z_i + 1)^2 = \sum \hat z_i^2 + 2 \sum \hat z_i + m$, which is $2m$ whatever $z$ is. The true gradient is 0, and the published one is some hundreds long. A layer is right when its **gradient** has been checked, with gradients that are not random noise.
+# > `x.var` divides by one less than the count: that is the small difference in what comes out, and in a batch of two, a large one. The other mistake cannot be seen from outside. Under `no_grad` the mean and the variance become constants, and the paths through them are gone: the gradient is $g_i / s$, the first of the three terms. The second takes out what all $g_i$ have in common, the third what goes along with $\hat z_i$. With $g$ at random both are nearly 0, as a mean of many random numbers is. With the second loss they are everything: $\sum (\hat z_i + 1)^2 = \sum \hat z_i^2 + 2 \sum \hat z_i + m$, which is $2m$, but for ε, whatever $z$ is. The true gradient is next to 0, and the published one is some hundreds long. A layer is right when its **gradient** has been checked, and on *few* numbers: there the means of random ones are not nearly 0, either.
 
 # %% tags=["claim"]
 assert 1e-5 < (ours(x) - theirs(x)).abs().max() < 1e-3
@@ -629,20 +667,20 @@ assert (
     standardize(tiny, (0,), 1e-5)[0] - published(tiny, (0,), 1e-5)
 ).abs().max() > 0.2
 for way in (ours, theirs):  # the honest check, which only one of them passes
-    small = torch.randn(3, 2, 2, 2, generator=source, dtype=torch.float64)
+    small, g_small = torch.randn(2, 3, 2, 2, 2, generator=source, dtype=torch.float64)
     off = gradient_check(
-        lambda: (way(small) ** 3).sum(),  # noqa: B023
+        lambda: (way(small) * g_small).sum(),  # noqa: B023
         [small],
-        [input_gradient(way, small, lambda out: (out**3).sum())],
+        [input_gradient(way, small, lambda out: (out * g_small).sum())],  # noqa: B023
     )
-    assert (off < 1e-6) == (way is ours), off
+    assert off < 1e-6 if way is ours else off > 0.05, off
 
 # %% [markdown]
 # ## When there is no batch
 #
 # The trained network is asked about one image. There is no batch to take a mean over, and nobody wants an answer that depends on who else asks. During training, therefore, the layer keeps **running statistics**, averages of the batches' means and variances, chapter 10's running average once more, and in evaluation uses these, as constants. They are no parameters, for no gradient moves them, but they belong to what has been learned and must be saved: **buffers**.
 #
-# This time the variance is the other one. A batch's variance, divided by $m$, is on average too small for the variance of the source the batch was drawn from, since the batch's mean was fitted to the batch; $\frac{m}{m-1}$ makes up for it. Two hundred thousand batches of four, from numbers of variance 1:
+# This time the variance is the other one. A batch's variance, divided by $m$, is on average too small for the variance of the source the batch was drawn from, since the squares are taken from the batch's own mean, the place from which they add up to least; from the true mean they would add up to more. $\frac{m}{m-1}$ makes up for it. Two hundred thousand batches of four, from numbers of variance 1:
 
 # %%
 draws = torch.randn(200_000, 4, generator=torch.Generator().manual_seed(0))
@@ -658,7 +696,7 @@ assert abs(biased - 0.75) < 0.01 and abs(unbiased - 1) < 0.01
 # %% [markdown] exercise="track" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 12.3: what the layer has seen
 #
-# Write `track(running, mean, var, n, momentum)`. `running` is a pair of tensors, the running mean and the running variance, which are to be changed *in place*. `mean` and `var` are those of a batch, `var` the biased one of `n` numbers (2 or more). In PyTorch's definition `momentum`, 0.1 by default, is the weight of the *new* value.
+# Write `track(running, mean, var, n, momentum)`. `running` is a pair of tensors, the running mean and the running variance, which are to be changed *in place*. `mean` and `var` are those of a batch, `var` the biased one of `n` numbers (the $m$ of above, 2 or more). In PyTorch's definition `momentum`, 0.1 by default, is the weight of the *new* value.
 
 # %% [markdown] tags=["hint"]
 # `a.lerp_(b, weight)` moves `a` in place: to $(1 - \text{weight})\,a + \text{weight}\,b$.
@@ -681,21 +719,23 @@ def track(
 
 
 # %% [markdown] tags=["solution"]
-# I took `momentum` for what its name says and kept 0.9 of the new batch, as in every other use of the word. Nothing crashes. The running statistics are then little more than those of the *last* batch: after a hundred batches of 50, from numbers with mean 0 and deviation 1, the running mean was typically 0.13 away from 0, where a momentum of 0.1 leaves 0.03.
+# I took `momentum` for what it is in chapter 10, the weight of the *old* value; by the default, 0.1, nine tenths are then the new batch's. Nothing crashes. The running statistics are then little more than those of the *last* batch: after a hundred batches of 50, from numbers with mean 0 and deviation 1, the running mean was typically 0.13 away from 0, where a momentum of 0.1 leaves 0.03.
 
 
 # %% tags=["check"]
 def check_track() -> None:
+    def shortly(values: Tensor) -> list[float]:
+        return [round(value, 3) for value in values.tolist()]
+
     def answer(n: int, momentum: float) -> tuple[Tensor, Tensor]:
         running = torch.tensor([3.0, -2.0, 5.0]), torch.tensor([4.0, 0.5, 2.0])
         mean, var = torch.tensor([1.0, 6.0, -3.0]), torch.tensor([9.0, 2.0, 0.7])
         kept = mean.clone(), var.clone()
         pair = tuple(running)
         try:
-            got = track(pair, mean, var, n, momentum)
+            track(pair, mean, var, n, momentum)
         except Exception as error:
             raise AssertionError(f"{n=}: your code stops: {in_words(error)}") from error
-        assert got is None, f"track gives nothing back, it changes in place: {got!r}"
         assert torch.equal(mean, kept[0]) and torch.equal(var, kept[1]), (
             "the batch's mean or variance has changed: only the running ones may"
         )
@@ -719,14 +759,16 @@ def check_track() -> None:
             (mean, "the old one is forgotten"),
             (old_mean, "it is as it was"),
             (keep * old_mean - momentum * mean, "the batch's mean is subtracted"),
+            (keep * old_mean + momentum * unbiased, "that is the batch's variance"),
+            (keep * old_mean + momentum * var, "that is the batch's variance"),
             (keep * old_mean + momentum * mean * n / (n - 1), "the factor belongs to "
              "the variance alone"),
         ):  # fmt: skip
             assert not torch.allclose(got_mean, other), f"{given}, the mean: {why}"
         right = keep * old_mean + momentum * mean
         assert torch.allclose(got_mean, right), (
-            f"{given}: the running mean should be {right.tolist()}, not "
-            f"{got_mean.tolist()}"
+            f"{given}: the running mean should be {shortly(right)}, not "
+            f"{shortly(got_mean)}"
         )
         for other, why in (
             (keep * old_var + momentum * var, "the batch's is the biased one: it was "
@@ -746,8 +788,8 @@ def check_track() -> None:
             assert not torch.allclose(got_var, other), f"{given}, the variance: {why}"
         right = keep * old_var + momentum * unbiased
         assert torch.allclose(got_var, right), (
-            f"{given}: the running variance should be {right.tolist()}, not "
-            f"{got_var.tolist()}"
+            f"{given}: the running variance should be {shortly(right)}, not "
+            f"{shortly(got_var)}"
         )
 
 
@@ -763,11 +805,6 @@ for momentum in (0.1, 0.9):
         track(pair, batch.mean(0), batch.var(0, correction=0), 50, momentum)
     away[momentum] = pair[0].square().mean().sqrt().item()
 assert round(away[0.1], 2) == 0.03 and round(away[0.9], 2) == 0.13
-first = torch.tensor([1.0, 0, 0, 0]).double()
-forgetful = (first - z_hat * (first * z_hat).mean()) / 5  # what I had in 12.2
-assert (
-    round(forgetful[0].item(), 3) == 0.102 and round(forgetful.sum().item(), 3) == 0.2
-)
 
 # %% [markdown]
 # That is all of its parts. Here is the layer, for units, for sequences and for images:
@@ -904,19 +941,19 @@ y = gamma * (B - mu_B[:, None]) / (var_B[:, None] + epsilon).sqrt() + beta
 E, Var = mu_B.mean(), m / (m - 1) * var_B.mean()
 scale = gamma / (Var + epsilon).sqrt()
 inference = scale * B[0] + (beta - scale * E)
-ours = BatchNorm1d(1, momentum=1.0).double()
+layer = BatchNorm1d(1, momentum=1.0).double()
 with torch.no_grad():
-    ours.weight.fill_(gamma)
-    ours.bias.fill_(beta)
-    trained = torch.cat([ours(batch[:, None]) for batch in B], 1).T
-    ours.running_mean.fill_(E)
-    ours.running_var.fill_(Var)
-    fixed = ours.eval()(B[0][:, None])[:, 0]
-apart = (trained - y).abs().max(), (fixed - inference).abs().max()
-print(f"largest differences: {apart[0]:.0e} in training, {apart[1]:.0e} at inference")
+    layer.weight.fill_(gamma)
+    layer.bias.fill_(beta)
+    trained = torch.cat([layer(batch[:, None]) for batch in B], 1).T
+    layer.running_mean.fill_(E)
+    layer.running_var.fill_(Var)
+    fixed = layer.eval()(B[0][:, None])[:, 0]
+off = (trained - y).abs().max(), (fixed - inference).abs().max()
+print(f"largest differences: {off[0]:.0e} in training, {off[1]:.0e} at inference")
 
 # %% tags=["claim"]
-assert max(apart) < 1e-12
+assert max(off) < 1e-12
 
 # %% [markdown]
 # ## What it buys
@@ -936,7 +973,7 @@ for lr in RATES:
 # %% [markdown] tags=["predict"]
 # The same five rates, the same images and seeds, BatchNorm in each hidden layer. Which rates will train now, and is the best loss lower than before?
 
-# %% tags=["figure"] alt="The loss at the end of one epoch against the learning rate, on a logarithmic axis, five dots for each rate. Without a norm the dots come down to about 1.1 at rates of 0.016 and 0.064, and beyond there are none or they lie above 2. With BatchNorm they begin higher, come near the others at 0.064, and go on down to between 0.6 and 0.9 at 0.256 and at 1.024." caption="Ten hidden layers, five seeds for each rate. What is not drawn is not a number any more"
+# %% tags=["figure"] alt="The loss at the end of one epoch against the learning rate, on a logarithmic axis, five dots for each rate. Without a norm the dots come down to about 1.1 at rates of 0.016 and 0.064, and lie above 2 at 0.256, where two are missing; at 1.024 all five are. With BatchNorm they begin higher, come near the others at 0.064, and go on down to between 0.6 and 0.9 at 0.256 and at 1.024." caption="Ten hidden layers, five seeds for each rate, the mean loss of the last ten steps. In words at the top, how many are no numbers any more"
 figure, ax = plt.subplots(figsize=(5.6, 2.8))
 for name, found, colour, side in (
     ("no norm, LSUV", plain, plot.COLOURS[1], 0.93),
@@ -947,13 +984,15 @@ for name, found, colour, side in (
         label = name if lr == RATES[0] else None
         ax.plot([lr * side] * len(finite), finite, "o", color=colour, alpha=0.7,
                 label=label, markersize=5)  # fmt: skip
-ax.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0, None))
+        if lost := len(ends) - len(finite):
+            ax.text(lr, 2.62, f"{lost} nan", color=colour, ha="center", va="center")
+ax.set(xscale="log", xlabel="learning rate", ylabel="loss at the end", ylim=(0, 2.8))
 ax.set_xticks(RATES, [str(lr) for lr in RATES])
 ax.minorticks_off()
 ax.legend(loc="lower left")
 
 # %% [markdown] tags=["answer"]
-# Rates at which every network without a norm was lost are now the good ones, and the loss is lower. At *low* rates BatchNorm is slower; with a single rate for both one can show whatever one likes.
+# Rates at which the networks without a norm were lost, or nearly so, are now the good ones, and the loss is lower. At the *low* rates BatchNorm is slower; with a single rate for both one can show whatever one likes.
 
 # %% tags=["claim"]
 best = {
@@ -962,8 +1001,9 @@ best = {
 }
 assert best["normed"] < 0.85 * best["plain"]
 assert min(RATES, key=lambda lr: median(normed[lr])) >= 0.256
-assert max(normed[0.256] + normed[1.024]) < min(plain[0.256])
-assert median(normed[0.004]) > median(plain[0.004])
+stuck = [end for end in plain[0.256] if not math.isnan(end)]
+assert max(normed[0.256] + normed[1.024]) < min(stuck, default=math.inf)
+assert all(median(normed[lr]) > median(plain[lr]) for lr in RATES[:2])
 record("ten layers, best median loss without a norm", best["plain"])
 record("ten layers, best median loss with BatchNorm", best["normed"])
 
@@ -983,22 +1023,23 @@ for lr in RATES[3:]:
     for seed in range(5):
         torch.manual_seed(seed)
         without_paths[lr].append(at_end(losses_of(deep(Published), lr, seed)))
-    print(f"rate {lr:5}: {shown(without_paths[lr])}", flush=True)
+    print(f"rate {lr:5}: the published  {shown(without_paths[lr])}", flush=True)
+    print(f"            BatchNorm      {shown(normed[lr])}")
 
 # %% [markdown]
-# It trains, also at rates at which nothing trains without a norm. Compared with the right gradient it is worse at both, in the median of five seeds, and its best is about where the network without a norm was. A wrong gradient need not announce itself. It costs.
+# It trains, also at rates at which nothing trains without a norm. Compared with the right gradient it is worse at both, in the median of five seeds, and its best is level with that of the network without a norm. A wrong gradient need not announce itself. It costs.
 
 # %% tags=["claim"]
 for lr, found in without_paths.items():
     assert median(found) > 1.1 * median(normed[lr]), lr
 lowest = min(median(found) for found in without_paths.values())
-assert lowest > 1.2 * best["normed"] and 0.75 < lowest / best["plain"] < 1.25
+assert 1.1 * best["normed"] < lowest and 0.75 < lowest / best["plain"] < 1.25
 record("ten layers, best median loss with constants for statistics", lowest)
 
 # %% [markdown]
 # ## Two modes, one bug
 #
-# `model.train()` and `model.eval()` have been called since chapter 7, and until now they made no difference to any network of this book. Five networks that have just been trained, at a rate of 0.256, are asked about the validation images in four ways:
+# `model.train()` and `model.eval()`, **training mode** and **evaluation mode**, have been called since chapter 7, and until now they made no difference to any network of this book. Five networks that have just been trained, at a rate of 0.256, are asked about the validation images in four ways:
 
 
 # %%
@@ -1030,24 +1071,25 @@ for name, rates in asked.items():
     print(f"{name:15}", *(f"{rate:6.1%}" for rate in sorted(rates)))
 
 # %% [markdown] tags=["answer"]
-# With large mixed batches nothing shows, which is how this bug gets through. With five it is more than twice as bad. With one digit to a batch hardly anything is right: fifty sevens are compared with one another, and what they have in common, that they are sevens, is what is subtracted. And each of these "evaluations" has moved the running statistics, so that the model is another one afterwards.
+# With large mixed batches nothing shows, which is how this bug gets through. With five it is about three times as bad. With one digit to a batch hardly anything is right: fifty sevens are compared with one another, and what they have in common, that they are sevens, is what is subtracted. And each of these "evaluations" has moved the running statistics, so that the model is another one afterwards.
 
 # %% tags=["claim"]
 typical = {name: median(rates) for name, rates in asked.items()}
-assert typical["batches of 500"] < typical["evaluation"] + 0.05
-assert typical["of 5"] > 2 * typical["evaluation"]
-assert typical["by digit"] > 0.6
+assert abs(typical["batches of 500"] - typical["evaluation"]) < 0.02
+assert 2.3 * typical["evaluation"] < typical["of 5"] and typical["by digit"] > 0.8
+moved = model[1].running_mean - models[0.256, 4][1].running_mean
+assert moved.abs().max() > 0.01
 
 # %% [markdown] exercise="neighbours" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 12.4: "its validation jumps about. Why?"
 #
-# A colleague's model gives other error rates when the validation loader has another batch size. Write the test for it: `reads_neighbours(model, x)` says, `True` or `False`, whether the model, in the mode it is in, answers differently about the *first* image of `x` when the *others* are different images. `x` is a batch of 4 or more. The model may be any: do not look for layers by name, for what it contains may be of somebody's own making. Rounding is no answer: differences below a thousandth of the largest number in the answer do not count. It is a test, and leaves no trace: parameters, buffers, gradients, modes and `x` are afterwards as they were.
+# A colleague's model gives other error rates when the validation loader has another batch size. Write the test for it: `reads_neighbours(model, x)` says, `True` or `False`, whether the model, in the mode it is in, answers differently about the *first* image of `x` when the *others* are different images. `x` is a batch of 4 or more. The model may be any that leaves nothing to chance: do not look for layers by name, for what it contains may be of somebody's own making. It may count its calls. Rounding is no answer: if no number of the first image's answer changes by more than a thousandth of the largest number in it, that does not count. It is a test, and leaves no trace: parameters, buffers, gradients, modes and `x` are afterwards as they were.
 
 # %% [markdown] tags=["hint"]
 # Change all images but the first, and look at the first row of what comes out. Which change could a batch's mean *not* notice? And its variance?
 
 # %% [markdown] tags=["hint"]
-# Work on `copy.deepcopy(model)`: whatever it changes in itself is thrown away. To shuffle the others, or to turn their signs, leaves something unchanged; to multiply them and add something does not.
+# Work on `copy.deepcopy(model)`: whatever it changes in itself is thrown away. To shuffle the others, or to turn their signs, leaves something unchanged: what, and which change would not?
 
 
 # %% tags=["solution"]
@@ -1100,6 +1142,26 @@ def check_neighbours() -> None:
             self.calls += 1
             return x * self.calls
 
+    class Layer(nn.Module):
+        def __init__(self, function: Callable) -> None:
+            super().__init__()
+            self.function = function
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.function(x)
+
+    def constants(x: Tensor) -> Tensor:
+        with torch.no_grad():  # no gradient leads to the others
+            mean, spread = x.mean(0), x.std(0)
+        return (x - mean) / spread
+
+    def lopsided(x: Tensor) -> Tensor:
+        small = 1e-4 * x.mean()
+        return torch.cat([0 * x + 1000, 0 * x + small], 1)
+
+    def balanced(x: Tensor) -> Tensor:
+        return x + x.mean() * torch.tensor([1.0, -1, 1, -1, 1, -1])
+
     class Row(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x - x.mean(1, keepdim=True)
@@ -1126,6 +1188,19 @@ def check_neighbours() -> None:
         ("a layer that subtracts the batch's mean, in evaluation", built(Mean()).eval(),
          x, True),
         ("a layer that divides by the batch's spread", built(Spread()), mixed, True),
+        ("a layer that divides by the batch's spread, and nothing else", Spread(), x,
+         True),
+        ("statistics without a gradient", Layer(constants), x, True),
+        ("a layer that reads the second image alone", Layer(lambda x: x - x[1]), x,
+         True),
+        ("a layer that reads the last image alone", Layer(lambda x: x - x[-1]), x,
+         True),
+        ("a layer that divides by the number of images", Layer(lambda x: x / len(x)), x,
+         False),
+        ("an answer of 1000 and something small, and only that moves", Layer(lopsided),
+         x, False),
+        ("numbers that move up and down, and keep their mean", Layer(balanced), x,
+         True),
         ("rounding, one part in a million", built(Rounding()), x, False),
         ("an answer of small numbers", Small(), x, True),
         ("answers near 1000 that move by more than a thousandth of that", Faint(), x,
@@ -1171,8 +1246,15 @@ def check_neighbours() -> None:
             "two fresh copies)",
             "answers to later images that depend on earlier ones": " (the first image "
             "alone is asked about)",
-            "BatchNorm in training": " (which change of the others would its mean and "
-            "its variance not notice?)",
+            "BatchNorm in training": " (was it asked in its own mode, and all of its "
+            "answer compared? If so: which change of the others would its mean and its "
+            "variance not notice?)",
+            "a layer that divides by the batch's spread, and nothing else": " (which "
+            "change of the others leaves their squares as they are?)",
+            "statistics without a gradient": " (what a gradient does not show is there "
+            "all the same: change the others)",
+            "a layer that divides by the number of images": " (other images, and as "
+            "many as before)",
             "BatchNorm in evaluation": " (was it asked in the mode that it is in?)",
         }.get(what, "")
         assert got == wanted, f"{what}: {wanted}, and you say {got}{why}"
@@ -1183,7 +1265,7 @@ check_neighbours()
 # %% [markdown]
 # ## What it explains, and what it does not
 #
-# The title of the paper has a cause in it: *reducing internal covariate shift*, a layer's trouble with inputs whose distribution keeps moving. It is a good story, and it can be tested. Santurkar et al. (2018) did: they added noise *after* BatchNorm, new in every step, with another mean and spread for every unit, so that the layers' inputs moved as badly as ever. If the story were right, the gain would be gone. In small:
+# The title of the paper has a cause in it: reducing **internal covariate shift**, a layer's trouble with inputs whose distribution keeps moving. It is a good story, and it can be tested. Santurkar et al. (2018) did: they added noise *after* BatchNorm, to each unit and each image, from a distribution whose mean and spread change at every step, so that the layers' inputs moved as badly as ever. If the story were right, the gain would be gone. In small, and simpler, with one factor and one shift for each unit, drawn anew every time:
 
 
 # %%
@@ -1223,11 +1305,12 @@ class Movement(Callback):
         self.before = seen
 
 
-shaken, movement = [], {"no norm": [], "shaken": []}
+shaken, movement = [], {"no norm": [], "BatchNorm": [], "shaken": []}
 for seed in range(5):
     torch.manual_seed(seed)
     for name, model, lr in (
-        ("no norm", prepared(seed), 0.016), ("shaken", deep(Shaken), 0.256),
+        ("no norm", prepared(seed), 0.016),
+        ("BatchNorm", deep(nn.BatchNorm1d), 0.256), ("shaken", deep(Shaken), 0.256),
     ):  # fmt: skip
         watch = Movement(model)
         end = at_end(losses_of(model, lr, seed, watch))
@@ -1237,28 +1320,32 @@ for seed in range(5):
             shaken.append(end)
 for name, found in movement.items():
     layers = [median(layer) for layer in zip(*found, strict=True)]
-    print(f"{name:8} a step moves a unit's mean by", end=" ")
+    print(f"{name:9} a unit's mean moves by", end=" ")
     print(f"{min(layers):.2f} to {max(layers):.2f} deviations, by layer")
-print("loss of the shaken:", shown(shaken))
+print("losses: no norm  ", shown(plain[0.016]))
+print("        BatchNorm", shown(normed[0.256]))
+print("        shaken   ", shown(shaken))
 
 # %% tags=["claim"]
 for calm, wild in zip(movement["no norm"], movement["shaken"], strict=True):
     assert sum(wild) > 1.2 * sum(calm), (calm, wild)
     assert sum(a < b for a, b in zip(calm, wild, strict=True)) >= 8, (calm, wild)
-assert median(shaken) < 0.93 * best["plain"] and median(shaken) > best["normed"]
+assert max(max(layers) for layers in movement["BatchNorm"]) < 0.03
+assert median(shaken) < 0.93 * median(plain[0.016])
+assert median(shaken) > median(normed[0.256])
 
 # %% [markdown]
-# For every seed, and in at least eight of the ten layers, a step moves the means of the shaken network further than those of the network without a norm at its best rate. Still it ends with a lower loss. The noise costs something. A layer whose inputs do not keep still can hardly be what made training hard.
+# BatchNorm does keep the means still, as promised. The noise undoes that: from one step to the next the means of the shaken network move further than those of the network without a norm at its best rate, for every seed and in at least eight of the ten layers (in the upper ones not by much). Still it ends with a lower loss, in the median of the five. The noise costs something. But a layer whose inputs do not keep still can hardly be what made training hard.
 #
-# What then? Santurkar et al. propose that the loss becomes smoother: the gradient holds for longer. That, too, can be measured in small. From where training is, go along the gradient, one step of $2^{-10}$, then one of $2^{-9}$ from the same place, and so on: what is the longest one that still lowers the loss of this batch?
+# What then? Santurkar et al. propose that the loss becomes smoother: the gradient holds for longer. That, too, can be measured in small. From where training is, go along the gradient, $2^{-10}$ times its length, then $2^{-9}$ times from the same place, and so on: which is the highest of these rates up to which the loss of this batch still falls, and how far has one gone? Both networks are trained at the *same* rate. (At rates of their own the one with the higher would win by itself: wherever it trains at a rate, steps of that rate must work.)
 
 
 # %%
-def longest_step(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """The longest of the rates, each twice the last, up to which the loss falls."""
+def longest_step(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
+    """The highest rate, by doubling, up to which the loss falls; and the step's length."""
     parameters = [*model.parameters()]
     loss = cross_entropy(model(x), y)
-    grads, longest = torch.autograd.grad(loss, parameters), 0.0
+    grads, highest = torch.autograd.grad(loss, parameters), 0.0
     with torch.no_grad():
         kept = [p.clone() for p in parameters]
         for power in range(-10, 7):
@@ -1266,44 +1353,50 @@ def longest_step(model: nn.Module, x: Tensor, y: Tensor) -> float:
                 p.copy_(old - 2.0**power * grad)
             if not cross_entropy(model(x), y) < loss:
                 break
-            longest = 2.0**power
+            highest = 2.0**power
         for p, old in zip(parameters, kept, strict=True):
             p.copy_(old)
-    return longest
+    return highest, highest * math.sqrt(sum((g**2).sum().item() for g in grads))
 
 
 class Lengths(Callback):
     def __init__(self) -> None:
-        self.found: list[float] = []
+        self.found: list[tuple[float, float]] = []
 
     def after_step(self, learner: Learner) -> None:
         if learner.step % 16 == 0:
             self.found.append(longest_step(learner.model, learner.x, learner.y))
 
 
-reach = {"no norm": [], "BatchNorm": []}
-for seed in range(5):
-    torch.manual_seed(seed)
-    for name, model, lr in (
-        ("no norm", prepared(seed), 0.016), ("BatchNorm", deep(nn.BatchNorm1d), 0.256),
-    ):  # fmt: skip
-        lengths = Lengths()
-        losses_of(model, lr, seed, lengths)
-        reach[name].append(median(lengths.found))
-for name, found in reach.items():
-    print(f"{name:9} the loss falls up to a rate of", *sorted(found))
+reach = {}
+for lr in (0.016, 0.064):
+    for name, norm in (("no norm", None), ("BatchNorm", nn.BatchNorm1d)):
+        runs = []
+        for seed in range(5):
+            torch.manual_seed(seed)
+            model, lengths = deep(norm) if norm else prepared(seed), Lengths()
+            losses_of(model, lr, seed, lengths)
+            runs.append([median(column) for column in zip(*lengths.found, strict=True)])
+        reach[lr, name] = [median(column) for column in zip(*runs, strict=True)]
+        rate, length = reach[lr, name]
+        print(f"trained at {lr}, {name:9}: up to a rate of {rate:.3f},", end=" ")
+        print(f"a length of {length:.2f}", flush=True)
 
 # %% [markdown]
-# Each at its own best rate, five seeds: with BatchNorm a gradient can be followed for several times as long. That agrees with the rates above and with their explanation. It does not prove it: "smoother" is another description of what happens, closer to it than the first one, and why a loss becomes smoother by this is still being argued about.
+# At 0.064, where both have come about as far, the gradient can be followed for two to four times as long with BatchNorm, in the median of five seeds, by either measure. At 0.016, a rate at which the network with BatchNorm has hardly begun to learn, there is less between them. That agrees with the proposal. It does not prove it: "smoother" is another description of what happens, closer to it than the first one, and why a loss becomes smoother by this is still being argued about.
 
 # %% tags=["claim"]
-assert min(reach["BatchNorm"]) >= 2 * max(reach["no norm"])
-assert median(reach["BatchNorm"]) >= 4 * median(reach["no norm"])
+for lr, least in ((0.016, 1.0), (0.064, 1.8)):
+    for bare, with_norm in zip(
+        reach[lr, "no norm"], reach[lr, "BatchNorm"], strict=True
+    ):
+        assert least * bare <= with_norm < 5 * bare, reach
+assert median(normed[0.064]) < 1.6 and median(normed[0.016]) > 1.8
 
 # %% [markdown] tags=["aside"]
 # #### Aside: weights whose size means nothing
 #
-# Multiply all weights of a layer before a norm by 10. What comes out is the same. Its gradient is a tenth, and a step of the same rate turns these weights by a hundredth of the angle. **Weight decay** cannot make such a layer's *function* smaller. What it does is to keep its weights short and so its steps long: it acts as a learning rate (van Laarhoven, 2017, arXiv:1706.05350). Here, one layer and a norm:
+# Multiply all weights of a layer before a norm by 10. What comes out is the same: **scale invariance**. Its gradient is a tenth, and a step of the same rate turns these weights by a hundredth of the angle. **Weight decay** cannot make such a layer's *function* smaller. What it does is to keep its weights short and so its steps long: it acts as a learning rate (van Laarhoven, 2017, arXiv:1706.05350). Here, one layer and a norm:
 
 # %% tags=["aside"]
 torch.manual_seed(0)
@@ -1352,9 +1445,9 @@ both = standardize(torch.tensor([[3.0, -100], [3.5, 400]]), (0,), 1e-5)[0]
 assert torch.allclose(both, torch.tensor([[-1.0, -1], [1, 1]]), atol=1e-3)
 
 # %% [markdown]
-# The way out is another choice of axes: let each *image* be standardised by itself, over its units. Its mean needs no neighbours, and there is no second mode. That is **LayerNorm** (Ba, Kiros and Hinton, 2016), which language models are made with, where a batch may hold texts of any length. With channels there is room in between: **GroupNorm** (Wu and He, 2018) deals an image's channels into groups, each with a mean of its own.
+# The way out is another choice of axes: let each *image* be standardised by itself, over its units, or over all its channels and places. Its mean needs no neighbours, and there is no second mode. That is **LayerNorm** (Ba, Kiros and Hinton, 2016). It standardises the last axes, as many as it is told: language models are made with it, and there each piece of a text is standardised by itself, over its features, however long the text is. With channels there is room in between: **GroupNorm** (Wu and He, 2018) deals an image's channels into groups, each with a mean of its own.
 
-# %% tags=["figure", "slide"] alt="Three tables of four rows, the images, and four columns, the channels; each cell is divided into four places. Cells of one colour share a mean. Under BatchNorm each column has a colour, under LayerNorm each row; under GroupNorm the left and the right half of each row are two colours." caption="Who shares a mean? Each cell is a channel of an image, with its four places"
+# %% tags=["figure", "slide"] alt="Three tables of four rows, the images, and four columns, the channels; each cell is divided into four places. Cells of one colour share a mean. Under BatchNorm each column has a colour, under LayerNorm each row; under GroupNorm the left and the right half of each row are two colours, pale in the lower two rows." caption="Who shares a mean? Each cell is a channel of an image, the small squares its places; cells of one colour share (pale and strong are two)"
 figure, axes = plt.subplots(1, 3, figsize=(5.6, 2.3))
 shares = {
     "BatchNorm": lambda n, c: c, "LayerNorm": lambda n, c: n,
@@ -1436,6 +1529,7 @@ def check_group() -> None:
         )
         assert isinstance(got, Tensor), f"a tensor is wanted, not {got!r}"
         assert torch.equal(x, kept), f"{given}: x has changed"
+        assert got.dtype == x.dtype, f"{given}: the result is {got.dtype}, x {x.dtype}"
         assert got.shape == x.shape, (
             f"{given}: the result has shape {tuple(got.shape)}, and x has "
             f"{tuple(x.shape)}: put groups and channels together again, and no more"
@@ -1466,6 +1560,12 @@ def check_group() -> None:
             wrong = ((per - per.mean(2, keepdim=True)) / spread).flatten(1, 2)
             assert not torch.allclose(got, wrong), (
                 f"{given}: the places belong to the group, too: one mean for all"
+            )
+            less = tuple(range(2, x.dim()))
+            spread = (per.var(less, correction=0, keepdim=True) + eps).sqrt()
+            wrong = ((per - per.mean(less, keepdim=True)) / spread).flatten(1, 2)
+            assert not torch.allclose(got, wrong), (
+                f"{given}: the last axis is left out: with groups there is one more"
             )
             across = (0, *range(2, per.dim()))
             spread = (per.var(across, correction=0, keepdim=True) + eps).sqrt()
@@ -1639,7 +1739,7 @@ for name, norm in (
     print(f"{name:9} rate {lr}: {rates} wrong", flush=True)
 
 # %% [markdown]
-# BatchNorm is lost, at the best of its rates; with LayerNorm the same network trains at batch size 2 as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
+# BatchNorm is lost, at the best of its rates; with LayerNorm the same network trains at batch size 2 about as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
 
 # %% tags=["claim"]
 assert min(pairs["BatchNorm"]) > 2 * max(pairs["LayerNorm"])
@@ -1651,16 +1751,16 @@ record("batches of two, LayerNorm, median error rate", median(pairs["LayerNorm"]
 # %% [markdown] tags=["aside"]
 # #### Aside: a batch of one, and a batch in four places
 #
-# With one image and one number for each channel, a BatchNorm has nothing to compare: ours and PyTorch's raise an error in training. (It meets people at the end of an epoch, when 4,001 images are cut into batches of 50: `drop_last=True`.) In evaluation one image is as good as many, and the other three norms never notice. GroupNorm with as many groups as channels is called instance normalisation.
+# With one image and one number for each channel, a BatchNorm has nothing to compare: ours and PyTorch's raise an error in training. (It meets people at the end of an epoch, when 4,001 images are cut into batches of 50: `drop_last=True`.) In evaluation one image is as good as many. LayerNorm and RMSNorm never notice; GroupNorm, only where a single number is left in each group (PyTorch's refuses a single such image, ours gives zeros). GroupNorm with as many groups as channels is called **instance normalisation**.
 #
-# When a batch is spread over several processes, each has a share of it, and by default each standardises by its own share: four processes with batches of 2 are four batches of 2. **Synchronised** BatchNorm adds up counts, sums and sums of squares over all processes first. Averaging the shares' variances is not enough, for the shares' means differ:
+# When a batch is spread over several processes, each has a share of it, and by default each standardises by its own share: four processes with batches of 2 are four batches of 2. **Synchronised** BatchNorm combines the counts, means and variances of all processes first. Averaging the shares' variances is not enough, for the shares' means differ: add the variance of the means (here the shares are equally large):
 
 # %% tags=["aside"]
 whole = torch.randn(8, 1000, generator=torch.Generator().manual_seed(0))
 shares = whole.view(4, 2, 1000)  # four processes, two images each
 means, variances = shares.mean(1), shares.var(1, correction=0)
 averaged = variances.mean(0)
-combined = (variances + means**2).mean(0) - means.mean(0) ** 2
+combined = variances.mean(0) + means.var(0, correction=0)
 true = whole.var(0, correction=0)
 print(
     f"mean variance {true.mean():.3f}, combined {combined.mean():.3f}, averaged",
@@ -1692,13 +1792,13 @@ assert one.eval()(torch.randn(1, 3)).shape == (1, 3)
 # %% [markdown] exercise="fold" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 12.6: fold it
 #
-# Write `fold(conv, norm)`: one new `nn.Conv2d`, of the same stride, padding, dilation and groups, that gives what `conv` and then `norm`, a BatchNorm2d in evaluation, give. `conv` may or may not have a bias, `norm` may be without `weight` and `bias` (they are `None` then). Neither of the two may change. The formula is yours to find: begin with $y = \gamma\,\frac{z - \mu}{s} + \beta$, where $z$ is the convolution's output.
+# Write `fold(conv, norm)`: one new `nn.Conv2d`, of the same stride, padding (and `padding_mode`), dilation and groups, that gives what `conv` and then `norm`, a BatchNorm2d in evaluation, give. `conv` may or may not have a bias, `norm` may be without `weight` and `bias` (they are `None` then). Neither of the two may change. The formula is yours to find: begin with $y = \gamma\,\frac{z - \mu}{s} + \beta$, where $z$ is the convolution's output.
 
 # %% [markdown] tags=["hint"]
 # What must all weights of one *output* channel be multiplied by, so that $z$ comes out as $\gamma z / s$? What is then still to be added?
 
 # %% [markdown] tags=["hint"]
-# `copy.deepcopy(conv)` has all settings; give it a new `weight` and a new `bias`, each an `nn.Parameter`. The weights have the shape $(O, C, k, k)$: which axis is the output channel's?
+# `copy.deepcopy(conv)` has all settings; give it a new `weight` and a new `bias`, each an `nn.Parameter`. The weights have as many axes as an image batch: which axis is the output channel's?
 
 
 # %% tags=["solution"] export="normalization.py"
@@ -1732,7 +1832,10 @@ def check_fold() -> None:
 
     def case(bias: bool, affine: bool, groups: int) -> tuple[nn.Conv2d, nn.Module]:
         torch.manual_seed(1)
-        conv = nn.Conv2d(4, 6, 3, 2, 1, groups=groups, bias=bias).double()
+        conv = nn.Conv2d(
+            4, 6, (3, 2), (2, 1), (1, 2), dilation=(1, 2), groups=groups, bias=bias,
+            padding_mode="zeros" if affine else "reflect",
+        ).double()  # fmt: skip
         norm = nn.BatchNorm2d(6, eps=0.2, affine=affine).double().eval()
         norm.running_mean.copy_(torch.randn(6, generator=source))
         norm.running_var.copy_(torch.rand(6, generator=source) + 0.3)
@@ -1757,7 +1860,7 @@ def check_fold() -> None:
             hint = hint if bias else f"{hint}. conv.bias is None here"
             raise AssertionError(
                 f"{what}: your code stops: {in_words(error)}"
-                f"{hint if 'None' in str(error) else ''}"
+                f"{hint if 'NoneType' in str(error) else ''}"
             ) from error
         assert got is not None, "nothing came back: return a convolution"
         assert isinstance(got, nn.Conv2d), f"an nn.Conv2d is wanted, not {got!r}"
@@ -1769,6 +1872,9 @@ def check_fold() -> None:
         assert same and got is not conv, (
             f"{what}: conv or norm has changed: work on a copy"
         )
+        assert conv.training and not norm.training, (
+            f"{what}: the mode of conv or norm has changed"
+        )
         assert got.bias is not None, f"{what}: there is no bias: where is the shift?"
         assert isinstance(got.weight, nn.Parameter) and isinstance(
             got.bias, nn.Parameter
@@ -1777,7 +1883,12 @@ def check_fold() -> None:
             f"{what}: weight {tuple(got.weight.shape)}, bias {tuple(got.bias.shape)}: "
             f"{tuple(conv.weight.shape)} and (6,) are wanted"
         )
-        settings = ("stride", "padding", "dilation", "groups", "in_channels")
+        kinds = got.weight.dtype, got.bias.dtype
+        assert kinds == (torch.float64, torch.float64), (
+            f"{what}: weight and bias are {kinds}, and conv's are float64: a new layer "
+            "has to be told so"
+        )
+        settings = ("stride", "padding", "padding_mode", "dilation", "groups")
         for name in settings:
             assert getattr(got, name) == getattr(conv, name), (
                 f"{what}: {name} is {getattr(got, name)}, and was {getattr(conv, name)}"
@@ -1794,7 +1905,7 @@ def check_fold() -> None:
             (w / s[per], "gamma is missing"),
             (w * gamma[per], "they are not divided by s"),
             (w * (gamma * s)[per], "divide by s"),
-            (w * (gamma / var.sqrt())[per], "eps is missing under the root"),
+            (w * (gamma / var.sqrt())[per], "norm's eps is missing under the root"),
             (
                 w * (gamma / (var + norm.eps))[per],
                 "the running variance itself: divide by its root",
@@ -1919,25 +2030,28 @@ for name, found in race.items():
     record(f"one epoch, {name}, median error rate", median(found))
 
 # %% [markdown]
-# Then chapter 10's six epochs, at the rate that was chosen, with the weight decay that chapter 10 chose, 0.25. (About a quarter of a minute.)
+# Then chapter 10's eight epochs, at the rate that was chosen, with the weight decay that chapter 10 chose, 0.25. (About twenty seconds.)
 
 # %%
 lr, final, known, models = chosen["BatchNorm"], [], [], []
 for seed in range(5):
-    models.append(trained(nn.BatchNorm2d, lr, seed, everything, 6, 0.25))
+    models.append(trained(nn.BatchNorm2d, lr, seed, everything, 8, 0.25))
     final.append(error_rate(models[-1], valid_images, valid_labels, 500))
     known.append(error_rate(models[-1], images[:4000], labels[:4000], 500))
-    print(f"seed {seed}: {final[-1]:.1%} wrong, of its own images {known[-1]:.2%}")
+    print(
+        f"seed {seed}: {final[-1]:.1%} wrong, of its own images {known[-1]:.2%}",
+        flush=True,
+    )
 
 # %% tags=["claim"]
 ten_digits = median(final)
-assert ten_digits < 0.027
+assert ten_digits < 0.02  # chapter 10: 2.1 % in the median, from 1.9 % to 2.6 %
 assert median(known) < 0.25 * ten_digits or len(images) > 5000
 record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
 # %% [markdown]
-# In the race BatchNorm is ahead. After six epochs it is close to chapter 10's last line, closer than a thousand images can tell apart. The last column says why. What these networks could learn from their own images they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
+# In the race BatchNorm is ahead, and after eight epochs, too: chapter 10 ended on 2.1 % wrong, in the median of five seeds, and this is 1.7 %. Of their own images these networks get about one in a thousand wrong. What they could learn from them they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
 #
 # Folded, it is chapter 9's network again, layer for layer, with other weights:
 
@@ -1956,8 +2070,8 @@ def folded(model: nn.Sequential) -> nn.Sequential:
 
 short = folded(models[0])
 with torch.no_grad():
-    apart = max(
-        (short(batch) - models[0](batch)).abs().max().item() / 10
+    off = max(
+        (short(batch) - models[0](batch)).abs().max().item()
         for batch in valid_images.split(500)
     )
     ratios = []
@@ -1969,18 +2083,18 @@ with torch.no_grad():
                 model(valid_images[n : n + 1])
             spent.append(time.process_time() - start)
         ratios.append(spent[0] / spent[1])
-print(f"largest difference of a logit: {10 * apart:.0e}")
+print(f"largest difference of a logit: {off:.0e}")
 print(f"one image: with the norms {median(ratios):.2f} times as long as folded")
 
 # %% tags=["claim"]
 assert [type(a) for a in short] == [type(b) for b in small_cnn()]
-assert apart < 1e-5 and median(ratios) > 1.02
+assert off < 1e-4
 record("folded, times as fast", median(ratios))
 
 # %% [markdown]
 # ## Recap
 #
-# Training moves what every layer puts out; BatchNorm subtracts a batch's mean and divides by its standard deviation, for each channel, and lets two learned numbers say what is wanted instead. The mean and the spread depend on the inputs. The way back therefore has three terms, and whoever forgets two of them has a network that trains, worse. In evaluation running statistics take the batch's place: two modes, and a bug if one is forgotten. Higher rates become possible, and a gradient holds for longer; that the inputs of layers keep still is not what it takes. At batch size 2 only a sign is left, and LayerNorm or GroupNorm, which look at one image at a time, do not mind. At inference BatchNorm folds away. If you remember one thing: **a layer that looks right forward can be wrong backward: check its gradient.**
+# Training moves what every layer puts out; BatchNorm subtracts a batch's mean and divides by its standard deviation, for each channel, and lets two learned numbers say what is wanted instead. The mean and the spread depend on the inputs. The way back therefore has three terms, and whoever forgets two of them has a network that trains, here worse. In evaluation running statistics take the batch's place: two modes, and a bug if one is forgotten. Higher rates become possible; that the inputs of layers keep still is not what it takes. At batch size 2 only a sign is left, and LayerNorm or GroupNorm, which look at one image at a time, do not mind. At inference **folding** takes BatchNorm away. If you remember one thing: **a layer that looks right forward can be wrong backward: check its gradient.**
 #
 # **Terms:** standardise, normalisation, BatchNorm, running statistics, buffer, biased variance, unbiased variance, LayerNorm, GroupNorm, RMSNorm, instance normalisation, synchronised BatchNorm, internal covariate shift, scale invariance, folding, training mode, evaluation mode.
 #

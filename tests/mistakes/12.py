@@ -366,3 +366,190 @@ def fold(conv, norm):
     folded.weight = nn.Parameter(conv.weight * scale[:, None, None, None])
     folded.bias = nn.Parameter(shift)
     return folded
+
+
+# %% exercise="standardize" message="does not know that it came from x"
+@torch.no_grad()
+def standardize(x, dims, eps):
+    mean = x.mean(dims, keepdim=True)
+    var = x.var(dims, correction=0, keepdim=True)
+    return (x - mean) / (var + eps).sqrt(), mean, var
+
+
+# %% exercise="standardize" message="the numbers are right and their gradient is wrong"
+def standardize(x, dims, eps):
+    with torch.no_grad():
+        mean = x.mean(dims, keepdim=True)
+        var = x.var(dims, correction=0, keepdim=True)
+    return (x - mean) / (var + eps).sqrt(), mean, var
+
+
+# %% exercise="standardize" message="x is torch.float64, and what comes back"
+def standardize(x, dims, eps):
+    x = x.float()
+    mean = x.mean(dims, keepdim=True)
+    var = x.var(dims, correction=0, keepdim=True)
+    return (x - mean) / (var + eps).sqrt(), mean, var
+
+
+# %% exercise="one_line" message="is the mean of a product taken for the product of the means"
+def standardize_grad(grad, normal, std, dims):
+    common = grad.mean(dims, keepdim=True)
+    return (grad - common - normal * common * normal.mean(dims, keepdim=True)) / std
+
+
+# %% exercise="one_line" message="or: divide this term, too"
+def standardize_grad(grad, normal, std, dims):
+    along = (grad * normal).mean(dims, keepdim=True)
+    return (grad - grad.mean(dims, keepdim=True)) / std - normal * along
+
+
+# %% exercise="one_line" message="one 1/s too many in the last term"
+def standardize_grad(grad, normal, std, dims):
+    along = (grad * normal).mean(dims, keepdim=True)
+    return (grad - grad.mean(dims, keepdim=True) - normal * along / std) / std
+
+
+# %% exercise="one_line" message="the part along z hat is subtracted twice"
+def standardize_grad(grad, normal, std, dims):
+    along = 2 * (grad * normal).mean(dims, keepdim=True)
+    return (grad - grad.mean(dims, keepdim=True) - normal * along) / std
+
+
+# %% exercise="track" message="that is the batch's variance"
+def track(running, mean, var, n, momentum):
+    running_var, running_mean = running
+    running_mean.lerp_(mean, momentum)
+    running_var.lerp_(var * n / (n - 1), momentum)
+
+
+# %% exercise="neighbours" message="which change of the others leaves their squares"
+def reads_neighbours(model, x):
+    others = torch.cat([x[:1], -x[1:]])
+    with torch.no_grad():
+        before = copy.deepcopy(model)(x)[0]
+        after = copy.deepcopy(model)(others)[0]
+    return bool((after - before).abs().max() > 1e-3 * before.abs().max())
+
+
+# %% exercise="neighbours" message="what a gradient does not show"
+def reads_neighbours(model, x):
+    asked = x.clone().requires_grad_()
+    answer = copy.deepcopy(model)(asked)[0]
+    weights = torch.linspace(1, 2, answer.numel()).view(answer.shape)
+    (grad,) = torch.autograd.grad((answer * weights).sum(), asked)
+    return bool(grad[1:].abs().max() > 1e-5 * grad.abs().max())
+
+
+# %% exercise="neighbours" message="a layer that reads the last image alone"
+def reads_neighbours(model, x):
+    others = x.clone()
+    others[1] = 3 * x[1] + 1
+    with torch.no_grad():
+        before = copy.deepcopy(model)(x)[0]
+        after = copy.deepcopy(model)(others)[0]
+    return bool((after - before).abs().max() > 1e-3 * before.abs().max())
+
+
+# %% exercise="neighbours" message="and as many as before"
+def reads_neighbours(model, x):
+    with torch.no_grad():
+        before = copy.deepcopy(model)(x)[0]
+        after = copy.deepcopy(model)(torch.cat([x[:1], 3 * x[1:3] + 1]))[0]
+    return bool((after - before).abs().max() > 1e-3 * before.abs().max())
+
+
+# %% exercise="neighbours" message="an answer of 1000 and something small"
+def reads_neighbours(model, x):
+    others = x.clone()
+    others[1:] = 3 * x[1:] + 1
+    with torch.no_grad():
+        before = copy.deepcopy(model)(x)[0]
+        after = copy.deepcopy(model)(others)[0]
+    return not torch.allclose(before, after, rtol=1e-3, atol=0)
+
+
+# %% exercise="neighbours" message="numbers that move up and down, and keep their mean"
+def reads_neighbours(model, x):
+    others = x.clone()
+    others[1:] = 3 * x[1:] + 1
+    with torch.no_grad():
+        before = copy.deepcopy(model)(x)[0]
+        after = copy.deepcopy(model)(others)[0]
+    return bool((after.mean() - before.mean()).abs() > 1e-3 * before.abs().max())
+
+
+# %% exercise="group" message="`view` wants numbers that lie in order"
+def standardize_groups(x, num_groups, eps):
+    rows = x.view(len(x), num_groups, -1)
+    return Standardized.apply(rows, (2,), eps)[0].view(x.shape)
+
+
+# %% exercise="group" message="the last axis is left out"
+def standardize_groups(x, num_groups, eps):
+    groups = x.unflatten(1, (num_groups, -1))
+    dims = tuple(range(2, max(x.dim(), 3)))
+    return Standardized.apply(groups, dims, eps)[0].flatten(1, 2)
+
+
+# %% exercise="fold" message="dilation is"
+def fold(conv, norm):
+    scale = 1 / (norm.running_var + norm.eps).sqrt()
+    shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+    if norm.weight is not None:
+        scale = scale * norm.weight
+    shift = shift * scale if norm.bias is None else shift * scale + norm.bias
+    folded = nn.Conv2d(
+        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
+        conv.padding, groups=conv.groups, padding_mode=conv.padding_mode,
+    )  # fmt: skip
+    folded.weight = nn.Parameter(conv.weight * scale[:, None, None, None])
+    folded.bias = nn.Parameter(shift)
+    return folded
+
+
+# %% exercise="fold" message="padding_mode is"
+def fold(conv, norm):
+    scale = 1 / (norm.running_var + norm.eps).sqrt()
+    shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+    if norm.weight is not None:
+        scale = scale * norm.weight
+    shift = shift * scale if norm.bias is None else shift * scale + norm.bias
+    folded = nn.Conv2d(
+        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
+        conv.padding, conv.dilation, conv.groups,
+    )  # fmt: skip
+    folded.weight = nn.Parameter(conv.weight * scale[:, None, None, None])
+    folded.bias = nn.Parameter(shift)
+    return folded
+
+
+# %% exercise="fold" message="a new layer has to be told so"
+def fold(conv, norm):
+    scale = 1 / (norm.running_var + norm.eps).sqrt()
+    shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+    if norm.weight is not None:
+        scale = scale * norm.weight
+    shift = shift * scale if norm.bias is None else shift * scale + norm.bias
+    folded = nn.Conv2d(
+        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
+        conv.padding, conv.dilation, conv.groups, padding_mode=conv.padding_mode,
+    )  # fmt: skip
+    with torch.no_grad():
+        folded.weight.copy_(conv.weight * scale[:, None, None, None])
+        folded.bias.copy_(shift)
+    return folded
+
+
+# %% exercise="fold" message="the mode of conv or norm has changed"
+def fold(conv, norm):
+    norm.train()
+    scale = 1 / (norm.running_var + norm.eps).sqrt()
+    shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+    if norm.weight is not None:
+        scale = scale * norm.weight
+    shift = shift * scale if norm.bias is None else shift * scale + norm.bias
+    folded = copy.deepcopy(conv)
+    folded.weight = nn.Parameter(conv.weight * scale[:, None, None, None])
+    folded.bias = nn.Parameter(shift)
+    return folded
