@@ -392,12 +392,6 @@ def standardize(x, dims, eps):
     return (x - mean) / (var + eps).sqrt(), mean, var
 
 
-# %% exercise="one_line" message="is the mean of a product taken for the product of the means"
-def standardize_grad(grad, normal, std, dims):
-    common = grad.mean(dims, keepdim=True)
-    return (grad - common - normal * common * normal.mean(dims, keepdim=True)) / std
-
-
 # %% exercise="one_line" message="or: divide this term, too"
 def standardize_grad(grad, normal, std, dims):
     along = (grad * normal).mean(dims, keepdim=True)
