@@ -47,11 +47,11 @@ flat, valid_flat = images.flatten(1), valid_images.flatten(1)  # (N, 784)
 def deep(
     norm: Callable[[int], nn.Module] | None = None, depth: int = 10, width: int = 50
 ) -> nn.Sequential:
-    """Fully connected: 784 inputs, `depth` hidden layers, 10 outputs; He's weights but in the last."""
+    """Fully connected: 784 inputs, `depth` hidden layers, 10 outputs; He's weights."""
     layers: list[nn.Module] = []
     for size in [784] + [width] * (depth - 1):
         linear = nn.Linear(size, width)
-        nn.init.kaiming_normal_(linear.weight)
+        nn.init.kaiming_normal_(linear.weight)  # the last layer: PyTorch's
         nn.init.zeros_(linear.bias)
         layers += [linear, *([norm(width)] if norm else []), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(width, 10))
@@ -566,7 +566,7 @@ def check_one_line() -> None:
         flat_sum = got.sum(dims).abs().max().item()
         hint = f"should add up to 0 over dims, and yours to {flat_sum:.3g}"
         if flat_sum < 1e-9:
-            hint = "add up to 0, as they should: look at the part along z hat"
+            hint = "add up to 0, as they should: look at the part along z hat, and at the signs"
         assert torch.allclose(got, right), (
             f"{given}: off by {(got - right).abs().max():.3g}. The gradients {hint}"
         )
@@ -1343,7 +1343,7 @@ assert median(shaken) > median(normed[0.256])
 
 # %%
 def longest_step(model: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
-    """The highest rate, by doubling, up to which the loss falls; and the step's length."""
+    """The highest rate, by doubling, up to which the loss falls; that step's length."""
     parameters = [*model.parameters()]
     loss = cross_entropy(model(x), y)
     grads, highest = torch.autograd.grad(loss, parameters), 0.0
