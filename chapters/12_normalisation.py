@@ -566,7 +566,7 @@ def check_one_line() -> None:
         flat_sum = got.sum(dims).abs().max().item()
         hint = f"should add up to 0 over dims, and yours to {flat_sum:.3g}"
         if flat_sum < 1e-9:
-            hint = "add up to 0, as they should: look at the part along z hat, and at the signs"
+            hint = "add up to 0, as they should. The part along z hat? Signs?"
         assert torch.allclose(got, right), (
             f"{given}: off by {(got - right).abs().max():.3g}. The gradients {hint}"
         )
