@@ -89,7 +89,7 @@ figure, ax = plt.subplots(figsize=(5.6, 2.6))
 names = ("second layer", "fifth", "eighth", "tenth")
 for name, values in zip(names, spread.values(), strict=True):
     ax.plot(range(1, len(values) + 1), values, linewidth=1.2, label=name)
-ax.set(xlabel="step", ylabel="before the ReLU", ylim=(0, None))
+ax.set(xlabel="step", ylabel="deviation", ylim=(0, None))
 ax.legend(loc="lower right", ncols=2)
 
 # %% [markdown]
