@@ -70,7 +70,7 @@ def forecast(q, d, fans):
     return pairs
 
 
-# %% exercise="forecast" message="nothing came back"
+# %% exercise="forecast" message="nothing came back: return the list"
 def forecast(q, d, fans):
     for fan_in in fans:
         q, d = (q + 1 / fan_in) / 6, d / 6
@@ -385,12 +385,12 @@ def centring_shift(leak):
     return -(1 - leak) / math.sqrt(2 * math.pi)
 
 
-# %% exercise="shift" message="how large are they?"
+# %% exercise="shift" message="positive; how large?"
 def centring_shift(leak):
     return (1 - leak) / 2
 
 
-# %% exercise="shift" message="nothing came back"
+# %% exercise="shift" message="nothing came back: return the number"
 def centring_shift(leak):
     print((1 - leak) / math.sqrt(2 * math.pi))
 
