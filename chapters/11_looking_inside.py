@@ -781,7 +781,7 @@ class ActivationStats(Callback):
 
 
 # %% [markdown]
-# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale. A healthy layer uses the whole height.
+# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale. A healthy layer uses the whole height. (Some six seconds.)
 
 # %%
 NAMES = ("1", "3", "5", "7")  # the activation functions
@@ -811,7 +811,10 @@ def colours(stats: ActivationStats, name: str) -> Tensor:
 
 
 sleeper, _ = watched(worst, 0.1)
-casualties = [watched(seed, 1.2) for seed in range(5)]
+casualties = []
+for seed in range(5):
+    casualties.append(watched(seed, 1.2))
+    print(f"seed {seed} has been watched", flush=True)
 
 # %% tags=["figure", "slide"] alt="The sleeping network: one thin bright line at 0 from the first step to the last, and all of the picture dark above it." caption="Rate 0.1, asleep: the fourth layer's numbers, from step 1 to 160"
 figure, ax = plt.subplots(figsize=(3.4, 2.5))
@@ -1138,16 +1141,16 @@ def check_lsuv() -> None:
             abs(deviations[0] - 1) < 0.02 and abs(means[0]) < 0.02
         ), (
             f"the first layer has a mean of {means[0]:.3f} and a deviation of "
-            f"{deviations[0]:.3f}: its weights were divided and its biases were not, and "
-            "it is another mean again. Divide both, or measure again until it is right"
+            f"{deviations[0]:.3f}: its weights were divided and its biases were not, "
+            "and it is another mean again. Divide both, or go on until both are right"
         )
         assert abs(deviations[0] - 1) < 0.02, (
             f"the first layer puts out a deviation of {deviations[0]:.3f}, not 1: "
             "divide by the standard deviation of its output"
         )
         assert abs(means[0]) < 0.02, (
-            f"the first layer has a mean of {means[0]:.3f}, not 0: the mean of its output "
-            "is what the biases have to lose"
+            f"the first layer has a mean of {means[0]:.3f}, not 0: the mean of its "
+            "output is what the biases have to lose"
         )
         assert all(abs(d - 1) < 0.02 for d in deviations), (
             f"deviations of {[round(d, 3) for d in deviations]}: the first is right, "
@@ -1901,7 +1904,7 @@ for name, (_, on_ink) in falls.items():
     record(f"the logit falls, 40 pixels of the digit covered, {name}", on_ink)
 
 # %% [markdown]
-# In each of the five networks, covering what saliency names costs clearly more than covering other pixels of the digit. What Grad-CAM names, in patches of 4 × 4, costs little more. The first column would have told a grander story: against pixels chosen anywhere both win by far, and most of that is no merit of theirs, but the digit. (Saliency loses more than a fifth of its effect there, since it names dark pixels, too, where a stroke *would* change the answer, and covering darkness with darkness does nothing.)
+# In each of the five networks, covering what saliency names costs clearly more than covering other pixels of the digit. What Grad-CAM names, in patches of 4 × 4, costs a little more. The first column would have told a grander story: against pixels chosen anywhere both win by far, and most of that is no merit of theirs, but the digit. (Saliency loses more than a fifth of its effect there, since it names dark pixels, too, where a stroke *would* change the answer, and covering darkness with darkness does nothing.)
 #
 # And gradient times input, which has failed the first test, hurts as much as any. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
 #
