@@ -191,7 +191,7 @@ plot.network(
 )
 
 # %% [markdown]
-# The inputs 1 and 0 differ by 1. One layer on, 0.7 and 0.3 differ by 0.4; then 0.58 and 0.42 by 0.16; then 0.532 and 0.468 by 0.064. The *difference* shrinks by the weight in each layer, while the numbers themselves settle at 0.5, which is what the biases make of nothing. And look at the gradients below: they shrink by the same factor. It is the same sentence twice. Where the output hardly depends on the input, the loss hardly depends on the first weights.
+# The inputs 1 and 0 differ by 1. One layer on, 0.7 and 0.3 differ by 0.4; then 0.58 and 0.42 by 0.16; then 0.532 and 0.468 by 0.064. The *difference* shrinks by the weight in each layer, while the numbers themselves settle at 0.5, which is what the biases make of nothing. Look at the gradients below: they shrink by the same factor. It is the same sentence twice. Where the output hardly depends on the input, the loss hardly depends on the first weights.
 
 # %% tags=["claim"]
 one, zero = 1.0, 0.0
@@ -350,7 +350,7 @@ for _ in range(4):
 assert 120 < with_bias[-1] / (0.02 / 6**4) < 140
 
 # %% [markdown]
-# So each layer leaves 0.41 of the difference between two images. Nobody had to train anything to know that this network would begin in its sleep.
+# Each layer leaves 0.41 of the difference between two images. Nobody had to train anything to know that this network would begin in its sleep.
 
 # %% [markdown]
 # ## Hooks
@@ -838,7 +838,7 @@ ax.set(xlabel="step", ylabel="output")
 # %% [markdown]
 # ## When units die, and whether they come back
 #
-# Count the dead, of all 120 channels, step by step. (Dead here means dead for the 25 images of the batch.) For each of five networks at 1.2 take the step that kills most, and see how large the gradient at the fourth layer is before it, among all gradients until then. And because we have the weights from before each step, we can do it over: the same weights, the same batch, a quarter of the rate.
+# Count the dead, of all 120 channels, step by step. (Dead here means dead for the 25 images of the batch.) For each of five networks at 1.2 take the step that kills most, and see how large the gradient at the fourth layer is before it, among all gradients until then. As we have the weights from before each step, we can do it over: the same weights, the same batch, a quarter of the rate.
 
 
 # %%
@@ -914,7 +914,7 @@ assert sum(fate["silent"] for fate in fates) >= 3
 assert not any(fate["woken"] for fate in fates)
 
 # %% [markdown]
-# It is one step that does it. Its gradient is the largest so far, or nearly: the loss has a cliff there, a ravine's wall, and the longer the step, the more units it throws to the side where they are never positive. A quarter of the rate kills fewer (in the median), and not none.
+# It is one step that does it. Its gradient is the largest so far, or nearly: the loss is steep there, and a step of that length throws units to where they are never positive. A quarter of the rate kills fewer (in the median), and not none.
 #
 # "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In these five runs units came back more than a hundred times, after ten dead steps or more. What did not come back in any of them is a *layer*: where all 64 units are dead, every gradient before them is exactly 0, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.30 at the end.
 
@@ -1910,7 +1910,7 @@ for name, (_, on_ink) in falls.items():
 #
 # ## Recap
 #
-# A loss says that something is wrong; where, one sees in between. A hook is a function that a module calls: forward hooks get what goes out, backward hooks what comes back, and a context manager takes them off. Our network slept at 0.1, since each layer left 0.41 of the differences between images; any larger factor woke it, rate, images or start. At 1.2 it died: one step from a steep place threw whole layers to where their units are never positive, and single units came back, whole layers did not. LSUV measures the scale that Xavier and He calculate; a leaky ReLU moved down by 0.36 keeps the mean at 0. Maps of what an answer comes from are quickly made and have to be tested, against random weights and against random pixels. If you remember one thing: **look at what flows between the layers, before you change anything, and change one thing at a time.**
+# A loss says that something is wrong; where, one sees in between. A hook is a function that a module calls: forward hooks get what goes out, backward hooks what comes back, and a context manager takes them off. Our network slept at 0.1, since each layer left 0.41 of the differences between images; any larger factor woke it, rate, images or start. At 1.2 it died: one step at a steep place threw whole layers to where their units are never positive, and single units came back, whole layers did not. LSUV measures the scale that Xavier and He calculate; a leaky ReLU moved down by 0.36 keeps the mean at 0. Maps of what an answer comes from are quickly made and have to be tested, against random weights and against random pixels. If you remember one thing: **look at what flows between the layers, before you change anything, and change one thing at a time.**
 #
 # **Terms:** hook, forward hook, backward hook, handle, context manager; dead unit, saturated unit; layer-sequential unit variance, LSUV, generalised ReLU, leaky ReLU; attribution, saliency map, Grad-CAM, sanity check.
 #
