@@ -40,7 +40,7 @@ except ImportError as error:
 from ch08.data import BatchLoader
 from ch08.learner import Learner
 
-EPOCHS, ROUNDS, RATE = 4, 15, 0.05
+EPOCHS, ROUNDS, RATE = 4, 45, 0.05
 x, y = torch.randn(6400, 784), torch.randint(0, 10, (6400,))
 
 

@@ -230,15 +230,10 @@ def slide(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
 def check_slide() -> None:
     types = []
     image = torch.tensor(
-        [
-            [3.0, 1.0, 2.0, 0.0, 1.0, -2.0],
-            [0.5, 4.0, 1.0, 3.0, 2.0, 6.0],
-            [2.0, 0.0, 5.0, 1.0, 0.0, 7.0],
-            [1.0, 2.0, 0.0, 4.0, 3.0, -1.0],
-        ],
-        dtype=torch.float64,
-    )
-    kernel = torch.tensor([[1.0, 0.5, -1.0], [2.0, 3.0, -4.0]], dtype=torch.float64)
+        [[3, 1, 2, 0, 1, -2], [0.5, 4, 1, 3, 2, 6],
+         [2, 0, 5, 1, 0, 7], [1, 2, 0, 4, 3, -1]]
+    ).double()  # fmt: skip
+    kernel = torch.tensor([[1, 0.5, -1], [2, 3, -4]]).double()
 
     def answer(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
         kept, given = (image.clone(), kernel.clone()), f"image {tuple(image.shape)}"
@@ -247,11 +242,17 @@ def check_slide() -> None:
             got = slide(image, kernel)
         except (RuntimeError, IndexError) as error:
             why = (
-                "number by number, then add up: `*` and a sum, not `@`"
+                "the result has H - KH + 1 rows and W - KW + 1 columns; i counts the "
+                "rows of the result and j its columns, u and v those of the kernel"
+                if isinstance(error, IndexError) or "negative" in str(error)
+                else "number by number, then add up: `*` and a sum, not `@`"
                 if "mat1" in str(error) or "1D" in str(error)
+                else "one place of the result takes one number: add the products up"
+                if "size=[])" in str(error)
+                else "the numbers do not lie side by side in memory: use `reshape`"
+                if "view size" in str(error)
                 else "window and kernel must have the same shape, rows i to i + KH and "
-                "columns j to j + KW, also at the edge; i counts the rows of the "
-                "result and j its columns"
+                "columns j to j + KW, also at the edge"
             )
             raise AssertionError(
                 f"{given}: your code stops at {str(error)!r}: {why}"
@@ -290,17 +291,25 @@ def check_slide() -> None:
 
     got, wanted = answer(image, kernel), meant(kernel)
     cut = image.as_strided((3, 4, 2, 3), (6, 1, 6, 1))
-    first_row = torch.cat([wanted[:1], torch.zeros_like(wanted[1:])])
     for other, why in (
         ((cut * kernel).amax((2, 3)), "the largest product: it is their sum"),
-        ((cut @ kernel.T).sum((2, 3)), "number by number: `*`, not `@`"),
-        (first_row, "only the first row is filled: does your code return too early?"),
+        (
+            (cut @ kernel.T).sum((2, 3)),
+            "rows meet rows that are not theirs: first `*`, number by number, then add",
+        ),
+        ((cut * kernel)[..., -1, -1], "only the last product is left: add up, with +="),
+        (wanted.cumsum(1), "what was added up for one place is still in the next"),
+        (
+            wanted.flatten().cumsum(0).view_as(wanted),
+            "what was added up for one place is still in the next",
+        ),
         (meant(kernel.flip(0, 1)), "the kernel is upside down and the wrong way round"),
         (meant(kernel.flip(0)), "the rows of the kernel come in the wrong order"),
         (meant(kernel.flip(1)), "the columns of the kernel come in the wrong order"),
         (-wanted, "every sign is the wrong way round"),
         (wanted / 6, "a mean over the window: it is a sum"),
         (wanted.abs(), "signs are lost: a result may be below 0"),
+        (wanted.clamp(min=0), "signs are lost: a result may be below 0"),
         (meant(torch.ones_like(kernel)), "the sum of the window, without the weights"),
         (
             meant(torch.ones_like(kernel)) * kernel.sum(),
@@ -315,8 +324,12 @@ def check_slide() -> None:
             "the same number everywhere: the window has to move with i and j",
         ),
         (torch.zeros_like(wanted), "zeros are left: the sums go nowhere"),
+        (
+            wanted * (got != 0),
+            "right, but zeros are left: does a loop end or your code return too early?",
+        ),
     ):
-        assert not torch.allclose(got, other), why
+        assert not torch.allclose(got, other) or torch.allclose(other, wanted), why
     assert torch.allclose(got, wanted), (
         f"{image.tolist()} with {kernel.tolist()} should be {wanted.tolist()}, not "
         f"{got.tolist()}: rows i to i + KH, columns j to j + KW"
@@ -324,10 +337,14 @@ def check_slide() -> None:
     for size in ((4, 2), (1, 5), (3, 1), (4, 6)):
         other = torch.arange(1.0, size[0] * size[1] + 1, dtype=torch.float64)
         other = other.view(size) - 2.5
-        got = answer(image, other)
-        assert torch.allclose(got, meant(other)), (
+        got, wanted = answer(image, other), meant(other)
+        assert torch.allclose(got, wanted), (
             f"right for a kernel of 2 by 3, and wrong for one of {size[0]} by "
             f"{size[1]}: take both lengths from kernel.shape"
+        )
+        got = answer(image.T.contiguous().T, other.T.contiguous().T)
+        assert torch.allclose(got, wanted), (
+            "wrong for transposed views, whose numbers lie in memory by columns"
         )
     whole = torch.arange(12).view(3, 4)
     got = answer(whole, torch.tensor([[1, 2], [3, 4]]))
@@ -335,10 +352,14 @@ def check_slide() -> None:
         f"for whole numbers, {whole.tolist()} with [[1, 2], [3, 4]], it should be "
         f"[[34, 44, 54], [74, 84, 94]], not {got.tolist()}"
     )
+    answer(image.float(), kernel.float())
     for wanted, got in types:
         assert got == wanted, (
-            f"right, but the image is {wanted}, the result {got}: " + ("keep the type")
+            f"right, but the image is {wanted}, the result {got}: keep the type"
         )
+    assert torch.allclose(answer(image, kernel / 3), meant(kernel / 3), rtol=1e-10), (
+        "right to seven digits only: float32 is too little for a float64 image"
+    )
 
 
 check_slide()
@@ -354,7 +375,7 @@ kernels_by_hand = (upper, upper.T, torch.full((3, 3), 1 / 9))
 maps = (digit, *(slide(digit, kernel) for kernel in kernels_by_hand))
 titles = ("digit", "upper edge", "left edge", "mean")
 for ax, shown, title in zip(axes, maps, titles, strict=True):
-    ax.set_title(title, fontsize=10)
+    ax.set_title(title, fontsize=10.5)
     limit = shown.abs().max().item()
     if shown is digit:
         ax.imshow(shown, cmap=plot.DIGIT, vmin=0, vmax=1)
@@ -532,10 +553,12 @@ def check_output_size() -> None:
         ((1, 4, 1, 1), "a kernel of 4 does not fit into 1 + 2"),
         ((5, 3, 1, 0, 3), "a kernel of 3 with dilation 3 is 7 long, too long for 5"),
         ((5, 0), "there is no kernel of 0"),
+        ((5, -1), "there is no kernel of -1"),
         ((5, 3, 0), "with a stride of 0 the window never moves"),
         ((5, 3, -1), "a stride of -1 leads out of the image"),
         ((5, 3, 1, -1), "there is no padding of -1"),
         ((5, 3, 1, 0, 0), "with a dilation of 0 the whole kernel sees one number"),
+        ((5, 3, 1, 0, -1), "there is no dilation of -1"),
         ((-1, 1, 1, 1), "there is no size of -1"),
     ):
         try:
@@ -543,10 +566,11 @@ def check_output_size() -> None:
         except ValueError as error:
             size, k, s, p, d = (*given, *(1, 0, 1)[len(given) - 2 :])
             odd = [n for n in (k, s, d) if n < 1] + [n for n in (size, p) if n < 0]
-            needed = [{n} for n in odd] or [{size, size + 2 * p}, {k, d * (k - 1) + 1}]
+            row, last = size + 2 * p, d * (k - 1)  # or both counted from 0
+            needed = [[n] for n in odd] or [[size, row, row - 1], [k, last + 1, last]]
             for numbers in needed:
                 assert any(str(number) in str(error) for number in numbers), (
-                    f"{why}: say the number {min(numbers)} in your message, "
+                    f"{why}: say the number {numbers[0]} in your message, "
                     f"{str(error)!r}"
                 )
         except Exception as error:
@@ -930,7 +954,8 @@ def check_conv1d_grad() -> None:
         except IndexError as error:
             raise AssertionError(
                 f"{given}: an index ran past the end, {str(error)!r}: there are as "
-                "many places i as numbers in G, and window i begins at s i"
+                "many places i as numbers in G, and window i begins at s i; u counts "
+                "the numbers of w"
             ) from error
         except Exception as error:
             assert "require grad" not in str(error), (
@@ -951,9 +976,15 @@ def check_conv1d_grad() -> None:
         assert len(x) == len(w) or shapes != [tuple(w.shape), tuple(x.shape)], (
             "the two gradients come in the wrong order: first x, then w"
         )
+        n = len(G)
+        why = {  # by the shape of the gradient for x
+            (n + len(w) - 1,): f": with a stride, windows begin {stride} apart",
+            (stride * (n - 1) + len(w),): ": the last of x, in no window, get a 0",
+            tuple(x.shape): "",
+        }
         assert shapes == [tuple(x.shape), tuple(w.shape)], (
             f"a gradient has the shape of what it is for: {given} gave {shapes}"
-            + (" (with a stride, zeros go between the numbers of G)") * (stride > 1)
+            + why.get(shapes[0], "")
         )
         return (*(part.to(x.dtype) for part in got), given)
 
@@ -986,7 +1017,7 @@ def check_conv1d_grad() -> None:
                 "only the last window is in",
             ),
             (torch.zeros_like(w), "it has stayed 0: add up into it"),
-            (right(x, w, torch.ones_like(G), stride)[1], "G is not in it"),
+            (right(x, w, torch.ones_like(G), stride)[1], "G is not in it by place"),
             (G.sum() * w, "it is made of w: each product sends w what it met, an x"),
         ):
             told = not torch.allclose(wrong, wanted_w)
@@ -1421,7 +1452,7 @@ assert torch.allclose(*inner, atol=1e-4)
 # %% [markdown] exercise="is_right" tags=["prompt"] difficulty="hard" minutes=30
 # ### Exercise 9.4: a test worth having
 #
-# Write `is_right(conv)`. It gets a function that is called as `conv(x, weight, bias, stride, padding)`, with one number each for stride and padding, and says `True` or `False`: is it a convolution? Nearly all that you will meet give results of the right shape. The check has twenty-five wrong ones, and five right ones that are written in different ways.
+# Write `is_right(conv)`. It gets a function that is called as `conv(x, weight, bias, stride, padding)`, with one number each for stride and padding, and says `True` or `False`: is it a convolution? Nearly all that you will meet give results of the right shape. The check has thirty wrong ones, and five right ones that are written in different ways.
 #
 # You may compare with the `conv2d` of this chapter. The work is in what to compare *on*.
 
@@ -1453,7 +1484,7 @@ def is_right(conv: Callable) -> bool:
 
 
 # %% [markdown] tags=["solution"]
-# My first version made one call, with random numbers, a 3 × 3 kernel, stride 1 and no padding. Nine of the twenty-five got a `True`: the three that pad with the wrong thing or on the wrong side, the three that mistake the stride, the two that turn kernels that are not square, and the one that adds a dimension. Each of them lives in something that my test had not asked about.
+# My first version made one call, with random numbers, a 3 × 3 kernel, stride 1 and no padding. Nine of the thirty got a `True`: the three that pad with the wrong thing or on the wrong side, the three that mistake the stride, the two that turn kernels that are not square, and the one that adds a dimension. Each of them lives in something that my test had not asked about.
 
 
 # %% tags=["check"]
@@ -1495,21 +1526,34 @@ def suspects() -> list[tuple[Callable, bool, str]]:
     def turned(w):
         return w.transpose(2, 3) if w.shape[2] == w.shape[3] else w
 
-    def one_sided(w):
-        return w if w.shape[2] == w.shape[3] else w.flip(3)
+    def wide(w):
+        return w.flip(3) if w.shape[3] > w.shape[2] else w
 
-    def greedy(x, w, b, s, p):
-        out = plain(x, w, b, s, p)
-        x += 1
-        return out
+    def changes(place):
+        def conv(*given):
+            out = plain(*given)
+            given[place].add_(1)
+            return out
 
-    def kneads(x, w, b, s, p):
-        out = plain(x, w, b, s, p)
-        w *= 2
-        return out
+        return conv
 
-    def off_by_little(x, w, b, s, p):
-        return plain(x, w, b + 0.01 * (torch.arange(len(b)) == 1), s, p)
+    def off_by(little):
+        return lambda x, w, b, s, p: plain(
+            x, w, b + little * (torch.arange(len(b)) == 1), s, p
+        )
+
+    def leaves_out(first, last):
+        def conv(*given):
+            out = plain(*given)
+            out[:first], out[:, :, out.shape[2] - last :] = 0, 0
+            return out
+
+        return conv
+
+    def sides_swapped(x, w, b, s, p):
+        rows, columns = plain(x.transpose(2, 3), w, b, s, p).shape[2:]
+        larger = pad(x, (0, x.shape[2], 0, x.shape[3]))
+        return plain(larger, w, b, s, p)[:, :, :rows, :columns]
 
     def tall(w):
         return w.flip(2) if w.shape[2] > w.shape[3] else w
@@ -1518,15 +1562,8 @@ def suspects() -> list[tuple[Callable, bool, str]]:
         raise RuntimeError("out of order")
 
     def strided(x, w, b, s, p):
-        return (
-            plain(x[:, :, s - 1 :, s - 1 :], w, b, 1, p)
-            if s == 1
-            else late(x, w, b, s, p)
-        )
-
-    def late(x, w, b, s, p):
-        x = pad(x, (p, p, p, p))
-        return plain(pad(x[:, :, 1:, 1:], (0, 1, 0, 1)), w, b, s, 0)
+        late = int(s > 1)
+        return plain(pad(x, (p - late, p + late) * 2), w, b, s, 0)
 
     def first_only(x, w, b, s, p):
         return plain(x[:1], w, b, s, p).expand(len(x), -1, -1, -1)
@@ -1551,8 +1588,16 @@ def suspects() -> list[tuple[Callable, bool, str]]:
         ),
     ]
     wrong = [
-        (kneads, "changes the kernels that it is given"),
-        (off_by_little, "adds 0.01 too much in one channel"),
+        (lambda x, w, b, s, p: plain(x, w, b, 2, p), "takes stride 2, always"),
+        (lambda x, w, b, s, p: plain(x, w, b, s, 1), "takes padding 1, always"),
+        (lambda x, w, b, s, p: plain(x, w, b, p or 1, s), "swaps stride and padding"),
+        (sides_swapped, "counts its rows by the width, its columns by the height"),
+        (leaves_out(1, 0), "leaves the first image out"),
+        (leaves_out(0, 1), "leaves the last row out"),
+        (changes(2), "changes the biases that it is given"),
+        (changes(1), "changes the kernels that it is given"),
+        (off_by(-0.01), "takes 0.01 off in one channel"),
+        (off_by(0.01), "adds 0.01 too much in one channel"),
         (lambda x, w, b, s, p: plain(x, w, b, s, p)[None], "adds a dimension in front"),
         (lambda x, w, b, s, p: plain(x, w, b, 1, p), "leaves its stride out"),
         (
@@ -1560,26 +1605,17 @@ def suspects() -> list[tuple[Callable, bool, str]]:
             "turns tall kernels upside down",
         ),
         (lambda x, w, b, s, p: plain(x, w.flip(2, 3), b, s, p), "flips its kernels"),
-        (lambda x, w, b, s, p: plain(x, w.flip(3), b, s, p), "mirrors its kernels"),
         (
             lambda x, w, b, s, p: plain(x, turned(w), b, s, p),
             "transposes square kernels",
         ),
-        (
-            lambda x, w, b, s, p: plain(x, one_sided(w), b, s, p),
-            "mirrors kernels that are not square",
-        ),
+        (lambda x, w, b, s, p: plain(x, wide(w), b, s, p), "mirrors wide kernels"),
         (lambda x, w, b, s, p: plain(x, w, 0 * b, s, p), "leaves its bias out"),
         (lambda x, w, b, s, p: plain(x, w, b.flip(0), s, p), "swaps its biases"),
         (lambda x, w, b, s, p: plain(x, w.flip(0), b, s, p), "swaps its kernels"),
         (lambda x, w, b, s, p: plain(x, w.flip(1), b, s, p), "swaps the channels"),
         (batch_of_one_channel, "looks at the first channel only"),
-        (
-            lambda x, w, b, s, p: plain(x, w / x.shape[1], b, s, p),
-            "takes the mean over the channels",
-        ),
         (first_only, "gives the first image's result to all images"),
-        (lambda x, w, b, s, p: plain(x.flip(0), w, b, s, p), "swaps the images"),
         (lambda x, w, b, s, p: plain(x, w, b, s, p, with_ones), "pads with ones"),
         (lambda x, w, b, s, p: plain(x, w, b, s, p, with_edges), "pads with the edge"),
         (
@@ -1589,13 +1625,14 @@ def suspects() -> list[tuple[Callable, bool, str]]:
         (first_places, "takes the first places in place of every s-th"),
         (strided, "begins one number too late when it has a stride"),
         (lambda x, w, b, s, p: plain(x, w, b, s, p).clamp(min=0), "cuts off below 0"),
-        (greedy, "changes the images that it is given"),
+        (changes(0), "changes the images that it is given"),
         (stops, "stops with an error"),
     ]
 
     def named(f: Callable) -> Callable:
         def conv(x, weight, bias=None, stride=1, padding=0):
             bias = torch.zeros(len(weight)).to(x) if bias is None else bias
+            conv2d(x, weight, bias, stride, padding)  # refuses what does not fit
             return f(x, weight, bias, stride, padding)
 
         return conv
@@ -1614,12 +1651,13 @@ def check_is_right() -> None:
             raise AssertionError("is_right is not written yet") from None
         except Exception as error:
             whose = (
-                "this one is a convolution and does not stop, so it is your test"
+                "this one is a convolution and stops only at what does not fit (x, "
+                "weight, bias, stride, padding, in this order), so it is your test"
                 if right
                 else "a function that stops is not right: catch it, and say False"
                 if "stops" in what
                 else "it is your test that stops, where it should say False: compare "
-                "the shapes first, and let nothing raise"
+                "shapes and types first, and let nothing raise"
             )
             said = str(error).strip().split("\n")[0]
             raise AssertionError(
@@ -1636,9 +1674,9 @@ def check_is_right() -> None:
             )
         elif got:
             passed.append(what)
-    assert len(passed) < 21, "that test says True to everything, or nearly"
+    assert len(passed) < 24, "that test says True to everything, or nearly"
     assert not passed, (
-        f"{len(passed)} wrong of 25 get a True, among them {passed[-1]}. "
+        f"{len(passed)} wrong of 30 get a True, among them {passed[-1]}. "
         "Which of your numbers could have told?"
     )
 
@@ -1813,6 +1851,7 @@ def check_receptive_field() -> None:
             {
                 2: "a kernel of 3 sees 3: gaps are one fewer than numbers",
                 4: "a kernel of 3 adds 2, its gaps, to the number itself",
+                1: "a kernel of 3 sees 3; a pair is (kernel, stride)",
             },
         ),
         (
@@ -1828,7 +1867,7 @@ def check_receptive_field() -> None:
             {
                 9: "kernels overlap: their sizes do not multiply",
                 6: "kernels overlap: their sizes do not add up",
-                7: "strides multiply: they do not add up",
+                7: "strides multiply: behind a stride of 1 it is 1 apart, not 2",
                 3: "every layer counts, not the first or the last alone",
             },
         ),
@@ -1849,9 +1888,18 @@ def check_receptive_field() -> None:
         ),
         (
             [(3, 2), (3, 2), (3, 1)],
-            {11: "strides multiply: behind two of 2 it is 4 apart"},
+            {
+                11: "strides multiply: behind two of 2 it is 4 apart",
+                13: "strides multiply: they do not add up",
+            },
         ),
-        ([(2, 3), (2, 2), (3, 1)], {15: "strides multiply: they do not add up"}),
+        (
+            [(2, 3), (2, 2), (3, 1)],
+            {
+                15: "strides multiply: they do not add up",
+                12: "the numbers between that are skipped count as well",
+            },
+        ),
         ([(5, 2), (3, 1)], {7: "the stride of the first spreads the second's numbers"}),
     ]
     for layers, wrong in traps:
@@ -1899,7 +1947,7 @@ assert sides == [5, 9, 11, 19, 23]
 # %% tags=["figure"] alt="Three squares of 28 by 28 pixels. In the first a block of 5 by 5 near the middle is blue, in the second one of 11 by 11, in the third one of 23 by 23, most of the image, from its upper left corner." caption="Which pixels change the number in the middle of layer 1, 3 and 5. The last lies to the upper left: pooling makes 3 of 7, and leaves the last row and column out"
 figure, axes = plt.subplots(1, 3, figsize=(5.6, 1.9))
 for ax, field, number in zip(axes, fields[::2], (1, 3, 5), strict=True):
-    ax.set_title(f"layer {number}", fontsize=10)
+    ax.set_title(f"layer {number}", fontsize=10.5)
     ax.imshow(-field.float(), cmap=plot.SIGNED, vmin=-1.5, vmax=1.5)
     ax.set_axis_off()
 

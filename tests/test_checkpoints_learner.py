@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -267,6 +268,28 @@ def test_a_misspelt_event_is_refused(book: SimpleNamespace, name: str, remedy: s
     mixin = type("Mixin", (), {name: lambda self, learner: None})
     with pytest.raises(ValueError, match=remedy or "known are"):
         type("Wrong", (mixin, book.learner.Callback), {})
+
+
+@pytest.mark.since(8)
+def test_a_batch_is_let_go_before_the_next_one_is_made(book: SimpleNamespace) -> None:
+    """Otherwise two are in memory at a time, and each is made in a place of its own, which takes longer."""
+    made, batches = [], []
+
+    class Loader:
+        def __iter__(self) -> Any:
+            for _ in range(3):
+                batches.append([each() is None for each in made])
+                x, y = torch.randn(2, 4), torch.tensor([0, 1])
+                made.extend([weakref.ref(x), weakref.ref(y)])
+                pair = [x, y]
+                del x, y
+                yield pair.pop(0), pair.pop()
+
+    trained = learner(book)
+    trained.training_loader = Loader()
+    trained.fit(1)
+    assert batches == [[], [True] * 2, [True] * 4]
+    assert trained.x is trained.y is trained.predictions is trained.loss is None
 
 
 @pytest.mark.since(8)
@@ -849,7 +872,7 @@ def test_a_damaged_checkpoint_is_refused(book: SimpleNamespace, tmp_path: Path) 
 KILLED = """
 import sys
 sys.path[:0] = {path!r}
-from test_checkpoints_learner import *
+from test_checkpoints_learner import Checkpoint, SimpleNamespace, learner
 modules = ("callbacks", "learner", "checkpoint", "data")
 book = SimpleNamespace(**{{name: Checkpoint({number}).module(name) for name in modules}})
 made = learner(book, book.callbacks.Recorder(), book.checkpoint.Checkpoint({folder!r}, resume=True))
@@ -935,7 +958,8 @@ def test_the_log_holds_what_was_logged(book: SimpleNamespace, tmp_path: Path) ->
 
 @pytest.mark.since(8)
 def test_tensorboard_reads_the_log(book: SimpleNamespace, tmp_path: Path) -> None:
-    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.backend.event_processing import event_accumulator as reader  # takes seconds to import
+
     recorder = book.callbacks.Recorder()
     made = learner(book, book.callbacks.Metrics(), recorder, book.event_log.EventLog(tmp_path, every=2))
     made.fit(40)

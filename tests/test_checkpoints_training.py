@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
+import safetensors.torch as torch_files
 import torch
 from helpers.checkpoints import Checkpoint
 from hypothesis import HealthCheck, given, settings
@@ -246,7 +247,6 @@ def test_tensors_come_back_bit_for_bit(checkpoint: Checkpoint, tmp_path: Path) -
 
 @pytest.mark.since(7)
 def test_the_files_are_those_of_safetensors(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    torch_files = pytest.importorskip("safetensors.torch")
     saving = checkpoint.module("saving")
     saving.save_tensors(tmp_path / "ours", TENSORS)
     alike(torch_files.load_file(tmp_path / "ours"), TENSORS)
@@ -305,7 +305,6 @@ def test_what_the_format_forbids_is_refused(checkpoint: Checkpoint, tmp_path: Pa
     written(path, text.encode("utf-16" if case == "UTF-16" else "utf-8"), bytes(count))
     with pytest.raises(ValueError, match="no file of tensors"):
         checkpoint.module("saving").load_tensors(path)
-    torch_files = pytest.importorskip("safetensors.torch")
     if case != "a name twice for the same bytes":
         with pytest.raises(Exception, match=r"(?i)header|deserializ"):
             torch_files.load_file(path)

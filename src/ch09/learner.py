@@ -66,8 +66,8 @@ class Learner:
     """Trains a model; `epoch` and `step` count what is done, from the beginning.
 
     An epoch counts also if it was cancelled.
-    For callbacks: `x`, `y`, `predictions`, `loss`, and `training`, False in validation;
-    `history`, a dict of numbers for each epoch; `epochs`, where this fit will end.
+    For callbacks: in a batch `x`, `y`, `predictions`, `loss`, and `training`, False in
+    validation; `history`, numbers of each epoch; `epochs`, where this fit will end.
     """
 
     def __init__(
@@ -83,6 +83,8 @@ class Learner:
         self.training_loader, self.validation_loader = training, validation
         self.callbacks, self.training = list(callbacks), False
         self.listening: list[Callback] = []
+        self.predictions: Any = None
+        self.loss: Any = None
         self.history: list[dict[str, float]] = []
         self.epoch = self.epochs = self.step = 0
 
@@ -154,6 +156,8 @@ class Learner:
             for self.x, self.y in loader:
                 count += 1
                 self.run_batch()
+                # let go of it, so that the next one is made in its place in memory
+                self.x = self.y = self.predictions = self.loss = None
         if count == 0:
             kind = "training" if training else "validation"
             why = f"no batches in the {kind} loader: is it an iterator, and used up?"

@@ -13,7 +13,8 @@ class Optimizer:
     """Changes parameters by their gradients; `update`, in classes below, says how.
 
     `params` are parameters, or groups: dicts of "params" and settings of their own.
-    Raises: ValueError for none, one that comes twice, and impossible settings.
+    Raises: ValueError for none, one that comes twice, and impossible settings;
+    TypeError for unknown ones.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"lr": 1e-3, "weight_decay": 0.0}
@@ -47,9 +48,9 @@ class Optimizer:
             if name not in self.defaults:
                 raise TypeError(f"no setting {name!r}: there are {[*self.defaults]}")
             numbers = group[name] if name == "betas" else [group[name]]
-            limit = 1 if name == "betas" else math.inf
+            limit, end = (1, "below 1") if name == "betas" else (math.inf, "finite")
             if not all(0 <= number < limit for number in numbers):
-                raise ValueError(f"{name}={group[name]}: give 0 or more, below {limit}")
+                raise ValueError(f"{name}={group[name]}: give 0 or more, {end}")
         if group.get("nesterov") and (not group["momentum"] or group["dampening"]):
             raise ValueError("nesterov needs momentum, and no dampening")
 
@@ -87,7 +88,7 @@ class Optimizer:
             p.grad = None
 
     def join(self, members: tuple[Tensor, ...]) -> None:
-        """Make one vector of small parameters that have taken equally many steps."""
+        """Make one vector of small parameters, equal in steps, and one of their states."""
         self.separate(members)
         alike: dict[Any, list[Tensor]] = {}
         for p in members:
@@ -185,8 +186,8 @@ class RMSprop(Optimizer):
         p.addcdiv_(grad, square.sqrt().add_(group["eps"]), value=-group["lr"])
 
 
-def corrected(average: Tensor, beta: float, step: int) -> Tensor:
-    """An average that began at 0, without what the 0 takes. Shapes: any."""
+def corrected(average: Tensor | float, beta: float, step: int) -> Any:
+    """An average that began at 0, divided by the weight of its numbers. Shapes: any."""
     return average / (1 - beta**step)
 
 
@@ -228,7 +229,8 @@ def decay(
 class AdamW(Adam):
     """Adam with decoupled weight decay.
 
-    Paper: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2.
+    Paper: Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2; as in PyTorch, the
+    decay is multiplied by the whole rate, in the paper by its schedule alone.
     """
 
     defaults: ClassVar[dict[str, Any]] = {**Adam.defaults, "weight_decay": 1e-2}

@@ -51,7 +51,8 @@ def chained(*pieces: tuple[float, Schedule]) -> Schedule:
 def one_cycle(high: float, warm_up: float = 0.3, low: float | None = None) -> Schedule:
     """From `low` (or `high` / 25) up to `high`, then down to `low` / 10,000.
 
-    Paper: Smith and Topin 2018, arXiv:1708.07120.
+    Paper: Smith and Topin 2018, arXiv:1708.07120, in straight lines and three phases;
+    two phases along cosines are fastai's form, and PyTorch's.
     """
     low = high / 25 if low is None else low
     up, down = cosine(low, high), cosine(high, low / 1e4)

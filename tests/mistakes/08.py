@@ -114,7 +114,7 @@ def notify(methods, learner):
             raise kind
 
 
-# %% exercise="notify" message="a subclass of CancelFit (`class Almost(CancelFit)`) cancels the fit, too"
+# %% exercise="notify" message="a subclass (`class AlmostFit(CancelFit)`) cancels what its base class does"
 def notify(methods, learner):
     cancelled = []
     for method in methods:
@@ -125,6 +125,34 @@ def notify(methods, learner):
     for kind in (CancelFit, CancelEpoch, CancelBatch):
         for cancel in cancelled:
             if type(cancel) is kind:
+                raise cancel
+
+
+# %% exercise="notify" message="which was raised in an earlier call: begin each call with an empty list"
+def notify(methods, learner, cancelled=[]):
+    for method in methods:
+        try:
+            method(learner)
+        except (CancelBatch, CancelEpoch, CancelFit) as cancel:
+            cancelled.append(cancel)
+    for kind in (CancelFit, CancelEpoch, CancelBatch):
+        for cancel in cancelled:
+            if isinstance(cancel, kind):
+                raise cancel
+
+
+# %% exercise="notify" message="methods that raise []: your code stops at ValueError"
+def notify(methods, learner):
+    *most, last = methods
+    cancelled = []
+    for method in (*most, last):
+        try:
+            method(learner)
+        except (CancelBatch, CancelEpoch, CancelFit) as cancel:
+            cancelled.append(cancel)
+    for kind in (CancelFit, CancelEpoch, CancelBatch):
+        for cancel in cancelled:
+            if isinstance(cancel, kind):
                 raise cancel
 
 
@@ -243,6 +271,76 @@ class LimitBatches(Callback):
         learner.training_loader = [batch for _, batch in pairs]
 
 
+# %% exercise="limit" message="those were the last ones: use the first"
+class LimitBatches(Callback):
+    def __init__(self, most):
+        self.most = most
+
+    def before_epoch(self, learner):
+        self.batches = 0
+
+    def before_batch(self, learner):
+        self.batches += learner.training
+        if learner.training and self.batches <= self.most:
+            raise CancelBatch
+
+
+# %% exercise="limit" message="validation was cut, and training was not"
+class LimitBatches(Callback):
+    def __init__(self, most):
+        self.most = most
+
+    def before_epoch(self, learner):
+        self.batches = 0
+
+    def before_batch(self, learner):
+        self.batches += not learner.training
+        if not learner.training and self.batches > self.most:
+            raise CancelBatch
+
+
+# %% exercise="limit" message="no loader is to be exchanged"
+class LimitBatches(Callback):
+    def __init__(self, most):
+        self.most = most
+
+    def before_epoch(self, learner):
+        self.whole = learner.training_loader
+        learner.training_loader = list(self.whole)[: self.most]
+
+    def after_epoch(self, learner):
+        learner.training_loader = self.whole
+
+
+# %% exercise="limit" message="each epoch's first event, before_epoch, begins the count"
+class LimitBatches(Callback):
+    def __init__(self, most):
+        self.most, self.batches = most, 0
+
+    def before_batch(self, learner):
+        if not learner.training:
+            self.batches = 0
+            return
+        self.batches += 1
+        if self.batches > self.most:
+            raise CancelBatch
+
+
+# %% exercise="limit" message="LimitBatches(3), without validation: training stops at TypeError"
+class LimitBatches(Callback):
+    def __init__(self, most):
+        self.most = most
+
+    def before_epoch(self, learner):
+        self.batches = 0
+
+    def before_batch(self, learner):
+        self.batches += learner.training
+        if learner.training and self.batches > self.most:
+            learner.run_batches(learner.validation_loader, False)
+            raise CancelEpoch
+
+
 # %% exercise="clip" message="below max_norm=1.5, were changed to 1.500: short ones stay"
 def clip_grad_norm_(parameters, max_norm):
     grads = [p.grad for p in parameters if p.grad is not None]
@@ -291,7 +389,7 @@ def clip_grad_norm_(parameters, max_norm):
     return norm * factor
 
 
-# %% exercise="clip" message="the first without a gradient, from a generator: your code stops"
+# %% exercise="clip" message="the third without a gradient, from a generator: your code stops"
 def clip_grad_norm_(parameters, max_norm):
     norm = torch.stack([(p.grad**2).sum() for p in parameters]).sum().sqrt()
     factor = (max_norm / (norm + 1e-6)).clamp(max=1)
@@ -366,7 +464,7 @@ def clip_grad_norm_(parameters, max_norm):
     return norm
 
 
-# %% exercise="clip" message="the norms of the tensors were added"
+# %% exercise="clip" message="max_norm is divided by the sum of the tensors' norms"
 def clip_grad_norm_(parameters, max_norm):
     grads = [p.grad for p in parameters if p.grad is not None]
     norm = torch.stack([(grad**2).sum().sqrt() for grad in grads]).sum()
@@ -404,6 +502,98 @@ def clip_grad_norm_(parameters, max_norm):
     if norm > max_norm:
         for grad in grads:
             grad *= max_norm / (norm + 1e-6)
+    return norm
+
+
+# %% exercise="clip" message="upside down: max_norm is divided by the norm"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
+    if norm > max_norm:
+        for grad in grads:
+            grad *= norm / max_norm
+    return norm
+
+
+
+# %% exercise="clip" message="does `return` stand in the loop?"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad *= factor
+        return norm
+
+
+
+# %% exercise="clip" message="by the norm of those before the one that has no gradient"
+def clip_grad_norm_(parameters, max_norm):
+    grads = []
+    for p in parameters:
+        if p.grad is None:
+            break
+        grads.append(p.grad)
+    norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt()
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad *= factor
+    return norm
+
+
+
+# %% exercise="clip" message="by the norm of the last tensor: is each added to those before?"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    for grad in grads:
+        norm = (grad**2).sum().sqrt()
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad *= factor
+    return norm
+
+
+
+# %% exercise="clip" message="p.grad.data has been exchanged"
+def clip_grad_norm_(parameters, max_norm):
+    parameters = [p for p in parameters if p.grad is not None]
+    norm = torch.stack([(p.grad**2).sum() for p in parameters]).sum().sqrt()
+    for p in parameters:
+        p.grad.data = p.grad.data * (max_norm / (norm + 1e-6)).clamp(max=1)
+    return norm
+
+
+
+# %% exercise="clip" message="the gradients are float32 now, and your norm is torch.float64"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.tensor(sum((grad**2).sum().item() for grad in grads) ** 0.5, dtype=torch.float64)
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad *= factor
+    return norm
+
+
+
+# %% exercise="clip" message="the norm of all together is compared, with max_norm"
+def clip_grad_norm_(parameters, max_norm):
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.stack([(grad**2).sum() for grad in grads]).sum().sqrt() if grads else torch.tensor(0.0)
+    for grad in grads:
+        if (grad**2).sum().sqrt() > max_norm:
+            grad *= max_norm / (norm + 1e-6)
+    return norm
+
+
+
+# %% exercise="clip" message="you have switched off gradients for everybody"
+def clip_grad_norm_(parameters, max_norm):
+    torch.set_grad_enabled(False)
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norm = sum(((grad**2).sum() for grad in grads), torch.zeros(())).sqrt()
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1)
+    for grad in grads:
+        grad *= factor
     return norm
 
 
@@ -448,26 +638,29 @@ def first_not_finite(model, x):
     return names[0] if names else None
 
 
-# %% exercise="first_not_finite" message="the model stopped at an error, and its modules were left changed"
+# %% exercise="first_not_finite" message="the model stopped at an error, and its modules were left with new attributes"
 def first_not_finite(model, x):
     names = [] if x.isfinite().all() else ["the input"]
 
     def watched(name, forward):
-        def look(*arguments):
-            output = forward(*arguments)
-            if not output.isfinite().all():
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
+            if not finite(output):
                 names.append(name)
             return output
 
         return look
 
     modules = list(model.named_modules())
+    buffers = [(b, b.clone()) for b in model.buffers()]
     for name, module in modules:
         module.forward = watched(name, module.forward)
     with torch.no_grad():
         model(x)
     for _, module in modules:
         del module.forward
+    for b, old in buffers:
+        b.copy_(old)
     return names[0] if names else None
 
 
@@ -549,7 +742,7 @@ def first_not_finite(model, x):
     return None
 
 
-# %% exercise="first_not_finite" message="x has a NaN in it: 'the input', and not"
+# %% exercise="first_not_finite" message="x has nan in it: 'the input', and not"
 def first_not_finite(model, x):
     names = []
 
@@ -583,13 +776,13 @@ def first_not_finite(model, x):
     return None
 
 
-# %% exercise="first_not_finite" message="buffers have to be kept, and put back"
+# %% exercise="first_not_finite" message="buffers have to be kept, all"
 def first_not_finite(model, x):
     names = [] if finite(x) else ["the input"]
 
     def watched(name, forward):
-        def look(*arguments):
-            output = forward(*arguments)
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
             if not finite(output):
                 names.append(name)
             return output
@@ -659,13 +852,13 @@ def first_not_finite(model, x):
         print(names[0])
 
 
-# %% exercise="first_not_finite" message="'two' put out a tuple, with a NaN inside"
+# %% exercise="first_not_finite" message="'0.two' put out a tuple, with a NaN inside"
 def first_not_finite(model, x):
     names = [] if finite(x) else ["the input"]
 
     def watched(name, forward):
-        def look(*arguments):
-            output = forward(*arguments)
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
             if isinstance(output, torch.Tensor) and not finite(output):
                 names.append(name)
             return output
@@ -692,8 +885,8 @@ def first_not_finite(model, x):
     names = [] if finite(x) else ["the input"]
 
     def watched(name, forward):
-        def look(*arguments):
-            output = forward(*arguments)
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
             if not finite(output):
                 names.append(name)
             return output
@@ -712,6 +905,170 @@ def first_not_finite(model, x):
             del module.forward
         for b, old in buffers:
             b.copy_(old)
+    return names[0] if names else None
+
+
+# %% exercise="first_not_finite" message="is the model run in the mode that it is in?"
+@torch.no_grad()
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+    model = copy.deepcopy(model)
+    model.eval()
+
+    def watched(name, forward):
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    for name, module in model.named_modules():
+        module.forward = watched(name, module.forward)
+    model(x)
+    return names[0] if names else None
+
+
+
+# %% exercise="first_not_finite" message="in eval mode, in which the model is, all is well"
+@torch.no_grad()
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+    model = copy.deepcopy(model)
+    model.train()
+
+    def watched(name, forward):
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    for name, module in model.named_modules():
+        module.forward = watched(name, module.forward)
+    model(x)
+    return names[0] if names else None
+
+
+
+# %% exercise="first_not_finite" message="hand on all arguments, those with names, too"
+@torch.no_grad()
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+    model = copy.deepcopy(model)
+
+    def watched(name, forward):
+        def look(*arguments):
+            output = forward(*arguments)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    for name, module in model.named_modules():
+        module.forward = watched(name, module.forward)
+    model(x)
+    return names[0] if names else None
+
+
+
+# %% exercise="first_not_finite" message="the model stopped at an error, and you say that all is well"
+@torch.no_grad()
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+    model = copy.deepcopy(model)
+
+    def watched(name, forward):
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    for name, module in model.named_modules():
+        module.forward = watched(name, module.forward)
+    with suppress(Exception):
+        model(x)
+    return names[0] if names else None
+
+
+
+# %% exercise="first_not_finite" message="is '' taken for no name"
+@torch.no_grad()
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+    model = copy.deepcopy(model)
+
+    def watched(name, forward):
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
+            if not finite(output):
+                names.append(name)
+            return output
+
+        return look
+
+    for name, module in model.named_modules():
+        module.forward = watched(name, module.forward)
+    model(x)
+    return next((name for name in names if name), None)
+
+
+
+# %% exercise="first_not_finite" message="the class's own, was exchanged for the whole notebook"
+@torch.no_grad()
+def first_not_finite(model, x):
+    names = [] if finite(x) else ["the input"]
+
+    def watched(name, forward):
+        def look(*arguments, **options):
+            output = forward(*arguments, **options)
+            if not finite(output):
+                names.append(name)
+
+        return look
+
+    for name, module in model.named_modules():
+        type(module).forward = watched(name, type(module).forward)
+    model(x)
+    return names[0] if names else None
+
+
+# %% exercise="first_not_finite" message="the modules were left in another mode: each has its own"
+@torch.no_grad()
+def first_not_finite(model, x):
+    training = model.training
+    model.train(training)
+    return "the input"
+
+
+# %% exercise="first_not_finite" message="gradients are switched off for everybody"
+def first_not_finite(model, x):
+    torch.set_grad_enabled(False)
+    return None if finite(x) else "the input"
+
+
+# %% exercise="first_not_finite" message="does each function hand on what it got?"
+@torch.no_grad()
+def first_not_finite(model, x):
+    model, names = copy.deepcopy(model), []
+
+    def watched(name, forward):
+        def look(*arguments, **options):
+            if not finite(forward(*arguments, **options)):
+                names.append(name)
+
+        return look
+
+    for name, module in model.named_modules():
+        module.forward = watched(name, module.forward)
+    model(x)
     return names[0] if names else None
 
 
@@ -737,7 +1094,7 @@ class EarlyStopping(Callback):
             learner.model.load_state_dict(self.weights)
 
 
-# %% exercise="early_stopping" message="should stop after epoch 5: counted, and raised?"
+# %% exercise="early_stopping" message="should stop after epoch 5: counted, raised, the 3 kept?"
 class EarlyStopping(Callback):
     order = 50
     state = ("best", "waited", "weights")
@@ -1002,7 +1359,7 @@ class EarlyStopping(Callback):
             learner.model.load_state_dict(self.weights)
 
 
-# %% exercise="early_stopping" message="what the first fit has left must be forgotten before_fit"
+# %% exercise="early_stopping" message="what the fit before has left must be forgotten before_fit"
 class EarlyStopping(Callback):
     order = 50
     state = ("best", "waited", "weights")
@@ -1167,7 +1524,7 @@ class EarlyStopping(Callback):
             learner.model.load_state_dict(self.weights)
 
 
-# %% exercise="early_stopping" message="learner.model is another object now"
+# %% exercise="early_stopping" message="learner.model, or its weight, is another object now"
 class EarlyStopping(Callback):
     order = 50
     state = ("best", "waited", "weights")
@@ -1193,3 +1550,129 @@ class EarlyStopping(Callback):
     def after_fit(self, learner):
         if self.weights is not None:
             learner.model = self.weights
+
+
+# %% exercise="early_stopping" message="it had had enough, and ends after 6 epochs: before_epoch has to ask"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+
+# %% exercise="early_stopping" message="a checkpoint cannot hold it"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_epoch(self, learner):
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model)
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights.state_dict())
+
+
+
+# %% exercise="early_stopping" message="nobody has measured the second of 3 epochs, and nothing complains"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        if patience < 1:
+            raise ValueError(f"{patience=}")
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_epoch(self, learner):
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = learner.history[-1][self.monitor]
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)
+
+
+
+# %% exercise="early_stopping" message="a patience of 0: raise a ValueError, and not AssertionError()"
+class EarlyStopping(Callback):
+    order = 50
+    state = ("best", "waited", "weights")
+
+    def __init__(self, monitor="validation_loss", patience=3):
+        assert patience >= 1
+        self.monitor, self.patience = monitor, patience
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_fit(self, learner):
+        self.best, self.waited, self.weights = math.inf, 0, None
+
+    def before_epoch(self, learner):
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_epoch(self, learner):
+        self.waited += 1
+        value = monitored(learner, self.monitor)
+        if value < self.best:
+            self.best, self.waited = value, 0
+            self.weights = copy.deepcopy(learner.model.state_dict())
+        if self.waited >= self.patience:
+            raise CancelFit
+
+    def after_fit(self, learner):
+        if self.weights is not None:
+            learner.model.load_state_dict(self.weights)

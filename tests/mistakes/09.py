@@ -101,7 +101,7 @@ def slide(image, kernel):
     return out
 
 
-# %% exercise="slide" message="number by number: `*`, not `@`"
+# %% exercise="slide" message="rows meet rows that are not theirs: first `*`"
 def slide(image, kernel):
     h, w = kernel.shape
     rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
@@ -132,6 +132,86 @@ def slide(image, kernel):
         for j in range(columns):
             out[j, i] = (image[i : i + h, j : j + w] * kernel).sum()
     return out
+
+
+# %% exercise="slide" message="one place of the result takes one number"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = image[i : i + h, j : j + w] * kernel
+    return out
+
+
+# %% exercise="slide" message="window and kernel must have the same shape, rows i to i + KH"
+def slide(image, kernel):
+    h, w = kernel.shape
+    out = torch.zeros(image.shape, dtype=image.dtype)
+    for i in range(image.shape[0]):
+        for j in range(image.shape[1]):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out
+
+
+# %% exercise="slide" message="only the last product is left: add up, with +="
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            for u in range(h):
+                for v in range(w):
+                    out[i, j] = kernel[u, v] * image[i + u, j + v]
+    return out
+
+
+# %% exercise="slide" message="what was added up for one place is still in the next"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    total = 0
+    for i in range(rows):
+        for j in range(columns):
+            total += (image[i : i + h, j : j + w] * kernel).sum()
+            out[i, j] = total
+    return out
+
+
+# %% exercise="slide" message="right, but zeros are left: does a loop end or your code return"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+        return out
+
+
+# %% exercise="slide" message="the numbers do not lie side by side in memory: use `reshape`"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns, dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = image[i : i + h, j : j + w].reshape(-1) @ kernel.view(-1)
+    return out
+
+
+# %% exercise="slide" message="right to seven digits only"
+def slide(image, kernel):
+    h, w = kernel.shape
+    rows, columns = image.shape[0] - h + 1, image.shape[1] - w + 1
+    out = torch.zeros(rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            out[i, j] = (image[i : i + h, j : j + w] * kernel).sum()
+    return out.to(image.dtype)
 
 
 # %% exercise="output_size" message="is taken for 6 long: there is no hole behind its last number"
@@ -187,6 +267,14 @@ def output_size(size, kernel, stride=1, padding=0, dilation=1):
 def output_size(size, kernel, stride=1, padding=0, dilation=1):
     room = size + 2 * padding - dilation * (kernel - 1) - 1
     if room < 0:
+        raise ValueError(f"{(size, kernel, stride, padding, dilation)} does not fit")
+    return room // stride + 1
+
+
+# %% exercise="output_size" message="there is no kernel of -1, and you say"
+def output_size(size, kernel, stride=1, padding=0, dilation=1):
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    if not kernel or not dilation or stride < 1 or min(size, padding, room) < 0:
         raise ValueError(f"{(size, kernel, stride, padding, dilation)} does not fit")
     return room // stride + 1
 
@@ -258,11 +346,38 @@ def conv1d_grad(x, w, G, stride=1):
     return w_grad, x_grad
 
 
-# %% exercise="conv1d_grad" message="a gradient has the shape of what it is for"
+# %% exercise="conv1d_grad" message="stride 1 gave [(3,), (2,)]"
 def conv1d_grad(x, w, G, stride=1):
     full = pad(G, (len(w) - 1, len(w) - 1))
     x_grad = slide(full[None], w.flip(0)[None])[0]
     return x_grad[: len(x) - 1], slide(x[None], G[None])[0]
+
+
+# %% exercise="conv1d_grad" message="the last of x, in no window, get a 0"
+def conv1d_grad(x, w, G, stride=1):
+    x_grad = torch.zeros(stride * (len(G) - 1) + len(w), dtype=x.dtype)
+    w_grad = torch.zeros_like(w)
+    for i in range(len(G)):
+        x_grad[stride * i : stride * i + len(w)] += G[i] * w
+        w_grad += G[i] * x[stride * i : stride * i + len(w)]
+    return x_grad, w_grad
+
+
+# %% exercise="conv1d_grad" message="with a stride, windows begin 2 apart"
+def conv1d_grad(x, w, G, stride=1):
+    full = pad(G, (len(w) - 1, len(w) - 1))
+    x_grad = slide(full[None], w.flip(0)[None])[0]
+    return x_grad, slide(x[None], G[None])[0]
+
+
+# %% exercise="conv1d_grad" message="u counts the numbers of w"
+def conv1d_grad(x, w, G, stride=1):
+    x_grad, w_grad = torch.zeros_like(x), torch.zeros_like(w)
+    for i in range(len(G)):
+        for u in range(len(w)):
+            x_grad[stride * i + u] += G[i] * w[u]
+            w_grad[i] += G[i] * x[stride * i + u]
+    return x_grad, w_grad
 
 
 # %% exercise="conv1d_grad" message="the gradient for x: G is not in it"
@@ -318,7 +433,7 @@ def is_right(conv):
     return True
 
 
-# %% exercise="is_right" message="one that mirrors kernels that are not square"
+# %% exercise="is_right" message="among them one that mirrors wide kernels"
 def is_right(conv):
     try:
         x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, 3, 3), torch.randn(5)
@@ -333,7 +448,7 @@ def is_right(conv):
     return True
 
 
-# %% exercise="is_right" message="9 wrong of 25 get a True"
+# %% exercise="is_right" message="9 wrong of 30 get a True"
 def is_right(conv):
     try:
         x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, 3, 3), torch.randn(5)
@@ -456,6 +571,130 @@ def is_right(conv):
     return torch.equal(x, kept[0])
 
 
+# %% exercise="is_right" message="among them one that takes padding 1, always"
+def is_right(conv):
+    try:
+        for kernel, stride, padding in (((3, 3), 2, 1), ((2, 4), 2, 1), ((4, 2), 2, 1)):
+            shapes = (3, 2, 9, 7), (5, 2, *kernel), (5,)
+            given = [torch.randn(shape) for shape in shapes]
+            kept = [tensor.clone() for tensor in given]
+            got, wanted = conv(*given, stride, padding), conv2d(*kept, stride, padding)
+            same = got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-4)
+            if not (same and all(map(torch.equal, given, kept))):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that swaps stride and padding"
+def is_right(conv):
+    try:
+        for kernel, stride, padding in (((3, 3), 1, 1), ((2, 4), 2, 2), ((4, 2), 3, 3)):
+            shapes = (3, 2, 9, 7), (5, 2, *kernel), (5,)
+            given = [torch.randn(shape) for shape in shapes]
+            kept = [tensor.clone() for tensor in given]
+            got, wanted = conv(*given, stride, padding), conv2d(*kept, stride, padding)
+            same = got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-4)
+            if not (same and all(map(torch.equal, given, kept))):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that counts its rows by the width"
+def is_right(conv):
+    try:
+        for kernel, stride, padding in (((3, 3), 2, 1), ((2, 4), 1, 3), ((4, 2), 2, 2)):
+            shapes = (3, 2, 8, 8), (5, 2, *kernel), (5,)
+            given = [torch.randn(shape) for shape in shapes]
+            kept = [tensor.clone() for tensor in given]
+            got, wanted = conv(*given, stride, padding), conv2d(*kept, stride, padding)
+            same = got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-4)
+            if not (same and all(map(torch.equal, given, kept))):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that takes 0.01 off"
+def is_right(conv):
+    try:
+        for kernel, stride, padding in (((3, 3), 2, 1), ((2, 4), 1, 3), ((4, 2), 2, 2)):
+            shapes = (3, 2, 9, 7), (5, 2, *kernel), (5,)
+            given = [torch.randn(shape) for shape in shapes]
+            kept = [tensor.clone() for tensor in given]
+            got, wanted = conv(*given, stride, padding), conv2d(*kept, stride, padding)
+            same = got.shape == wanted.shape and (got - wanted).max() < 1e-4
+            if not (same and all(map(torch.equal, given, kept))):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that leaves the first image out"
+def is_right(conv):
+    try:
+        for kernel, stride, padding in (((3, 3), 2, 1), ((2, 4), 1, 3), ((4, 2), 2, 2)):
+            shapes = (3, 2, 9, 7), (5, 2, *kernel), (5,)
+            given = [torch.randn(shape) for shape in shapes]
+            kept = [tensor.clone() for tensor in given]
+            got, wanted = conv(*given, stride, padding), conv2d(*kept, stride, padding)
+            same = got.shape == wanted.shape
+            same = same and torch.allclose(got[-1], wanted[-1], atol=1e-4)
+            if not (same and all(map(torch.equal, given, kept))):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that leaves the last row out"
+def is_right(conv):
+    try:
+        for kernel, stride, padding in (((3, 3), 2, 1), ((2, 4), 1, 1), ((4, 2), 2, 2)):
+            shapes = (3, 2, 9, 7), (5, 2, *kernel), (5,)
+            given = [torch.randn(shape) for shape in shapes]
+            kept = [tensor.clone() for tensor in given]
+            got, wanted = conv(*given, stride, padding), conv2d(*kept, stride, padding)
+            same = got.shape == wanted.shape
+            same = same and torch.allclose(got[:, :, 0], wanted[:, :, 0], atol=1e-4)
+            if not (same and all(map(torch.equal, given, kept))):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="among them one that changes the biases"
+def is_right(conv):
+    try:
+        for kernel, stride, padding in (((3, 3), 2, 1), ((2, 4), 1, 3), ((4, 2), 2, 2)):
+            shapes = (3, 2, 9, 7), (5, 2, *kernel), (5,)
+            given = [torch.randn(shape) for shape in shapes]
+            kept = [tensor.clone() for tensor in given]
+            got, wanted = conv(*given, stride, padding), conv2d(*kept, stride, padding)
+            same = got.shape == wanted.shape and torch.allclose(got, wanted, atol=1e-4)
+            if not (same and all(map(torch.equal, given[:2], kept))):
+                return False
+    except Exception:
+        return False
+    return True
+
+
+# %% exercise="is_right" message="one that adds up shifted images: ValueError"
+def is_right(conv):
+    try:
+        x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, 3, 3), torch.randn(5)
+        wanted = conv2d(x, weight, bias, 2, 1)
+    except ValueError:
+        return False
+    return torch.allclose(conv(weight, x, bias, 2, 1), wanted, atol=1e-4)
+
+
 # %% exercise="receptive_field" message="one layer's own stride does not spread its own kernel"
 def receptive_field(layers):
     field, apart = 1, 1
@@ -511,13 +750,39 @@ def receptive_field(layers):
     return field
 
 
-# %% exercise="receptive_field" message="strides multiply: they do not add up"
+# %% exercise="receptive_field" message="behind a stride of 1 it is 1 apart, not 2"
 def receptive_field(layers):
     field, apart = 1, 1
     for kernel, stride in layers:
         field += (kernel - 1) * apart
         apart += stride
     return field
+
+
+# %% exercise="receptive_field" message="strides multiply: they do not add up"
+def receptive_field(layers):
+    field, apart = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * apart
+        apart += stride - 1
+    return field
+
+
+# %% exercise="receptive_field" message="a kernel of 3 sees 3; a pair is (kernel, stride)"
+def receptive_field(layers):
+    field, apart = 1, 1
+    for stride, kernel in layers:
+        field += (kernel - 1) * apart
+        apart *= stride
+    return field
+
+
+# %% exercise="receptive_field" message="the numbers between that are skipped count as well"
+def receptive_field(layers):
+    places = {0}
+    for kernel, stride in reversed(layers):
+        places = {stride * at + u for at in places for u in range(kernel)}
+    return len(places)
 
 
 # %% exercise="receptive_field" message="m neighbours need (m - 1) s + k"
