@@ -395,6 +395,10 @@ class Hooked(nn.Module):
             changed = hook(self, (x,))
             if changed is not None:
                 x = changed[0] if isinstance(changed, tuple) else changed
+        return self.inner(x)
+
+    def inner(self, x: Tensor) -> Tensor:
+        """What comes behind the hooks that are called before."""
         output = self.forward(x)
         for hook in [*self.after.values()]:
             changed = hook(self, (x,), output)
@@ -449,7 +453,7 @@ class Gate(torch.autograd.Function):
 
 
 class HookedBothWays(Hooked):
-    """Gates before and behind `forward`, if somebody wants to know."""
+    """Gates before `forward`, behind the pre-hooks, and behind all forward hooks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -461,10 +465,10 @@ class HookedBothWays(Hooked):
         self.backwards[handle] = hook
         return handle
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def inner(self, x: Tensor) -> Tensor:
         if not self.backwards:
-            return super().__call__(x)
-        behind: list[Tensor] = []
+            return super().inner(x)
+        behind: list[Tensor] = []  # a new one for each call
 
         def leaving(grad: Tensor) -> Tensor:
             behind.append(grad)
@@ -475,7 +479,7 @@ class HookedBothWays(Hooked):
         def entering(grad: Tensor) -> Tensor:
             return self.call(grad, behind.pop())
 
-        return Gate.apply(super().__call__(Gate.apply(x, entering)), leaving)
+        return Gate.apply(super().inner(Gate.apply(x, entering)), leaving)
 
     def call(self, grad_input: Tensor | None, grad_output: Tensor) -> Any:
         grads: tuple = (grad_input,)
@@ -485,12 +489,29 @@ class HookedBothWays(Hooked):
         return grads[0]
 
 
+class Triple(HookedBothWays):
+    def forward(self, x: Tensor) -> Tensor:
+        return 3 * x
+
+
+triple, x, noted = Triple(), torch.tensor(1.0, requires_grad=True), []
+triple.register_forward_pre_hook(lambda module, inputs: inputs[0] * 10)
+triple.register_full_backward_hook(
+    lambda module, grad_in, grad_out: noted.append((grad_in[0], grad_out[0]))
+)
+triple(x).backward()
+print(f"by its output {noted[0][1]:.0f}, by its input {noted[0][0]:.0f}, x {x.grad:.0f}")
+
+# %% tags=["claim"]
+assert noted == [(3.0, 1.0)] and x.grad == 30
+
+# %% [markdown]
+# (`ctx`, "context", keeps things from the way forward for the way back.) The way back reaches the gate behind first, which keeps the gradient; then `forward`; then the gate before, and only there are both gradients known. The layer's input is what the pre-hook made of `x`: its gradient is 3, and that of `x` is 30. A backward hook may return other gradients for the inputs, and training goes on with these.
+
 # %% tags=["timing"]
 unlock("torch.nn.Module.register_full_backward_hook", by=HookedBothWays)
 
 # %% [markdown]
-# (`ctx`, "context", keeps things from the way forward for the way back.) A backward hook may return other gradients for the inputs, and training goes on with these.
-#
 # ### On, and off again
 #
 # Who puts hooks on must take them off, even if an error comes in between. Python's word for "whatever happens in between" is `with`, and the object behind it a **context manager**: its method `__enter__` is called on the way in, `__exit__` on the way out, by whatever way.
