@@ -266,6 +266,9 @@ def check_forecast() -> None:
         return out
 
     right = chain(lambda a, n: (a + 1 / n) / 6, q), chain(lambda a, n: a / 6, d)
+    assert not all(
+        near(a, right[1][k]) and near(b, right[0][k]) for k, (a, b) in enumerate(got)
+    ), "the pair is (q, d), in this order"
     for place, (name, wanted) in enumerate(zip("qd", right, strict=True)):
         seen = [pair[place] for pair in got]
         start = (q, d)[place]
@@ -276,8 +279,12 @@ def check_forecast() -> None:
              "an even draw from -a to a is a²/3"),
             (chain(lambda a, n: (a + 1 / n) / 3, start), "ReLU is missing: it keeps "
              "half of a mean square"),
-            (chain(lambda a, n: a / 3, start), "ReLU is missing: it keeps half of a "
-             "mean square"),
+            (chain(lambda a, n: a / 3, start), "a half is missing: ReLU keeps half of "
+             "a mean square (or was a 2 put in for two images? d has it already)"),
+            (chain(lambda a, n: (a + 1 / n) / 24, start), "an even draw from -a to a "
+             "has a width of 2a: its mean square is a²/3, and not a²/12"),
+            (chain(lambda a, n: a / 24, start), "an even draw from -a to a has a width "
+             "of 2a: its mean square is a²/3, and not a²/12"),
             (chain(lambda a, n: (a + 1 / n) / 12, start), "ReLU halves a mean square, "
              "and that is a quarter: half of the numbers stay as they are"),
             (chain(lambda a, n: a / 12, start), "ReLU halves a mean square, and that "
@@ -296,6 +303,10 @@ def check_forecast() -> None:
             )
             roots = [math.sqrt(each) for each in wanted]
             assert not all(map(near, seen, roots)), "q: a mean square, without the root"
+            alone = [(q + 1 / n) / 6 for n in fans]
+            assert not all(map(near, seen, alone)), (
+                "q: each layer goes on from the last"
+            )
             first = chain(lambda a, n: (a + 1 / fans[0]) / 6, q)
             assert not all(map(near, seen, first)), "each layer has a fan-in of its own"
         else:
@@ -348,8 +359,8 @@ for k, (q_k, d_k) in enumerate(foreseen):
 for k, (q_k, d_k) in enumerate(foreseen):
     size, spread = (median(row[k] for row in rows) for rows in measured.values())
     assert 0.6 < size / q_k**0.5 < 1.5 and 0.5 < spread / (d_k / 2) ** 0.5 < 1.6
-    assert not k or 0.25 < spread / before < 0.5
-    before = spread
+spreads = [median(row[k] for row in measured["between"]) for k in range(4)]
+assert all(0.25 < b / a < 0.5 for a, b in pairwise([between(patients), *spreads]))
 assert math.isclose(1 / 6**0.5, 0.41, abs_tol=0.01)
 with_bias = [0.02]
 for _ in range(4):
@@ -507,7 +518,9 @@ triple.register_full_backward_hook(
     lambda module, grad_in, grad_out: noted.append((grad_in[0], grad_out[0]))
 )
 triple(x).backward()
-print(f"by its output {noted[0][1]:.0f}, by its input {noted[0][0]:.0f}, x {x.grad:.0f}")
+print(
+    f"by its output {noted[0][1]:.0f}, by its input {noted[0][0]:.0f}, x {x.grad:.0f}"
+)
 
 # %% tags=["claim"]
 assert noted == [(3.0, 1.0)] and x.grad == 30
@@ -670,10 +683,15 @@ def check_hooks() -> None:
     assert order == ["b", "a"], f"hooks are put on in the order {order}, not as given"
     left(hooks)
 
+    class Refuses(nn.Module):
+        def register_forward_hook(self, *_: Any, **options: Any) -> Any:
+            raise RuntimeError("no hooks here")
+
     broken = layers()[:2]
-    for wrong_one in (None, "a name"):
-        hooks = made([*broken, wrong_one], hook)
+    for wrong_one in (None, "a name", Refuses()):
+        hooks: Any = None
         try:
+            hooks = Hooks([*broken, wrong_one], hook)
             came = hooks.__enter__()
         except Exception:
             assert on(broken) == [0, 0], (
@@ -690,8 +708,19 @@ def check_hooks() -> None:
     entered(hooks)
     assert on(broken) == [0, 0], "with `backward`, no forward hook is wanted"
     assert on(broken, True) == [1, 1], "with `backward`: register_full_backward_hook"
+    assert all(m._is_full_backward_hook for m in broken), (
+        "register_backward_hook is the old one, whose gradients may be others: "
+        "register_full_backward_hook"
+    )
     left(hooks)
     assert on(broken, True) == [0, 0], "on leaving, the backward hooks are still on"
+    hooks = made([relu], lambda module, inputs, output: output + 5)
+    entered(hooks)
+    assert relu(torch.tensor(2.0)) == 7, (
+        "the hook returns another output, and the module does not hand it on: put on "
+        "the hook itself"
+    )
+    left(hooks)
 
 
 check_hooks()
@@ -809,7 +838,7 @@ class ActivationStats(Callback):
 
 
 # %% [markdown]
-# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale. A healthy layer uses the whole height. (Some six seconds.)
+# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale. (Some fifteen seconds.)
 
 # %%
 NAMES = ("1", "3", "5", "7")  # the activation functions
@@ -827,15 +856,20 @@ class Weights(Callback):
 
 
 def watched(seed: int, lr: float, **options: Any) -> tuple[ActivationStats, Weights]:
-    stats, weights = ActivationStats(*NAMES, low=-1, high=4), Weights()
+    stats, weights = ActivationStats(*NAMES, low=-1, high=4, bins=500), Weights()
     treated(seed, lr, callbacks=[stats, weights], **options)
     return stats, weights
 
 
-def colours(stats: ActivationStats, name: str) -> Tensor:
-    """Histograms as columns, logarithms of counts."""
-    columns = [row["histogram"] for row in stats.outputs[name]]
-    return torch.stack(columns, 1).log1p()
+def paint(stats: ActivationStats, low: float, high: float, bins: int) -> None:
+    """The fourth layer's histograms as columns, logarithms of counts."""
+    rows = torch.stack([row["histogram"] for row in stats.outputs["7"]], 1)
+    rows = rows[round(100 * low) + 100 : round(100 * high) + 100]
+    colours = rows.unflatten(0, (bins, -1)).sum(1).log1p()
+    _, ax = plt.subplots(figsize=(3.4, 2.5))
+    extent = (0, 160, low, high)
+    ax.imshow(colours, origin="lower", aspect="auto", extent=extent, cmap="magma")
+    ax.set(xlabel="step", ylabel="output")
 
 
 sleeper, _ = watched(worst, 0.1)
@@ -844,36 +878,31 @@ for seed in range(5):
     casualties.append(watched(seed, 1.2))
     print(f"seed {seed} has been watched", flush=True)
 
-# %% tags=["figure", "slide"] alt="The sleeping network: one thin bright line at 0 from the first step to the last, and all of the picture dark above it." caption="Rate 0.1, asleep: the fourth layer's numbers, from step 1 to 160"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(sleeper, "7"),
-    origin="lower",
-    aspect="auto",
-    extent=(0, 160, -1, 4),
-    cmap="magma",
-)
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure", "slide"] alt="SLEEP" caption="Rate 0.1, asleep: the fourth layer's numbers, from step 1 to 160"
+paint(sleeper, 0, 0.2, 20)
 
-# %% tags=["figure", "beside"] alt="The network at rate 1.2: a thin line at 0, then a few steps in which numbers shoot up to 3, then nothing but the line at 0 to the end." caption="Rate 1.2, dead: it wakes up, screams, and falls silent"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(casualties[ended][0], "7"),
-    origin="lower", aspect="auto", extent=(0, 160, -1, 4), cmap="magma",
-)  # fmt: skip
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure", "beside"] alt="DEAD" caption="Rate 1.2, dead. Numbers above 0.2 are not in the picture"
+paint(casualties[ended][0], 0, 0.2, 20)
 
 # %% [markdown]
+# Asleep, the units put out what their biases make, each its own number, step after step. Dead, there is nothing but the line at 0. Watch the scale: it ends at 0.2. From −1 to 4, where a healthy layer lives, both illnesses are the same line.
+#
 # ## When units die, and whether they come back
 #
-# Count the dead, of all 120 channels, step by step. (Dead here means dead for the 25 images of the batch.) For each of five networks at 1.2 take the step that kills most, and see how large the gradient at the fourth layer is before it, among all gradients until then. As we have the weights from before each step, we can do it over: the same weights, the same batch, a quarter of the rate.
+# Count the dead, of all 120 channels, step by step: those that are 0 for each of 500 images, always the same ones. For each of five networks at 1.2 take the step that kills most. As we have the weights from before it, we can do it over: the same weights, the same batch, and other rates. (Some ten seconds.)
 
 
 # %%
-def dead_units(stats: ActivationStats) -> dict[str, Tensor]:
-    """Whether each unit is dead, by step. Shapes: (steps, C) for each layer."""
-    rows = stats.outputs.items()
-    return {name: torch.stack([r["active"] for r in row]) == 0 for name, row in rows}
+@torch.no_grad()
+def dead_units(state: dict, x: Tensor) -> list[Tensor]:
+    """Whether each unit is 0 for all of these images, for each of the four layers."""
+    model, found = strided_cnn(), []
+    model.load_state_dict(state)
+    for layer in model[:8]:
+        x = layer(x)
+        if isinstance(layer, nn.ReLU):
+            found.append(x.amax((0, 2, 3)) <= 0)
+    return found
 
 
 def revived(is_dead: Tensor) -> int:
@@ -887,8 +916,8 @@ def revived(is_dead: Tensor) -> int:
     return count
 
 
-def dead_after(memory: tuple[dict, Tensor, Tensor], lr: float) -> int:
-    """How many of the 64 units of the fourth layer are dead after a step."""
+def stepped(memory: tuple[dict, Tensor, Tensor], lr: float) -> tuple[float, int]:
+    """The loss after one step, and how many of the fourth layer's 64 are dead."""
     state, x, y = memory
     model = strided_cnn()
     model.load_state_dict(state)
@@ -896,55 +925,57 @@ def dead_after(memory: tuple[dict, Tensor, Tensor], lr: float) -> int:
     with torch.no_grad():
         for p in model.parameters():
             p -= lr * p.grad
-        return int((model[:8](patients).amax((0, 2, 3)) <= 0).sum())
+        loss = cross_entropy(model(patients), labels[rest[:500]]).item()
+    return loss, int(dead_units(model.state_dict(), patients)[3].sum())
 
 
-fates = []
-for seed, (stats, weights) in enumerate(casualties):
-    is_dead = dead_units(stats)
-    total = sum(each.sum(1) for each in is_dead.values())
+fates, tables = [], []
+print(f"{'dead of 120':>27}   loss (dead of layer 4) after a step of {'came':>14}")
+print(
+    "seed  step   before  after           0         0.1         0.3         1.2   back"
+)
+for seed, (_, weights) in enumerate(casualties):
+    rows = [dead_units(state, patients) for state, _, _ in weights.seen]
+    tables.append([torch.stack(layer) for layer in zip(*rows, strict=True)])
+    total = sum(each.sum(1) for each in tables[-1])
     step = int((total[1:] - total[:-1]).argmax())  # its update is the fatal one
-    sizes = torch.tensor([row["std"] for row in stats.gradients["7"]])
-    larger = int((sizes[:step] > sizes[step]).sum())
-    none, full, quarter = (dead_after(weights.seen[step], lr) for lr in (0, 1.2, 0.3))
-    silent = is_dead["7"].all(1).tolist()
-    fates.append(
-        {
-            "from": total[step].item(), "to": total[step + 1].item(), "larger": larger,
-            "none": none, "full": full, "quarter": quarter,
-            "back": sum(map(revived, is_dead.values())),
-            "woken": any(silent) and not all(silent[silent.index(True) :]),
-            "silent": any(silent),
-        }
-    )  # fmt: skip
-    fate = fates[-1]
+    again = [stepped(weights.seen[step], lr) for lr in (0, 0.1, 0.3, 1.2)]
+    back = [revived(each) for each in tables[-1]]
+    silent = dead_units(weights.seen[-1][0], raw[ward])[3].all().item()
+    before, after = total[step].item(), total[step + 1].item()
+    fates.append((before, after, again, back, silent))
+    cells = "".join(f"   {loss:.2f} ({dead:2})" for loss, dead in again)
     print(
-        f"seed {seed}: step {step + 1:3} kills {fate['from']} -> {fate['to']} of 120, "
-        f"{larger} larger gradients before; layer 4 again: {none} dead, {full} after "
-        f"it, {quarter} at a quarter of the rate; {fate['back']} came back"
+        f"{seed:4} {step + 1:5} {before:8} {after:6} {cells} {sum(back):6}", flush=True
     )
 
-# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. After some ups and downs all four leap up together in one step. The fourth layer goes to 100 per cent and stays there, the first loses only a part of its units." caption="The network of the picture above: the share of dead units, by layer"
+# %% tags=["figure"] alt="CURVES" caption="The network of the picture above: the share of dead units, by layer"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
-for number, is_dead in enumerate(dead_units(casualties[ended][0]).values(), start=1):
+for number, is_dead in enumerate(tables[ended], start=1):
     share = 100 * is_dead.float().mean(1)
     ax.plot(range(1, 161), share, label=f"layer {number}", linewidth=1.2)
 ax.set(xlabel="step", ylabel="per cent dead", ylim=(0, 105))
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 # %% tags=["claim"]
-middle = {name: median(fate[name] for fate in fates) for name in fates[0]}
-assert middle["to"] - middle["from"] > 40 and middle["larger"] <= 3
-assert middle["full"] > middle["none"] + 20 and middle["quarter"] < middle["full"] - 5
-assert middle["quarter"] > middle["none"] + 5
-assert sum(fate["back"] for fate in fates) > 100
-assert sum(fate["silent"] for fate in fates) >= 3
-assert not any(fate["woken"] for fate in fates)
+assert median(after - before for before, after, *_ in fates) > 40
+assert sum(again[0][0] > math.log(10) for _, _, again, *_ in fates) >= 3
+for column, low, high in ((1, 1.8, 2.31), (3, 2.29, 2.6)):
+    losses = [again[column][0] for _, _, again, *_ in fates]
+    assert low < median(losses) < high
+none, short, middling, full = (
+    median(again[column][1] for _, _, again, *_ in fates) for column in range(4)
+)
+assert full > 35 and full > middling + 10 and middling > short and short < none + 25
+backs = [sum(back) for *_, back, _ in fates]
+fourth = sum(back[3] for *_, back, _ in fates)
+assert sum(backs) > 100 and fourth > 0.6 * sum(backs) and min(backs) < 0.3 * max(backs)
+assert sum(silent for *_, silent in fates) >= 3
 
 # %% [markdown]
-# It is one step that does it. Its gradient is the largest so far, or nearly: the loss is steep there, and a step of that length throws units to where they are never positive. A quarter of the rate kills fewer (in the median), and not none.
+# It is one step that does most of it. Just before, in most of the five, the loss is worse than that of a guess: an earlier step has gone too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
 #
-# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In these five runs units came back more than a hundred times, after ten dead steps or more. What did not come back in any of them is a *layer*: where all 64 units are dead, every gradient before them is exactly 0, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.30 at the end.
+# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 6 to 14 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.3 at the end. (Dead for one batch is not enough. For another batch a unit may wake, and then the layers before it learn again.)
 
 # %%
 memory = casualties[ended][1].seen[-1]
@@ -955,14 +986,14 @@ for name, p in model.named_parameters():
     print(f"{name:9} largest gradient {p.grad.abs().max():.1e}")
 
 # %% tags=["claim"]
-if dead_units(casualties[ended][0])["7"][-1].all():
+if fates[ended][-1]:
     grads = {name: p.grad.abs().max().item() for name, p in model.named_parameters()}
     assert grads.pop("9.bias") > 0 and max(grads.values()) == 0
 
 # %% [markdown] tags=["aside"]
 # #### Aside: saturated units
 #
-# A tanh or a sigmoid has no zero to die at, and two plains where its derivative is nearly 0. A unit that stands on one is **saturated**: it puts out 1 or −1 and learns nothing. Our network with tanh, and weights three times, then ten times as large as Xavier's; the share of numbers beyond ±0.99, where the derivative $1 - \tanh^2$ is below 0.02:
+# A tanh or a sigmoid has no zero to die at, and two plains where its derivative is nearly 0. A unit that stands on one is **saturated**: it puts out 1 or −1 and learns next to nothing. Our network with tanh, from one seed, and weights three times, then ten times as large as Xavier's; the share of numbers beyond ±0.99, where the derivative $1 - \tanh^2$ is below 0.02:
 
 # %% tags=["aside"]
 beyond = {}
@@ -1039,7 +1070,7 @@ assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions
 # %% [markdown] exercise="lsuv" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 11.3: LSUV in ten lines
 #
-# Write `lsuv_(model, batch)`, in place, for a model of `nn.Conv2d`, `nn.Linear` and modules without parameters, one after the other, perhaps nested. Afterwards, on this batch, each of these layers puts out numbers with mean 0 and standard deviation 1, all of them taken together. The weights of a layer are divided by *one* number, the biases are moved by *one* number (and may be divided by one, too); a layer without a bias gets the deviation and keeps its mean. Give the model back, with no hooks left. A layer that puts out the same number everywhere raises a `ValueError`. Nothing is learnt: no gradients.
+# Write `lsuv_(model, batch)`, in place, for a model of `nn.Conv2d`, `nn.Linear` and modules without parameters, one after the other, perhaps nested. Afterwards, on this batch, each of these layers puts out numbers with mean 0 and standard deviation 1, all of them taken together. The weights of a layer are divided by *one* number, the biases are moved by *one* number (and may be divided by one, too); a layer without a bias gets the deviation and keeps its mean. Give the model back, with no hooks left. A layer that puts out the same number everywhere, up to rounding, raises a `ValueError`. Nothing is learnt: no gradients.
 
 # %% [markdown] tags=["hint"]
 # If you scale layer 1, what the second is fed changes. In which order do you measure and scale? A forward hook sees the output at the right moment, and what it returns is what the next layer is fed.
@@ -1092,7 +1123,7 @@ def check_lsuv() -> None:
             )  # fmt: skip
         with torch.no_grad():
             for p in model.parameters():
-                p.mul_(4).add_(0.3)
+                p.mul_(4 if p.dim() > 1 else 1).add_(0.3)
         return model
 
     def outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
@@ -1130,6 +1161,9 @@ def check_lsuv() -> None:
         )
         hooked = [m for m in model.modules() if m._forward_hooks]
         assert not hooked, f"hooks are left on {hooked[0]}"
+        assert all(m.training for m in model.modules()), (
+            "the model was in training, and is in evaluation now: leave it as it was"
+        )
         layers, before = (
             [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
             for net in (model, old)
@@ -1167,6 +1201,13 @@ def check_lsuv() -> None:
             math.isclose(a, b, rel_tol=1e-4)
             for a, b in zip(deviations, untouched, strict=True)
         ), "nothing has been scaled"
+        for number, (now, then) in enumerate(zip(layers, before, strict=True), start=1):
+            nested = ": it stands in a `Sequential` inside" if kind == "linear" else ""
+            assert not torch.equal(now.weight, then.weight) or (
+                now.bias is not None and not torch.equal(now.bias, then.bias)
+            ), f"layer {number} of {len(layers)}, {now}, is as it was" + nested * (
+                number < 3
+            )
         assert abs(factors[0] - 1) > 1e-3 or (
             abs(deviations[0] - 1) < 0.02 and abs(means[0]) < 0.02
         ), (
@@ -1185,7 +1226,8 @@ def check_lsuv() -> None:
         assert all(abs(d - 1) < 0.02 for d in deviations), (
             f"deviations of {[round(d, 3) for d in deviations]}: the first is right, "
             "and not all of the others: what a layer is fed changes as soon as those "
-            "before it do, so measure it after they were scaled"
+            "before it do, so measure it after they were scaled, and hand on what the "
+            "layer puts out now"
         )
         biased = [layer.bias is not None for layer in layers]
         off = [mean for mean, has in zip(means, biased, strict=True) if has]
@@ -1193,27 +1235,33 @@ def check_lsuv() -> None:
             f"means of {[round(m, 3) for m in off]}: not 0, in layers with a "
             "bias; in the first it is"
         )
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
-    with torch.no_grad():
-        model[2].weight.zero_()
-        model[2].bias.fill_(0.3)
-    try:
-        lsuv_(model, torch.randn(5, 3, generator=source))
-    except ValueError:
-        pass
-    except Exception as error:
-        raise AssertionError(
-            f"a layer with weights of 0 puts out the same everywhere: a ValueError, "
-            f"not {error!r}"
-        ) from error
-    else:
-        raise AssertionError(
-            "a layer with weights of 0 puts out the same everywhere, and cannot be "
-            "scaled: nothing is said"
+    for bias, why in (
+        (0.25, "nothing is said"),
+        (0.3, "nothing is said where its bias is 0.3: by rounding the deviation is not "
+         "0 there but 3e-8. Compare the largest number with the smallest, or the "
+         "deviation with a small number"),
+    ):  # fmt: skip
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        with torch.no_grad():
+            model[2].weight.zero_()
+            model[2].bias.fill_(bias)
+        try:
+            lsuv_(model, torch.randn(5, 3, generator=source))
+        except ValueError:
+            pass
+        except Exception as error:
+            raise AssertionError(
+                f"a layer with weights of 0 puts out the same everywhere: a "
+                f"ValueError, not {error!r}"
+            ) from error
+        else:
+            raise AssertionError(
+                f"a layer with weights of 0 puts out the same everywhere, and cannot "
+                f"be scaled: {why}"
+            )
+        assert not any(m._forward_hooks for m in model.modules()), (
+            "after the ValueError hooks are left"
         )
-    assert not any(m._forward_hooks for m in model.modules()), (
-        "after the ValueError hooks are left"
-    )
 
 
 check_lsuv()
@@ -1378,27 +1426,11 @@ for name, options in (
     healed[name] = trial(f"{name}, rate {lr}", lr, images, valid_images, **options)
 stats, _ = watched(worst, lr, x=images, **options)
 
-# %% tags=["figure"] alt="The sleeping network once more: a thin bright line at 0, and darkness." caption="The sleeper, as above, and with the same seed and the same scales …"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(sleeper, "7"),
-    origin="lower",
-    aspect="auto",
-    extent=(0, 160, -1, 4),
-    cmap="magma",
-)
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure"] alt="The sleeping network once more: a thin bright line at 0, and darkness." caption="The sleeper once more, on a healthy layer's scale …"
+paint(sleeper, -1, 4, 50)
 
-# %% tags=["figure", "beside"] alt="The healed network: from the first step to the last a broad band of numbers, bright from a little below 0 to 1, dimmer up to 3 and beyond." caption="… healed: LSUV and the centred activation, on normalised images"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(stats, "7"),
-    origin="lower",
-    aspect="auto",
-    extent=(0, 160, -1, 4),
-    cmap="magma",
-)
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure", "beside"] alt="The healed network: from the first step to the last a broad band of numbers, bright from a little below 0 to 1, dimmer up to 3 and beyond." caption="… and healed, from the same seed. The line at −0.4 is the shift: numbers a little below 0, leaked"
+paint(stats, -1, 4, 50)
 
 # %%
 print("the gradient's deviation at the first step, by layer")
@@ -1661,6 +1693,12 @@ def check_grad_cam() -> None:
             "the images have changed, or require a gradient now: they are the caller's"
         )
         assert torch.equal(classes, kept[1]), "the classes have changed"
+        assert all(p.requires_grad for p in model.parameters()), (
+            "a parameter requires no gradient any more: leave the model as it was"
+        )
+        assert all(m.training for m in model.modules()), (
+            "the model was in training, and is in evaluation now: leave it as it was"
+        )
         return got
 
     for layer, shape in ((model[1], (7, 6, 5)), (model[2], (7, 5, 4))):
@@ -1702,6 +1740,11 @@ def check_grad_cam() -> None:
              "the mean of the gradient over the places comes first"),
             ((mean * grid).clamp(min=0).sum(1), "ReLU stands outside of the sum over "
              "the maps, or what speaks against could not cancel what speaks for"),
+            ((mean.clamp(min=0) * grid).sum(1).clamp(min=0), "ReLU stands around the "
+             "sum over the maps, not around the weights"),
+            (wanted / wanted.amax((1, 2), keepdim=True).clamp(min=1e-9), "each map is "
+             "divided by its largest number: leave it as it comes"),
+            (wanted / 7, "a mean over the images: each image's logit for itself"),
             (wanted * shape[1] * shape[2], "a sum over the places: it is the mean"),
             (wanted / 4 if layer is model[2] else wanted / 5, "a mean over the maps: "
              "it is the sum"),
