@@ -762,7 +762,7 @@ print(counts)
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > One, two, three, four, five, and five. The module holds the hook, the hook is a `partial` that holds the instrument, so somebody does refer to it: the layer. `__del__` waits for a deletion that waits for `__del__`, for as long as the network lives. Each of the five is still called in every step, and its list grows; had they counted into one list, each step would count five times. If hooks keep whole outputs, the memory fills with them, and with the graphs behind them. The same file has a context manager, too, and it works. **Whoever puts a hook on says when it comes off.**
+# > One, two, three, four, five, and five. The module holds the hook, the hook is a `partial` that holds the instrument, so somebody does refer to it: the layer. `__del__` waits for a deletion that waits for `__del__`, for as long as the network lives. Each of the five is still called in every step, and its list grows; had they counted into one list, each step would count five times. If hooks keep whole outputs, the memory fills with them, and with the graphs behind them. The course's file has a context manager, too, and it works. **Whoever puts a hook on says when it comes off.**
 
 # %% tags=["claim"]
 assert counts == [1, 2, 3, 4, 5, 5]
@@ -773,7 +773,7 @@ assert [len(each.deviations) for each in kept] == [6, 5, 4, 3, 2]
 # %% [markdown]
 # ## An instrument
 #
-# Now the instrument that we shall use: a callback that writes down, at each step, what goes forward and what comes back. Beside the numbers from above there is, for each unit, the share of its numbers that are above its lowest, which is 0 for a dead unit of any activation function; and a histogram.
+# Now the instrument that we shall use: a callback that writes down, at each step, what goes forward and what comes back. Beside the numbers from above there is, for each unit, the share of its numbers that are above its lowest (of use for ReLU: 0 means that it puts out the same everywhere, and is dead); and a histogram.
 
 
 # %% export="hooks.py"
@@ -1061,11 +1061,11 @@ assert trials[1.2]["rate"][2] < 0.4
 assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions[-2]
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though at 0.4 one of five runs is hardly better off. It is as if a product were too small, a rate times what is left of the differences between images times what is left of the gradients. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.4 is still wrong in seven cases of ten. It is as if a product were too small, a rate times what is left of the differences between images times what is left of the gradients. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
 #
 # ## A start that measures
 #
-# Xavier and He calculate a scale that should preserve the signal, for layers with many inputs, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off, five or fifty times over. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
+# Xavier and He calculate a scale that should preserve the signal, for layers with many inputs, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off in each layer, and over five or fifty layers that multiplies. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
 
 # %% [markdown] exercise="lsuv" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 11.3: LSUV in ten lines
@@ -1279,7 +1279,7 @@ check_lsuv()
 # > | $\mathrm{Var}(B_L)$ | its variance | `std` squared |
 # > | $Tol_{var}$, $T_i$, $T_{max}$ | tolerance, trial, most trials | – |
 # >
-# > The division is `layer.weight /= std`, and the forward pass is `model(batch)`. The loop has no counterpart: a layer's output is proportional to its weights once its bias is dealt with, so that the first division is exact up to rounding, and ours hands it on. Nor have we orthonormal matrices, only He's; see chapter 4.
+# > The division is `layer.weight /= std`, and the forward pass is `model(batch)`. The loop has no counterpart: a layer's output is proportional to its weights once its bias is dealt with, so that the first division is exact up to rounding, and our hook returns what the layer puts out from now on. In the paper the biases are 0. Nor have we orthonormal matrices, only He's; see chapter 4.
 #
 # ## An activation that is centred
 #
@@ -1619,7 +1619,7 @@ def saliency(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
 #
 # $$\alpha^c_k = \frac{1}{Z} \sum_i \sum_j \frac{\partial y^c}{\partial A^k_{ij}} \qquad\qquad L^c = \mathrm{ReLU}\Big(\sum_k \alpha^c_k A^k\Big)$$
 #
-# Where maps that the class wants are large, there speaks something for it. ReLU leaves out what speaks against.
+# A place speaks for the class where maps that it wants are large. ReLU leaves out what speaks against. ($A^k$ is map number $k$, and no power; $i$ and $j$ count its rows and columns; $\alpha$ is "alpha".)
 
 # %% [markdown] exercise="grad_cam" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 11.5: Grad-CAM
@@ -1915,20 +1915,21 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Saliency and Grad-CAM pass: with random weights little of them is left. Gradient times input does not: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too.
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (0.04 against 0.45). Saliency keeps less than half (0.15 against 0.37). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too.
 
 # %% tags=["claim"]
 for name in ("saliency", "Grad-CAM"):
     drawn, trained = alike[name]
-    assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.05
-    assert median(trained) < 0.75
+    assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
+    assert median(drawn) < 0.6 * median(trained) and median(trained) < 0.75
+assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
 drawn, trained = alike["gradient x input"]
 assert median(drawn) > 0.5 * median(trained)
 
 # %% [markdown]
 # ### Do the pixels matter?
 #
-# If a map names the pixels that an answer comes from, then the answer should suffer when they are covered, and more than from covering any others. Cover 40 of the 784, by background, and see how far the logit of the right class falls. Who covers any 40 pixels mostly paints background on background. A fair rival has to choose among the pixels of the *digit*, and so must the maps, for once.
+# If a map names the pixels that an answer comes from, then the answer should suffer when they are covered, and more than from covering any others. Cover 40 of the 784, by background, and see how far the logit of the right class falls. Who covers any 40 pixels mostly paints background on background. A fair rival has to choose among the pixels of the *digit*, and in the second column so must the maps.
 
 
 # %%
@@ -1972,16 +1973,19 @@ assert (
 for name in ("saliency", "Grad-CAM"):
     assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
 assert median(falls["random"][1]) > 3 * median(falls["random"][0])
-assert median(falls["saliency"][0]) < 0.8 * median(falls["saliency"][1])
+assert median(falls["saliency"][0]) < 0.55 * median(falls["saliency"][1])
+dark = saliency(finished[0], x, y).flatten(1).topk(40, 1).indices
+assert ink.flatten(1).gather(1, dark).mean() < 0.7
+assert 1.05 < middle["Grad-CAM"] / middle["random"] < 1.6
 most = max(median(on_ink) for _, on_ink in falls.values())
-assert median(falls["gradient x input"][1]) > 0.9 * most
+assert median(falls["gradient x input"][1]) == most
 for name, (_, on_ink) in falls.items():
     record(f"the logit falls, 40 pixels of the digit covered, {name}", on_ink)
 
 # %% [markdown]
-# In each of the five networks, covering what saliency names costs clearly more than covering other pixels of the digit. What Grad-CAM names, in patches of 4 × 4, costs a little more. The first column would have told a grander story: against pixels chosen anywhere both win by far, and most of that is no merit of theirs, but the digit. (Saliency loses more than a fifth of its effect there, since it names dark pixels, too, where a stroke *would* change the answer, and covering darkness with darkness does nothing.)
+# In each of the five networks, covering what saliency names costs clearly more than covering other pixels of the digit. What Grad-CAM names, in patches of 4 × 4, costs less than that: in the median a quarter more than chance. The first column would have told a grander story: against pixels chosen anywhere both win by far, and most of that is no merit of theirs, but the digit. (Saliency loses more than half of its effect there: it names dark pixels, too, and covering darkness with darkness does nothing.)
 #
-# And gradient times input, which has failed the first test, hurts as much as any. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
+# And gradient times input, which has failed the first test, hurts most. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
 #
 # ## Recap
 #
@@ -1989,8 +1993,8 @@ for name, (_, on_ink) in falls.items():
 #
 # **Terms:** hook, forward hook, backward hook, handle, context manager; dead unit, saturated unit; layer-sequential unit variance, LSUV, generalised ReLU, leaky ReLU; attribution, saliency map, Grad-CAM, sanity check.
 #
-# **Unlocked:** `register_forward_hook`, `register_forward_pre_hook` and `register_full_backward_hook` of `torch.nn.Module`, and `register_hook` of a tensor.
+# **Unlocked:** `register_forward_hook` and `register_full_backward_hook` of `torch.nn.Module`. With them come their relations: `register_forward_pre_hook`, and `register_hook` of a tensor.
 #
 # **What changed in the checkpoint:** `hooks.py` is new, with `Hooks` and the callback `ActivationStats`; so are `activations.py`, with the generalised ReLU, and `attribution.py`; `init.py` has LSUV.
 #
-# **To read on:** Mishkin and Matas (arXiv:1511.06422); fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 16 and 17, whose colour plots these are; Simonyan, Vedaldi and Zisserman (arXiv:1312.6034); Selvaraju et al. (arXiv:1610.02391); Adebayo et al., *Sanity Checks for Saliency Maps* (NeurIPS 2018, arXiv:1810.03292); Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (arXiv:1311.2901), who covered first.
+# **To read on:** Mishkin and Matas (arXiv:1511.06422); fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 16 and 17, whose colour plots these are; Simonyan, Vedaldi and Zisserman (arXiv:1312.6034); Selvaraju et al. (arXiv:1610.02391); Adebayo et al., *Sanity Checks for Saliency Maps* (NeurIPS 2018, arXiv:1810.03292); Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (arXiv:1311.2901), who covered parts of images, too.
