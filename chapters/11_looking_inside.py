@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11. Looking inside
 #
-# Chapter 10 ended on a loss that falls fast. This one begins with a loss that does not fall at all. A loss is one number for a whole network: it says that something is wrong, and not what. We shall put instruments between the layers, find two illnesses that the loss cannot tell apart and that need opposite cures, and heal both. Then we ask a network that does work what it looks at, and test its answer.
+# Chapter 10 ended on a loss that falls fast. This one begins with a loss that does not fall at all. A loss is one number for a whole network: it says that something is wrong, and not what. We shall put instruments between the layers, find two illnesses that need opposite cures, and heal both. Then we ask a network that does work what it looks at, and test its answer.
 #
 # **You need:** chapters 4 (scales at the start), 8 (callbacks) and 9 (the network). **You will reach:** hooks, equal to PyTorch's; a picture of a network that fails to train, and of one that was healed; and maps of what an answer comes from, with the tests that such maps must pass. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
 
@@ -130,7 +130,7 @@ record("eight seeds at a rate of 0.1, error rates", cold_errors)
 record("five seeds at a rate of 1.2, error rates", hot_errors)
 
 # %% [markdown]
-# Some at 0.1 get away, and when seems to be a matter of luck. At 1.2 they do move, and end a little above 2.30 all the same. Is it one trouble or two? Flat here and jumpy there is a hint, and no diagnosis. We have to look inside.
+# Some at 0.1 get away, sooner or later. At 1.2 they do move, and end a little above 2.30 all the same. Is it one trouble or two? We have to look inside.
 #
 # ## Layer by layer
 #
@@ -194,7 +194,7 @@ plot.network(
 )
 
 # %% [markdown]
-# The inputs 1 and 0 differ by 1. One layer on, 0.7 and 0.3 differ by 0.4; then 0.58 and 0.42 by 0.16; then 0.532 and 0.468 by 0.064. The *difference* shrinks by the weight in each layer, while the numbers themselves settle at 0.5, which is what the biases make of nothing. Look at the gradients by the sums, below: in this chain they shrink by the same factor. (In the network the gradients have a number of their own: backward the fan-out counts, which a stride of 2 makes small.) Where the output hardly depends on the input, the loss hardly depends on the first weights.
+# The inputs 1 and 0 differ by 1. One layer on, 0.7 and 0.3 differ by 0.4; then 0.58 and 0.42 by 0.16; then 0.532 and 0.468 by 0.064. The *difference* shrinks by the weight in each layer, while the numbers themselves settle at 0.5, which is what the biases make of nothing. Look at the gradients by the sums, below: in this chain they shrink by the same factor. (In the network they have a number of their own, as backward the fan-out counts, and a stride of 2 makes it small: in a step that we measure below, 0.3 per layer and less.) Where the output hardly depends on the input, the loss hardly depends on the first weights.
 
 # %% tags=["claim"]
 one, zero = 1.0, 0.0
@@ -373,7 +373,7 @@ assert 120 < with_bias[-1] / (0.02 / 6**4) < 140
 # %% [markdown]
 # ## Hooks
 #
-# To take a `Sequential` apart is easy. With a network whose `forward` is not a list, or in the middle of a training run, it is not. What we want is to be told whenever a certain layer is called, without touching the layer or the loop. A **hook** is a function that a module calls when it is called itself. Chapter 7's `Module` has one line in `__call__`, `return self.forward(x)`; here it has two loops more. What is called before `forward` may change the inputs, what is called after it, a **forward hook**, may change the output: by returning something that is not `None`.
+# To take a `Sequential` apart is easy; in the middle of a training run it is not. We want to be told whenever a certain layer is called, without touching the layer or the loop. A **hook** is a function that a module calls when it is called itself. Chapter 7's `Module` has one line in `__call__`, `return self.forward(x)`; here it has two loops more. What is called before `forward` may change the inputs, what is called after it, a **forward hook**, may change the output: by returning something that is not `None`.
 
 
 # %%
@@ -445,7 +445,7 @@ print(results)
 assert results == [800.0, 6.0]
 
 # %% [markdown]
-# 3 became 4 before the layer, 8 in it, and 800 behind it; with the hooks off it is 6 again. A **handle** remembers which hook is which, so that the same function, put on twice, can be taken off once. Loops that go through a *copy* of the hooks allow one to take itself off while it is called. That is all there is to it:
+# 3 became 4 before the layer, 8 in it, and 800 behind it; with the hooks off it is 6 again. A **handle** remembers which hook is which, so that the same function, put on twice, can be taken off once. Loops that go through a *copy* of the hooks allow one to take itself off while it is called.
 
 # %% tags=["timing"]
 unlock("torch.nn.Module.register_forward_hook", by=Hooked)
@@ -534,7 +534,7 @@ unlock("torch.nn.Module.register_full_backward_hook", by=HookedBothWays)
 # %% [markdown]
 # ### On, and off again
 #
-# Who puts hooks on must take them off, even if an error comes in between. Python's word for "whatever happens in between" is `with`, and the object behind it a **context manager**: its method `__enter__` is called on the way in, `__exit__` on the way out, by whatever way.
+# Who puts hooks on must take them off, even if an error comes in between. Python's word for that is `with`, and the object behind it a **context manager**: its method `__enter__` is called on the way in, `__exit__` on the way out, whatever happens.
 
 # %% [markdown] exercise="hooks" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 11.2: whatever happens
@@ -762,7 +762,7 @@ print(counts)
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > One, two, three, four, five, and five. The module holds the hook, the hook is a `partial` that holds the instrument, so somebody does refer to it: the layer. `__del__` waits for a deletion that waits for `__del__`, for as long as the network lives. Each of the five is still called in every step, and its list grows; had they counted into one list, each step would count five times. If hooks keep whole outputs, the memory fills with them, and with the graphs behind them. The course's file has a context manager, too, and it works. **Whoever puts a hook on says when it comes off.**
+# > One, two, three, four, five, and five. The module holds the hook, the hook is a `partial` that holds the instrument, so somebody does refer to it: the layer. `__del__` waits for a deletion that waits for `__del__`, for as long as the network lives. Each of the five is still called in every step. If hooks keep whole outputs, the memory fills with them, and with the graphs behind them. **Whoever puts a hook on says when it comes off.**
 
 # %% tags=["claim"]
 assert counts == [1, 2, 3, 4, 5, 5]
@@ -885,7 +885,7 @@ paint(sleeper, 0, 0.2, 20)
 paint(casualties[ended][0], 0, 0.2, 20)
 
 # %% [markdown]
-# Asleep, the units put out what their biases make, each its own number, step after step. Dead, there is nothing but the line at 0. Watch the scale: it ends at 0.2. From −1 to 4, where a healthy layer lives, both illnesses are the same line.
+# Asleep, the units put out what their biases make, each its own number, step after step. Dead, there is nothing but the line at 0. (The scale ends at 0.2. From −1 to 4, where a healthy layer lives, both are one line.)
 #
 # ## When units die, and whether they come back
 #
@@ -975,7 +975,7 @@ assert sum(silent for *_, silent in fates) >= 3
 # %% [markdown]
 # It is one step that does most of it. Just before, in most of the five, the loss is worse than that of a guess: an earlier step has gone too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
 #
-# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 6 to 14 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.3 at the end. (Dead for one batch is not enough. For another batch a unit may wake, and then the layers before it learn again.)
+# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 6 to 14 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
 
 # %%
 memory = casualties[ended][1].seen[-1]
@@ -1065,7 +1065,7 @@ assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions
 #
 # ## A start that measures
 #
-# Xavier and He calculate a scale that should preserve the signal, for layers with many inputs, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off in each layer, and over five or fifty layers that multiplies. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
+# Xavier and He calculate a scale that should preserve the signal, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off in each layer, and over five or fifty layers that multiplies. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
 
 # %% [markdown] exercise="lsuv" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 11.3: LSUV in ten lines
@@ -1440,17 +1440,21 @@ for name, seen in (("asleep", sleeper), ("healed", stats)):
 # %% tags=["claim"]
 assert max(healed["He, ReLU"][2], healed["LSUV, centred"][2]) < 0.15
 assert sizes["healed"][0] > 5 * sizes["asleep"][0]
+assert all(0.2 < a / b < 0.35 for a, b in pairwise(sizes["asleep"]))
 assert stats.outputs["7"][0]["between"] > 20 * sleeper.outputs["7"][0]["between"]
 for name, errors in healed.items():
     record(f"{name}, two epochs, error rates of five seeds", errors)
 
 # %% [markdown]
-# Both are well, and five seeds lie close together. Which of the two is better these five do not tell: most of the cure was a proper scale, and a formula gave it as well as a measurement did. LSUV may earn its keep where no formula is known. (Here all was changed at once: a cure, and no diagnosis.)
+# Both are well, and five seeds lie close together. Which of the two is better these five do not tell: most of the cure was a proper scale, and a formula gave it as well as a measurement did. LSUV may earn its keep where no formula is known. (All was changed at once: a cure, no diagnosis.)
+
+# %% [markdown] tags=["aside"]
+# #### Aside: what the instruments cost
 #
-# What did the instruments cost? A training step of chapter 9's network as it is, with hooks that do nothing, and with all that `ActivationStats` writes down for three layers, in processor time:
+# A training step of chapter 9's network as it is, with hooks that do nothing, and with all that `ActivationStats` writes down for three layers, in processor time:
 
 
-# %% tags=["timing"]
+# %% tags=["aside", "timing"]
 def step_times() -> dict[str, float]:
     """The least seconds of ten steps each, taken in turn."""
     torch.manual_seed(0)
@@ -1475,13 +1479,14 @@ taken = step_times()
 for name, what in (("empty", "ten empty hooks"), ("all", "ActivationStats")):
     print(f"{what}: {taken[name] / taken['none']:.2f} times as long as without")
 
-# %% tags=["claim"]
+# %% tags=["aside", "claim"]
 assert taken["empty"] < 1.5 * taken["none"] and taken["all"] < 8 * taken["none"]
 record("a step with ActivationStats, times one without", taken["all"] / taken["none"])
 
+# %% [markdown] tags=["aside"]
+# An empty hook is next to nothing; what is done in it is not.
+
 # %% [markdown]
-# An empty hook is next to nothing; what is done in it is not, and histograms are the dearest of it.
-#
 # ## The last number
 #
 # Chapter 10's recipe, with its network, its schedule, eight epochs and the weight decay that it chose, 0.25: what do LSUV and the centred activation add? A rate among three, each for all eight epochs on the fitted images; then five seeds with all images. (Some forty seconds.)
@@ -1546,7 +1551,7 @@ print("AdamW, wrong:", " ".join(f"{error:.3f}" for error in awake))
 assert median(awake) < 0.2
 
 # %% [markdown]
-# It has no need of a doctor. What makes plain descent fall asleep Adam does not notice, and the healed start was an answer to a question that AdamW had not asked. There are better reasons to measure than the last tenth of a per cent: one knows what is going on.
+# What puts plain descent to sleep AdamW does not notice. But one knows now what is going on.
 #
 # ## What it looks at
 #
@@ -1858,7 +1863,7 @@ names = [
 plot.images(tiles.flatten(1).tolist(), names + [""] * 24, columns=8)
 
 # %% [markdown]
-# Everybody sees reasons in such pictures, and passes over what does not fit, such as bright patches of Grad-CAM at the empty border. One sees reasons in clouds, too. So two tests.
+# Everybody sees reasons in such pictures, and passes over what does not fit, such as Grad-CAM's bright patches at the empty border. So two tests.
 #
 # ### Does the map depend on what was learnt?
 #
@@ -1925,7 +1930,7 @@ assert median(drawn) > 0.5 * median(trained)
 # %% [markdown]
 # ### Do the pixels matter?
 #
-# If a map names the pixels that an answer comes from, then the answer should suffer when they are covered, and more than from covering any others. Cover 40 of the 784, by background, and see how far the logit of the right class falls. Who covers any 40 pixels mostly paints background on background. A fair rival has to choose among the pixels of the *digit*, and in the second column so must the maps.
+# If a map names the pixels that an answer comes from, then the answer should suffer when they are covered, and more than from covering any others. Cover 40 of the 784, by background, and see how far the logit of the right class falls. Any 40 pixels are mostly background already. A fair rival has to choose among the pixels of the *digit*, and in the second column so must the maps.
 
 
 # %%
