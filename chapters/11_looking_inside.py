@@ -1237,7 +1237,7 @@ def check_lsuv() -> None:
         )
     for bias, why in (
         (0.25, "nothing is said"),
-        (0.3, "nothing is said where its bias is 0.3: by rounding the deviation is not "
+        (0.3, "it goes on where its bias is 0.3: by rounding the deviation is not "
          "0 there but 3e-8. Compare the largest number with the smallest, or the "
          "deviation with a small number"),
     ):  # fmt: skip
@@ -1698,7 +1698,7 @@ def check_grad_cam() -> None:
             "a parameter requires no gradient any more: leave the model as it was"
         )
         assert all(m.training for m in model.modules()), (
-            "the model was in training, and is in evaluation now: leave it as it was"
+            "the model is in evaluation now, and was in training: leave it so"
         )
         return got
 

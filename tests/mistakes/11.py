@@ -77,7 +77,7 @@ def forecast(q, d, fans):
         print(q, d)
 
 
-# %% exercise="hooks" message="the hooks on the first two stay"
+# %% exercise="hooks" message="the third of the modules is None"
 class Hooks:
     def __init__(self, modules, hook, backward=False):
         self.modules, self.hook, self.backward = [*modules], hook, backward
@@ -327,7 +327,7 @@ def lsuv_(model, batch):
     return model
 
 
-# %% exercise="lsuv" message="nothing is said"
+# %% exercise="lsuv" message="cannot be scaled: nothing is said"
 @torch.no_grad()
 def lsuv_(model, batch):
     def scale(layer, inputs, output):
@@ -632,7 +632,7 @@ def lsuv_(model, batch):
     return model
 
 
-# %% exercise="lsuv" message="is in evaluation now"
+# %% exercise="lsuv" message="and is in evaluation now: leave"
 @torch.no_grad()
 def lsuv_(model, batch):
     def scale(layer, inputs, output):
@@ -651,7 +651,7 @@ def lsuv_(model, batch):
     return model
 
 
-# %% exercise="grad_cam" message="is in evaluation now"
+# %% exercise="grad_cam" message="is in evaluation now, and was in training"
 def grad_cam(model, layer, x, classes):
     model.eval()
     seen = []
