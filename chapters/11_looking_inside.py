@@ -1283,7 +1283,7 @@ check_lsuv()
 #
 # ## An activation that is centred
 #
-# LSUV gives each layer numbers of mean 0, and ReLU at once makes their mean positive: everything below 0 is cut. A **leaky** ReLU (chapter 4) leaves a tenth of what is below 0, and no unit can die; and one may move the whole of it down by a constant, so that the mean is 0 again. fast.ai's `GeneralRelu` is such a **generalised ReLU**: leak, shift (of 0.4 there), and an upper limit if wanted.
+# LSUV gives each layer numbers of mean 0, and ReLU at once makes their mean positive: everything below 0 is cut. A **leaky** ReLU (chapter 2) leaves a tenth of what is below 0, and no unit can die; and one may move the whole of it down by a constant, so that the mean is 0 again. fast.ai's `GeneralRelu` is such a **generalised ReLU**: leak, shift (of 0.4 there), and an upper limit if wanted.
 
 # %% [markdown] exercise="shift" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 11.4: how far down?
@@ -1698,7 +1698,7 @@ def check_grad_cam() -> None:
             "a parameter requires no gradient any more: leave the model as it was"
         )
         assert all(m.training for m in model.modules()), (
-            "the model is in evaluation now, and was in training: leave it so"
+            "the model is in evaluation now, and was in training: leave it as it was"
         )
         return got
 
