@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11. Looking inside
 #
-# Chapter 10 ended on a loss that falls fast. This one begins with a loss that does not fall at all. A loss is one number for a whole network: it says that something is wrong, and not what. We shall put instruments between the layers, find two illnesses that the loss cannot tell apart and that need opposite cures, and heal both. Then we ask a network that does work what it looks at, and test its answer.
+# Chapter 10 ended on a loss that falls fast. This one begins with a loss that does not fall at all. A loss is one number for a whole network: it says that something is wrong, and not what. We shall put instruments between the layers, find two illnesses that need opposite cures, and heal both. Then we ask a network that does work what it looks at, and test its answer.
 #
 # **You need:** chapters 4 (scales at the start), 8 (callbacks) and 9 (the network). **You will reach:** hooks, equal to PyTorch's; a picture of a network that fails to train, and of one that was healed; and maps of what an answer comes from, with the tests that such maps must pass. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
 
@@ -42,7 +42,7 @@ fitted, rest = order.split([len(order) * 4 // 5, len(order) - len(order) * 4 // 
 # %% [markdown]
 # ## Eight times the same
 #
-# A network in the fashion of fast.ai's course of 2022: four convolutions with a stride of 2 and one linear layer, with the weights and biases that PyTorch gives them, on pixels from 0 to 1 that nobody has normalised. The rate, 0.1, is an ordinary one. Two thousand images, batches of 25, two epochs, and eight seeds. When that course trained its network eight times, `nbs/10_activations` printed the accuracies .204, .376, .164, .397, .100, .100, .100 and .289, and went on without a word. (This cell and the next take some ten seconds.)
+# A network in the fashion of fast.ai's course of 2022, convolutions with a stride of 2 and PyTorch's own weights and biases. There, on pictures of clothes and at a rate of 0.6, `nbs/10_activations` trains its network eight times, each time from seed 1, and prints the *accuracies* .204, .376, .164, .397, .100, .100, .100 and .289; the notebook behind it heals it. Ours is smaller and gentler: four convolutions and one linear layer, pixels from 0 to 1 that nobody has normalised, a rate of 0.1, two thousand images, batches of 25, two epochs, and eight seeds. (This cell and the next take some ten seconds.)
 
 
 # %%
@@ -97,7 +97,7 @@ cold_errors = [wrong(model, valid_raw) for model, _ in cold]
 print("rate 0.1, wrong:", " ".join(f"{error:.3f}" for error in cold_errors))
 
 # %% [markdown]
-# A guess is wrong in nine cases of ten. The loss of a guess is $\log 10 = 2.30$, and there it stands. If a network does not move, one turns up the rate:
+# A guess is wrong in nine cases of ten, and its loss is $\log 10 = 2.30$. There all eight stand for a hundred steps and more, and some to the end. If a network does not move, one turns up the rate:
 
 # %%
 hot = [treated(seed, 1.2) for seed in range(5)]
@@ -124,13 +124,13 @@ ax.set(xlabel="step", ylabel="loss", ylim=(1.2, 2.9))
 assert max(cold_errors) > 0.8 and max(cold_errors) - min(cold_errors) > 0.3
 assert all(abs(sum(losses[20:60]) / 40 - math.log(10)) < 0.05 for _, losses in cold)
 assert median(hot_errors) > 0.85
-hot_ends = [sum(losses[-10:]) / 10 for _, losses in hot]
-assert abs(median(hot_ends) - math.log(10)) < 0.15
+ends = [sum(losses[-10:]) / 10 for _, losses in hot]
+assert abs(median(ends) - math.log(10)) < 0.15
 record("eight seeds at a rate of 0.1, error rates", cold_errors)
 record("five seeds at a rate of 1.2, error rates", hot_errors)
 
 # %% [markdown]
-# Some at 0.1 get away, and when seems to be a matter of luck. At 1.2 they do move, and end at 2.30 all the same. Is it one trouble or two? The curves do not tell. We have to look inside.
+# Some at 0.1 get away, sooner or later. At 1.2 they do move, and end a little above 2.30 all the same. Is it one trouble or two? We have to look inside.
 #
 # ## Layer by layer
 #
@@ -165,10 +165,11 @@ worst = max(range(8), key=lambda seed: cold_errors[seed])
 torch.manual_seed(worst)
 print("before training")
 at_start = examine(strided_cnn(), patients)
-print("after 160 steps at 0.1, and a loss of 2.30")
+print(f"after 160 steps at 0.1, and a loss of {sum(cold[worst][1][-10:]) / 10:.2f}")
 asleep = examine(cold[worst][0], patients)
 ended = max(range(5), key=lambda seed: hot_errors[seed])
-print("after 160 steps at 1.2, and a loss of 2.30")
+hot_ends = [sum(losses[-10:]) / 10 for _, losses in hot]
+print(f"after 160 steps at 1.2, and a loss of {hot_ends[ended]:.2f}")
 dead = examine(hot[ended][0], patients)
 
 # %% tags=["claim"]
@@ -177,9 +178,11 @@ assert (
 )
 assert asleep[-1][2] < 0.5 and dead[-1][2] > 0.9
 assert all(a[1] < 0.7 * b[1] for b, a in pairwise(at_start))
+assert 0.1 < at_start[-1][0] / at_start[0][0] < 0.3
+assert at_start[-1][1] / at_start[0][1] < 0.08
 
 # %% [markdown]
-# Two illnesses, then. At 1.2 the units are dead. At 0.1 most of them live, and the deviation alone looks harmless. But between images there is next to nothing: the fourth layer puts out nearly the same numbers whatever it is shown. Where do its numbers come from, if not from the image? Three layers of one unit each show it; every weight is 0.4 and every bias 0.3:
+# Two illnesses, then. At 1.2 the units are dead. At 0.1 most of them live. From the first layer to the fourth the deviation falls to a fifth even before training, which a network could live with; between images it falls to a twentieth. The fourth layer puts out nearly the same numbers whatever it is shown. Where do its numbers come from, if not from the image? Three layers of one unit each show it; every weight is 0.4 and every bias 0.3:
 
 # %% tags=["figure", "slide"] alt="A chain of three units, each with weight 0.4 and bias 0.3. The input 1 becomes 0.7, then 0.58, then 0.53. Backwards, a gradient of 1 becomes 0.4, then 0.16, then 0.06." caption="Forward above, gradients below. With an input of 0 instead of 1, the three units would hold 0.3, 0.42 and 0.47"
 plot.network(
@@ -191,7 +194,7 @@ plot.network(
 )
 
 # %% [markdown]
-# The inputs 1 and 0 differ by 1. One layer on, 0.7 and 0.3 differ by 0.4; then 0.58 and 0.42 by 0.16; then 0.532 and 0.468 by 0.064. The *difference* shrinks by the weight in each layer, while the numbers themselves settle at 0.5, which is what the biases make of nothing. And look at the gradients below: they shrink by the same factor. It is the same sentence twice. Where the output hardly depends on the input, the loss hardly depends on the first weights.
+# The inputs 1 and 0 differ by 1. One layer on, 0.7 and 0.3 differ by 0.4; then 0.58 and 0.42 by 0.16; then 0.532 and 0.468 by 0.064. The *difference* shrinks by the weight in each layer, while the numbers themselves settle at 0.5, which is what the biases make of nothing. Look at the gradients by the sums, below: in this chain they shrink by the same factor. (In the network they have a number of their own, as backward the fan-out counts, and a stride of 2 makes it small: in a step that we measure below, 0.3 per layer and less.) Where the output hardly depends on the input, the loss hardly depends on the first weights.
 
 # %% tags=["claim"]
 one, zero = 1.0, 0.0
@@ -223,7 +226,7 @@ def forecast(q: float, d: float, fans: list[int]) -> list[tuple[float, float]]:
 
 
 # %% [markdown] tags=["solution"]
-# An even draw from $-a$ to $a$ has the mean square $a^2/3$, so a weight has $1/(3D)$, and a sum of $D$ products $q/3$. The bias adds another $1/(3D)$, and ReLU keeps half of it all. In the difference the bias cancels. My first forecast had `d` grow by the bias as well. For four layers with a fan-in of 100 and $d = 0.02$ it ended at 0.002 and not at 0.000015: a network that can still tell its images apart, by 130 times too much.
+# An even draw from $-a$ to $a$ has the mean square $a^2/3$, so a weight has $1/(3D)$, and a sum of $D$ products $q/3$. The bias adds another $1/(3D)$, and ReLU keeps half of it all. In the difference the bias cancels. My first forecast had `d` grow by the bias as well. For four layers with a fan-in of 100 and $d = 0.02$ it ended at 0.002 and not at 0.000015: a network that can still tell its images apart, by 130 times too much in the mean square.
 
 
 # %% tags=["check"]
@@ -263,6 +266,9 @@ def check_forecast() -> None:
         return out
 
     right = chain(lambda a, n: (a + 1 / n) / 6, q), chain(lambda a, n: a / 6, d)
+    assert not all(
+        near(a, right[1][k]) and near(b, right[0][k]) for k, (a, b) in enumerate(got)
+    ), "the pair is (q, d), in this order"
     for place, (name, wanted) in enumerate(zip("qd", right, strict=True)):
         seen = [pair[place] for pair in got]
         start = (q, d)[place]
@@ -273,8 +279,12 @@ def check_forecast() -> None:
              "an even draw from -a to a is a²/3"),
             (chain(lambda a, n: (a + 1 / n) / 3, start), "ReLU is missing: it keeps "
              "half of a mean square"),
-            (chain(lambda a, n: a / 3, start), "ReLU is missing: it keeps half of a "
-             "mean square"),
+            (chain(lambda a, n: a / 3, start), "a half is missing: ReLU keeps half of "
+             "a mean square (or was a 2 put in for two images? d has it already)"),
+            (chain(lambda a, n: (a + 1 / n) / 24, start), "an even draw from -a to a "
+             "has a width of 2a: its mean square is a²/3, and not a²/12"),
+            (chain(lambda a, n: a / 24, start), "an even draw from -a to a has a width "
+             "of 2a: its mean square is a²/3, and not a²/12"),
             (chain(lambda a, n: (a + 1 / n) / 12, start), "ReLU halves a mean square, "
              "and that is a quarter: half of the numbers stay as they are"),
             (chain(lambda a, n: a / 12, start), "ReLU halves a mean square, and that "
@@ -293,6 +303,10 @@ def check_forecast() -> None:
             )
             roots = [math.sqrt(each) for each in wanted]
             assert not all(map(near, seen, roots)), "q: a mean square, without the root"
+            alone = [(q + 1 / n) / 6 for n in fans]
+            assert not all(map(near, seen, alone)), (
+                "q: each layer goes on from the last"
+            )
             first = chain(lambda a, n: (a + 1 / fans[0]) / 6, q)
             assert not all(map(near, seen, first)), "each layer has a fan-in of its own"
         else:
@@ -331,18 +345,22 @@ for seed in range(5):
                 rows[1].append(between(x))
     measured["rms"].append(rows[0])
     measured["between"].append(rows[1])
-foreseen = forecast(q, d, [25, 72, 144, 288])
+foreseen, last = forecast(q, d, [25, 72, 144, 288]), between(patients)
 for k, (q_k, d_k) in enumerate(foreseen):
     size, spread = (median(row[k] for row in rows) for rows in measured.values())
     print(
         f"layer {k + 1}: root mean square {q_k**0.5:.3f}, and {size:.3f} measured; "
-        f"between images {(d_k / 2) ** 0.5:.4f}, and {spread:.4f} measured"
+        f"between images {(d_k / 2) ** 0.5:.4f}, and {spread:.4f} measured, "
+        f"{spread / last:.2f} of what came in"
     )
+    last = spread
 
 # %% tags=["claim"]
 for k, (q_k, d_k) in enumerate(foreseen):
     size, spread = (median(row[k] for row in rows) for rows in measured.values())
     assert 0.6 < size / q_k**0.5 < 1.5 and 0.5 < spread / (d_k / 2) ** 0.5 < 1.6
+spreads = [median(row[k] for row in measured["between"]) for k in range(4)]
+assert all(0.25 < b / a < 0.5 for a, b in pairwise([between(patients), *spreads]))
 assert math.isclose(1 / 6**0.5, 0.41, abs_tol=0.01)
 with_bias = [0.02]
 for _ in range(4):
@@ -350,12 +368,12 @@ for _ in range(4):
 assert 120 < with_bias[-1] / (0.02 / 6**4) < 140
 
 # %% [markdown]
-# So each layer leaves 0.41 of the difference between two images. Nobody had to train anything to know that this network would begin in its sleep.
+# By the forecast each layer leaves $1/\sqrt 6 = 0.41$ of the difference between two images; in the network it is 0.3 to 0.4. Nobody had to train anything to know that this network would begin in its sleep.
 
 # %% [markdown]
 # ## Hooks
 #
-# To take a `Sequential` apart is easy. With a network whose `forward` is not a list, or in the middle of a training run, it is not. What we want is to be told whenever a certain layer is called, without touching the layer or the loop. A **hook** is a function that a module calls when it is called itself. Chapter 7's `Module` has one line in `__call__`, `return self.forward(x)`; here it has two loops more. What is called before `forward` may change the inputs, what is called after it, a **forward hook**, may change the output: by returning something that is not `None`.
+# To take a `Sequential` apart is easy; in the middle of a training run it is not. We want to be told whenever a certain layer is called, without touching the layer or the loop. A **hook** is a function that a module calls when it is called itself. Chapter 7's `Module` has one line in `__call__`, `return self.forward(x)`; here it has two loops more. What is called before `forward` may change the inputs, what is called after it, a **forward hook**, may change the output: by returning something that is not `None`.
 
 
 # %%
@@ -395,6 +413,10 @@ class Hooked(nn.Module):
             changed = hook(self, (x,))
             if changed is not None:
                 x = changed[0] if isinstance(changed, tuple) else changed
+        return self.inner(x)
+
+    def inner(self, x: Tensor) -> Tensor:
+        """What comes behind the hooks that are called before."""
         output = self.forward(x)
         for hook in [*self.after.values()]:
             changed = hook(self, (x,), output)
@@ -423,7 +445,7 @@ print(results)
 assert results == [800.0, 6.0]
 
 # %% [markdown]
-# 3 became 4 before the layer, 8 in it, and 800 behind it; with the hooks off it is 6 again. A **handle** remembers which hook is which, so that the same function, put on twice, can be taken off once. Loops that go through a *copy* of the hooks allow one to take itself off while it is called. That is all there is to it:
+# 3 became 4 before the layer, 8 in it, and 800 behind it; with the hooks off it is 6 again. A **handle** remembers which hook is which, so that the same function, put on twice, can be taken off once. Loops that go through a *copy* of the hooks allow one to take itself off while it is called.
 
 # %% tags=["timing"]
 unlock("torch.nn.Module.register_forward_hook", by=Hooked)
@@ -449,7 +471,7 @@ class Gate(torch.autograd.Function):
 
 
 class HookedBothWays(Hooked):
-    """Gates before and behind `forward`, if somebody wants to know."""
+    """Gates before `forward`, behind the pre-hooks, and behind all forward hooks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -461,10 +483,10 @@ class HookedBothWays(Hooked):
         self.backwards[handle] = hook
         return handle
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def inner(self, x: Tensor) -> Tensor:
         if not self.backwards:
-            return super().__call__(x)
-        behind: list[Tensor] = []
+            return super().inner(x)
+        behind: list[Tensor] = []  # a new one for each call
 
         def leaving(grad: Tensor) -> Tensor:
             behind.append(grad)
@@ -475,7 +497,7 @@ class HookedBothWays(Hooked):
         def entering(grad: Tensor) -> Tensor:
             return self.call(grad, behind.pop())
 
-        return Gate.apply(super().__call__(Gate.apply(x, entering)), leaving)
+        return Gate.apply(super().inner(Gate.apply(x, entering)), leaving)
 
     def call(self, grad_input: Tensor | None, grad_output: Tensor) -> Any:
         grads: tuple = (grad_input,)
@@ -485,15 +507,34 @@ class HookedBothWays(Hooked):
         return grads[0]
 
 
+class Triple(HookedBothWays):
+    def forward(self, x: Tensor) -> Tensor:
+        return 3 * x
+
+
+triple, x, noted = Triple(), torch.tensor(1.0, requires_grad=True), []
+triple.register_forward_pre_hook(lambda module, inputs: inputs[0] * 10)
+triple.register_full_backward_hook(
+    lambda module, grad_in, grad_out: noted.append((grad_in[0], grad_out[0]))
+)
+triple(x).backward()
+print(
+    f"by its output {noted[0][1]:.0f}, by its input {noted[0][0]:.0f}, x {x.grad:.0f}"
+)
+
+# %% tags=["claim"]
+assert noted == [(3.0, 1.0)] and x.grad == 30
+
+# %% [markdown]
+# (`ctx`, "context", keeps things from the way forward for the way back.) The way back reaches the gate behind first, which keeps the gradient; then `forward`; then the gate before, and only there are both gradients known. The layer's input is what the pre-hook made of `x`: its gradient is 3, and that of `x` is 30. A backward hook may return other gradients for the inputs, and training goes on with these.
+
 # %% tags=["timing"]
 unlock("torch.nn.Module.register_full_backward_hook", by=HookedBothWays)
 
 # %% [markdown]
-# (`ctx`, "context", keeps things from the way forward for the way back.) A backward hook may return other gradients for the inputs, and training goes on with these.
-#
 # ### On, and off again
 #
-# Who puts hooks on must take them off, even if an error comes in between. Python's word for "whatever happens in between" is `with`, and the object behind it a **context manager**: its method `__enter__` is called on the way in, `__exit__` on the way out, by whatever way.
+# Who puts hooks on must take them off, even if an error comes in between. Python's word for that is `with`, and the object behind it a **context manager**: its method `__enter__` is called on the way in, `__exit__` on the way out, whatever happens.
 
 # %% [markdown] exercise="hooks" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 11.2: whatever happens
@@ -642,10 +683,15 @@ def check_hooks() -> None:
     assert order == ["b", "a"], f"hooks are put on in the order {order}, not as given"
     left(hooks)
 
+    class Refuses(nn.Module):
+        def register_forward_hook(self, *_: Any, **options: Any) -> Any:
+            raise RuntimeError("no hooks here")
+
     broken = layers()[:2]
-    for wrong_one in (None, "a name"):
-        hooks = made([*broken, wrong_one], hook)
+    for wrong_one in (None, "a name", Refuses()):
+        hooks: Any = None
         try:
+            hooks = Hooks([*broken, wrong_one], hook)
             came = hooks.__enter__()
         except Exception:
             assert on(broken) == [0, 0], (
@@ -662,8 +708,19 @@ def check_hooks() -> None:
     entered(hooks)
     assert on(broken) == [0, 0], "with `backward`, no forward hook is wanted"
     assert on(broken, True) == [1, 1], "with `backward`: register_full_backward_hook"
+    assert all(m._is_full_backward_hook for m in broken), (
+        "register_backward_hook is the old one, whose gradients may be others: "
+        "register_full_backward_hook"
+    )
     left(hooks)
     assert on(broken, True) == [0, 0], "on leaving, the backward hooks are still on"
+    hooks = made([relu], lambda module, inputs, output: output + 5)
+    entered(hooks)
+    assert relu(torch.tensor(2.0)) == 7, (
+        "the hook returns another output, and the module does not hand it on: put on "
+        "the hook itself"
+    )
+    left(hooks)
 
 
 check_hooks()
@@ -705,7 +762,7 @@ print(counts)
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > One, two, three, four, five, and five. The module holds the hook, the hook is a `partial` that holds the instrument, so somebody does refer to it: the layer. `__del__` waits for a deletion that waits for `__del__`, for as long as the network lives. Each of the five is still called in every step, and its list grows; had they counted into one list, each step would count five times. If hooks keep whole outputs, the memory fills with them, and with the graphs behind them. The same file has a context manager, too, and it works. **Whoever puts a hook on says when it comes off.**
+# > One, two, three, four, five, and five. The module holds the hook, the hook is a `partial` that holds the instrument, so somebody does refer to it: the layer. `__del__` waits for a deletion that waits for `__del__`, for as long as the network lives. Each of the five is still called in every step. If hooks keep whole outputs, the memory fills with them, and with the graphs behind them. **Whoever puts a hook on says when it comes off.**
 
 # %% tags=["claim"]
 assert counts == [1, 2, 3, 4, 5, 5]
@@ -716,7 +773,7 @@ assert [len(each.deviations) for each in kept] == [6, 5, 4, 3, 2]
 # %% [markdown]
 # ## An instrument
 #
-# Now the instrument that we shall use: a callback that writes down, at each step, what goes forward and what comes back. Beside the numbers from above there is, for each unit, the share of its numbers that are above its lowest, which is 0 for a dead unit of any activation function; and a histogram.
+# Now the instrument that we shall use: a callback that writes down, at each step, what goes forward and what comes back. Beside the numbers from above there is, for each unit, the share of its numbers that are above its lowest (of use for ReLU: 0 means that it puts out the same everywhere, and is dead); and a histogram.
 
 
 # %% export="hooks.py"
@@ -781,7 +838,7 @@ class ActivationStats(Callback):
 
 
 # %% [markdown]
-# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale. A healthy layer uses the whole height.
+# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale. (Some fifteen seconds.)
 
 # %%
 NAMES = ("1", "3", "5", "7")  # the activation functions
@@ -799,50 +856,53 @@ class Weights(Callback):
 
 
 def watched(seed: int, lr: float, **options: Any) -> tuple[ActivationStats, Weights]:
-    stats, weights = ActivationStats(*NAMES, low=-1, high=4), Weights()
+    stats, weights = ActivationStats(*NAMES, low=-1, high=4, bins=500), Weights()
     treated(seed, lr, callbacks=[stats, weights], **options)
     return stats, weights
 
 
-def colours(stats: ActivationStats, name: str) -> Tensor:
-    """Histograms as columns, logarithms of counts."""
-    columns = [row["histogram"] for row in stats.outputs[name]]
-    return torch.stack(columns, 1).log1p()
+def paint(stats: ActivationStats, low: float, high: float, bins: int) -> None:
+    """The fourth layer's histograms as columns, logarithms of counts."""
+    rows = torch.stack([row["histogram"] for row in stats.outputs["7"]], 1)
+    rows = rows[round(100 * low) + 100 : round(100 * high) + 100]
+    colours = rows.unflatten(0, (bins, -1)).sum(1).log1p()
+    _, ax = plt.subplots(figsize=(3.4, 2.5))
+    extent = (0, 160, low, high)
+    ax.imshow(colours, origin="lower", aspect="auto", extent=extent, cmap="magma")
+    ax.set(xlabel="step", ylabel="output")
 
 
 sleeper, _ = watched(worst, 0.1)
-casualties = [watched(seed, 1.2) for seed in range(5)]
+casualties = []
+for seed in range(5):
+    casualties.append(watched(seed, 1.2))
+    print(f"seed {seed} has been watched", flush=True)
 
-# %% tags=["figure", "slide"] alt="The sleeping network: one thin bright line at 0 from the first step to the last, and all of the picture dark above it." caption="Rate 0.1, asleep: the fourth layer's numbers, from step 1 to 160"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(sleeper, "7"),
-    origin="lower",
-    aspect="auto",
-    extent=(0, 160, -1, 4),
-    cmap="magma",
-)
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure", "slide"] alt="The sleeping network, from 0 to 0.2: level bands below 0.1, the same from the first step to the last, and darkness above." caption="Rate 0.1, asleep: the fourth layer's numbers, from step 1 to 160"
+paint(sleeper, 0, 0.2, 20)
 
-# %% tags=["figure", "beside"] alt="The network at rate 1.2: a thin line at 0, then a few steps in which numbers shoot up to 3, then nothing but the line at 0 to the end." caption="Rate 1.2, dead: it wakes up, screams, and falls silent"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(casualties[ended][0], "7"),
-    origin="lower", aspect="auto", extent=(0, 160, -1, 4), cmap="magma",
-)  # fmt: skip
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure", "beside"] alt="The network at rate 1.2, from 0 to 0.2: numbers rise until they leave the picture at step 40. Then a few sparks for thirty steps, and to the end nothing but a line at 0." caption="Rate 1.2, dead. Numbers above 0.2 are not in the picture"
+paint(casualties[ended][0], 0, 0.2, 20)
 
 # %% [markdown]
+# Asleep, the units put out what their biases make, each its own number, step after step. Dead, there is nothing but the line at 0. (The scale ends at 0.2. From −1 to 4, where a healthy layer lives, both are one line.)
+#
 # ## When units die, and whether they come back
 #
-# Count the dead, of all 120 channels, step by step. (Dead here means dead for the 25 images of the batch.) For each of five networks at 1.2 take the step that kills most, and see how large the gradient at the fourth layer is before it, among all gradients until then. And because we have the weights from before each step, we can do it over: the same weights, the same batch, a quarter of the rate.
+# Count the dead, of all 120 channels, step by step: those that are 0 for each of 500 images, always the same ones. For each of five networks at 1.2 take the step that kills most. As we have the weights from before it, we can do it over: the same weights, the same batch, and other rates. (Some ten seconds.)
 
 
 # %%
-def dead_units(stats: ActivationStats) -> dict[str, Tensor]:
-    """Whether each unit is dead, by step. Shapes: (steps, C) for each layer."""
-    rows = stats.outputs.items()
-    return {name: torch.stack([r["active"] for r in row]) == 0 for name, row in rows}
+@torch.no_grad()
+def dead_units(state: dict, x: Tensor) -> list[Tensor]:
+    """Whether each unit is 0 for all of these images, for each of the four layers."""
+    model, found = strided_cnn(), []
+    model.load_state_dict(state)
+    for layer in model[:8]:
+        x = layer(x)
+        if isinstance(layer, nn.ReLU):
+            found.append(x.amax((0, 2, 3)) <= 0)
+    return found
 
 
 def revived(is_dead: Tensor) -> int:
@@ -856,8 +916,8 @@ def revived(is_dead: Tensor) -> int:
     return count
 
 
-def dead_after(memory: tuple[dict, Tensor, Tensor], lr: float) -> int:
-    """How many of the 64 units of the fourth layer are dead after a step."""
+def stepped(memory: tuple[dict, Tensor, Tensor], lr: float) -> tuple[float, int]:
+    """The loss after one step, and how many of the fourth layer's 64 are dead."""
     state, x, y = memory
     model = strided_cnn()
     model.load_state_dict(state)
@@ -865,55 +925,57 @@ def dead_after(memory: tuple[dict, Tensor, Tensor], lr: float) -> int:
     with torch.no_grad():
         for p in model.parameters():
             p -= lr * p.grad
-        return int((model[:8](patients).amax((0, 2, 3)) <= 0).sum())
+        loss = cross_entropy(model(patients), labels[rest[:500]]).item()
+    return loss, int(dead_units(model.state_dict(), patients)[3].sum())
 
 
-fates = []
-for seed, (stats, weights) in enumerate(casualties):
-    is_dead = dead_units(stats)
-    total = sum(each.sum(1) for each in is_dead.values())
+fates, tables = [], []
+print(f"{'dead of 120':>27}   loss (dead of layer 4) after a step of {'came':>14}")
+print(
+    "seed  step   before  after           0         0.1         0.3         1.2   back"
+)
+for seed, (_, weights) in enumerate(casualties):
+    rows = [dead_units(state, patients) for state, _, _ in weights.seen]
+    tables.append([torch.stack(layer) for layer in zip(*rows, strict=True)])
+    total = sum(each.sum(1) for each in tables[-1])
     step = int((total[1:] - total[:-1]).argmax())  # its update is the fatal one
-    sizes = torch.tensor([row["std"] for row in stats.gradients["7"]])
-    larger = int((sizes[:step] > sizes[step]).sum())
-    none, full, quarter = (dead_after(weights.seen[step], lr) for lr in (0, 1.2, 0.3))
-    silent = is_dead["7"].all(1).tolist()
-    fates.append(
-        {
-            "from": total[step].item(), "to": total[step + 1].item(), "larger": larger,
-            "none": none, "full": full, "quarter": quarter,
-            "back": sum(map(revived, is_dead.values())),
-            "woken": any(silent) and not all(silent[silent.index(True) :]),
-            "silent": any(silent),
-        }
-    )  # fmt: skip
-    fate = fates[-1]
+    again = [stepped(weights.seen[step], lr) for lr in (0, 0.1, 0.3, 1.2)]
+    back = [revived(each) for each in tables[-1]]
+    silent = dead_units(weights.seen[-1][0], raw[ward])[3].all().item()
+    before, after = total[step].item(), total[step + 1].item()
+    fates.append((before, after, again, back, silent))
+    cells = "".join(f"   {loss:.2f} ({dead:2})" for loss, dead in again)
     print(
-        f"seed {seed}: step {step + 1:3} kills {fate['from']} -> {fate['to']} of 120, "
-        f"{larger} larger gradients before; layer 4 again: {none} dead, {full} after "
-        f"it, {quarter} at a quarter of the rate; {fate['back']} came back"
+        f"{seed:4} {step + 1:5} {before:8} {after:6} {cells} {sum(back):6}", flush=True
     )
 
-# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. After some ups and downs all four leap up together in one step. The fourth layer goes to 100 per cent and stays there, the first loses only a part of its units." caption="The network of the picture above: the share of dead units, by layer"
+# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. The fourth goes up to 40 per cent and down to 0. At step 40 all four leap up together; the fourth goes to 98 per cent and later to 100, the third to about 80, the second to 56, the first to a quarter, and there they stay." caption="The network of the picture above: the share of dead units, by layer"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
-for number, is_dead in enumerate(dead_units(casualties[ended][0]).values(), start=1):
+for number, is_dead in enumerate(tables[ended], start=1):
     share = 100 * is_dead.float().mean(1)
     ax.plot(range(1, 161), share, label=f"layer {number}", linewidth=1.2)
 ax.set(xlabel="step", ylabel="per cent dead", ylim=(0, 105))
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 # %% tags=["claim"]
-middle = {name: median(fate[name] for fate in fates) for name in fates[0]}
-assert middle["to"] - middle["from"] > 40 and middle["larger"] <= 3
-assert middle["full"] > middle["none"] + 20 and middle["quarter"] < middle["full"] - 5
-assert middle["quarter"] > middle["none"] + 5
-assert sum(fate["back"] for fate in fates) > 100
-assert sum(fate["silent"] for fate in fates) >= 3
-assert not any(fate["woken"] for fate in fates)
+assert median(after - before for before, after, *_ in fates) > 40
+assert sum(again[0][0] > math.log(10) for _, _, again, *_ in fates) >= 3
+for column, low, high in ((1, 1.8, 2.31), (3, 2.29, 2.6)):
+    losses = [again[column][0] for _, _, again, *_ in fates]
+    assert low < median(losses) < high
+none, short, middling, full = (
+    median(again[column][1] for _, _, again, *_ in fates) for column in range(4)
+)
+assert full > 35 and full > middling + 10 and middling > short and short < none + 25
+backs = [sum(back) for *_, back, _ in fates]
+fourth = sum(back[3] for *_, back, _ in fates)
+assert sum(backs) > 100 and fourth > 0.6 * sum(backs) and min(backs) < 0.3 * max(backs)
+assert sum(silent for *_, silent in fates) >= 3
 
 # %% [markdown]
-# It is one step that does it. Its gradient is the largest so far, or nearly: the loss has a cliff there, a ravine's wall, and the longer the step, the more units it throws to the side where they are never positive. A quarter of the rate kills fewer (in the median), and not none.
+# It is one step that does most of it. Just before, in most of the five, the loss is worse than that of a guess: an earlier step has gone too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
 #
-# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In these five runs units came back more than a hundred times, after ten dead steps or more. What did not come back in any of them is a *layer*: where all 64 units are dead, every gradient before them is exactly 0, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.30 at the end.
+# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 6 to 14 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
 
 # %%
 memory = casualties[ended][1].seen[-1]
@@ -924,14 +986,14 @@ for name, p in model.named_parameters():
     print(f"{name:9} largest gradient {p.grad.abs().max():.1e}")
 
 # %% tags=["claim"]
-if dead_units(casualties[ended][0])["7"][-1].all():
+if fates[ended][-1]:
     grads = {name: p.grad.abs().max().item() for name, p in model.named_parameters()}
     assert grads.pop("9.bias") > 0 and max(grads.values()) == 0
 
 # %% [markdown] tags=["aside"]
 # #### Aside: saturated units
 #
-# A tanh or a sigmoid has no zero to die at, and two plains where its derivative is nearly 0. A unit that stands on one is **saturated**: it puts out 1 or −1 and learns nothing. Our network with tanh, and weights three times, then ten times as large as Xavier's; the share of numbers beyond ±0.99, where the derivative $1 - \tanh^2$ is below 0.02:
+# A tanh or a sigmoid has no zero to die at, and two plains where its derivative is nearly 0. A unit that stands on one is **saturated**: it puts out 1 or −1 and learns next to nothing. Our network with tanh, from one seed, and weights three times, then ten times as large as Xavier's; the share of numbers beyond ±0.99, where the derivative $1 - \tanh^2$ is below 0.02:
 
 # %% tags=["aside"]
 beyond = {}
@@ -954,7 +1016,7 @@ assert beyond[10][-1] > 0.5 and beyond[1][-1] < 0.05 and 1 - 0.99**2 < 0.02
 # %% [markdown]
 # ## One change at a time
 #
-# A diagnosis is an experiment. The first patient gets three cures, one at a time: four times the rate, normalised images, He's weights with biases of 0. The second gets a quarter of the rate; or the other two at once. Five seeds each. (Ten seconds.)
+# A diagnosis is an experiment. The first patient gets three cures, one at a time: four times the rate, normalised images, He's weights with biases of 0. The second gets a quarter of the rate; or the other two at once. Five seeds each. (Twenty-five trainings, some ten seconds.)
 
 
 # %%
@@ -969,16 +1031,18 @@ def he_(model: nn.Module) -> None:
 
 def trial(name: str, lr: float, x: Tensor, shown: Tensor, **options: Any) -> list:
     """The error rates of five seeds, and one line of print."""
-    models = [treated(seed, lr, x, **options)[0] for seed in range(5)]
-    errors = sorted(wrong(model, shown) for model in models)
+    runs = [treated(seed, lr, x, **options) for seed in range(5)]
+    errors = sorted(wrong(model, shown) for model, _ in runs)
     print(
-        f"{name:28} median {errors[2]:.1%} wrong, {errors[0]:.1%} to {errors[4]:.1%}",
+        f"{name:28} median {errors[2]:.1%} wrong, {errors[0]:.1%} to {errors[4]:.1%}"
+        f"; largest loss {max(max(losses) for _, losses in runs):.0e}",
         flush=True,
     )
+    explosions.append(median(max(losses) for _, losses in runs))
     return errors
 
 
-trials = {}
+trials, explosions = {}, []
 print(f"rate 0.1, as it was: median {median(cold_errors[:5]):.1%} wrong")
 trials[0.1] = {
     "rate": trial("    rate 0.4", 0.4, raw, valid_raw),
@@ -994,19 +1058,19 @@ trials[1.2] = {
 # %% tags=["claim"]
 assert max(errors[2] for errors in trials[0.1].values()) < 0.4
 assert trials[1.2]["rate"][2] < 0.4
-assert trials[1.2]["both"][2] > 0.7
+assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions[-2]
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three cures it alone. It is a product that was too small, a rate times what is left of the differences between images times what is left of the gradients, and any factor will do. The deaths have one cause among the three: with the images and the start mended, the rate kills all the same. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.4 is still wrong in seven cases of ten. It is as if a product were too small, a rate times what is left of the differences between images times what is left of the gradients. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
 #
 # ## A start that measures
 #
-# Xavier and He calculate a scale that should preserve the signal, for layers with many inputs, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off, five or fifty times over. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
+# Xavier and He calculate a scale that should preserve the signal, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off in each layer, and over five or fifty layers that multiplies. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
 
 # %% [markdown] exercise="lsuv" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 11.3: LSUV in ten lines
 #
-# Write `lsuv_(model, batch)`, in place, for a model of `nn.Conv2d`, `nn.Linear` and modules without parameters, one after the other, perhaps nested. Afterwards, on this batch, each of these layers puts out numbers with mean 0 and standard deviation 1, all of them taken together. The weights of a layer are divided by *one* number, the biases are moved by *one* number (and may be divided by one, too); a layer without a bias gets the deviation and keeps its mean. Give the model back, with no hooks left. A layer that puts out the same number everywhere raises a `ValueError`. Nothing is learnt: no gradients.
+# Write `lsuv_(model, batch)`, in place, for a model of `nn.Conv2d`, `nn.Linear` and modules without parameters, one after the other, perhaps nested. Afterwards, on this batch, each of these layers puts out numbers with mean 0 and standard deviation 1, all of them taken together. The weights of a layer are divided by *one* number, the biases are moved by *one* number (and may be divided by one, too); a layer without a bias gets the deviation and keeps its mean. Give the model back, with no hooks left. A layer that puts out the same number everywhere, up to rounding, raises a `ValueError`. Nothing is learnt: no gradients.
 
 # %% [markdown] tags=["hint"]
 # If you scale layer 1, what the second is fed changes. In which order do you measure and scale? A forward hook sees the output at the right moment, and what it returns is what the next layer is fed.
@@ -1059,7 +1123,7 @@ def check_lsuv() -> None:
             )  # fmt: skip
         with torch.no_grad():
             for p in model.parameters():
-                p.mul_(4).add_(0.3)
+                p.mul_(4 if p.dim() > 1 else 1).add_(0.3)
         return model
 
     def outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
@@ -1097,10 +1161,14 @@ def check_lsuv() -> None:
         )
         hooked = [m for m in model.modules() if m._forward_hooks]
         assert not hooked, f"hooks are left on {hooked[0]}"
+        assert all(m.training for m in model.modules()), (
+            "the model was in training, and is in evaluation now: leave it as it was"
+        )
         layers, before = (
             [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
             for net in (model, old)
         )
+        factors = []
         for now, then in zip(layers, before, strict=True):
             ratio = now.weight / then.weight
             each = ratio.flatten(1)
@@ -1117,6 +1185,7 @@ def check_lsuv() -> None:
                 b, old_b = now.bias.detach(), then.bias.detach()
                 centred = old_b - old_b.mean()
                 factor = ((b - b.mean()) * centred).sum() / centred.square().sum()
+                factors.append(factor)
                 assert (b - b.mean() - factor * centred).abs().max() < 1e-3, (
                     f"{now}: each bias is moved by a number of its own: one for all"
                 )
@@ -1132,18 +1201,33 @@ def check_lsuv() -> None:
             math.isclose(a, b, rel_tol=1e-4)
             for a, b in zip(deviations, untouched, strict=True)
         ), "nothing has been scaled"
+        for number, (now, then) in enumerate(zip(layers, before, strict=True), start=1):
+            nested = ": it stands in a `Sequential` inside" if kind == "linear" else ""
+            assert not torch.equal(now.weight, then.weight) or (
+                now.bias is not None and not torch.equal(now.bias, then.bias)
+            ), f"layer {number} of {len(layers)}, {now}, is as it was" + nested * (
+                number < 3
+            )
+        assert abs(factors[0] - 1) > 1e-3 or (
+            abs(deviations[0] - 1) < 0.02 and abs(means[0]) < 0.02
+        ), (
+            f"the first layer has a mean of {means[0]:.3f} and a deviation of "
+            f"{deviations[0]:.3f}: its weights were divided and its biases were not, "
+            "and it is another mean again. Divide both, or go on until both are right"
+        )
         assert abs(deviations[0] - 1) < 0.02, (
             f"the first layer puts out a deviation of {deviations[0]:.3f}, not 1: "
             "divide by the standard deviation of its output"
         )
         assert abs(means[0]) < 0.02, (
-            f"the first layer has a mean of {means[0]:.3f}, not 0. If you take the "
-            "mean off and then divide the weights, it is another mean again"
+            f"the first layer has a mean of {means[0]:.3f}, not 0: the mean of its "
+            "output is what the biases have to lose"
         )
         assert all(abs(d - 1) < 0.02 for d in deviations), (
             f"deviations of {[round(d, 3) for d in deviations]}: the first is right, "
             "and not all of the others: what a layer is fed changes as soon as those "
-            "before it do, so measure it after they were scaled"
+            "before it do, so measure it after they were scaled, and hand on what the "
+            "layer puts out now"
         )
         biased = [layer.bias is not None for layer in layers]
         off = [mean for mean, has in zip(means, biased, strict=True) if has]
@@ -1151,27 +1235,33 @@ def check_lsuv() -> None:
             f"means of {[round(m, 3) for m in off]}: not 0, in layers with a "
             "bias; in the first it is"
         )
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
-    with torch.no_grad():
-        model[2].weight.zero_()
-        model[2].bias.fill_(0.3)
-    try:
-        lsuv_(model, torch.randn(5, 3, generator=source))
-    except ValueError:
-        pass
-    except Exception as error:
-        raise AssertionError(
-            f"a layer with weights of 0 puts out the same everywhere: a ValueError, "
-            f"not {error!r}"
-        ) from error
-    else:
-        raise AssertionError(
-            "a layer with weights of 0 puts out the same everywhere, and cannot be "
-            "scaled: nothing is said"
+    for bias, why in (
+        (0.25, "nothing is said"),
+        (0.3, "it goes on where its bias is 0.3: by rounding the deviation is not "
+         "0 there but 3e-8. Compare the largest number with the smallest, or the "
+         "deviation with a small number"),
+    ):  # fmt: skip
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        with torch.no_grad():
+            model[2].weight.zero_()
+            model[2].bias.fill_(bias)
+        try:
+            lsuv_(model, torch.randn(5, 3, generator=source))
+        except ValueError:
+            pass
+        except Exception as error:
+            raise AssertionError(
+                f"a layer with weights of 0 puts out the same everywhere: a "
+                f"ValueError, not {error!r}"
+            ) from error
+        else:
+            raise AssertionError(
+                f"a layer with weights of 0 puts out the same everywhere, and cannot "
+                f"be scaled: {why}"
+            )
+        assert not any(m._forward_hooks for m in model.modules()), (
+            "after the ValueError hooks are left"
         )
-    assert not any(m._forward_hooks for m in model.modules()), (
-        "after the ValueError hooks are left"
-    )
 
 
 check_lsuv()
@@ -1189,11 +1279,11 @@ check_lsuv()
 # > | $\mathrm{Var}(B_L)$ | its variance | `std` squared |
 # > | $Tol_{var}$, $T_i$, $T_{max}$ | tolerance, trial, most trials | – |
 # >
-# > The division is `layer.weight /= std`, and the forward pass is `model(batch)`. The loop has no counterpart: a layer's output is proportional to its weights once its bias is dealt with, so that the first division is exact up to rounding, and ours hands it on. Nor have we orthonormal matrices, only He's; see chapter 4.
+# > The division is `layer.weight /= std`, and the forward pass is `model(batch)`. The loop has no counterpart: a layer's output is proportional to its weights once its bias is dealt with, so that the first division is exact up to rounding, and our hook returns what the layer puts out from now on. In the paper the biases are 0. Nor have we orthonormal matrices, only He's; see chapter 4.
 #
 # ## An activation that is centred
 #
-# LSUV gives each layer numbers of mean 0, and ReLU at once makes their mean positive: everything below 0 is cut. A **leaky** ReLU (chapter 4) leaves a tenth of what is below 0, and no unit can die; and one may move the whole of it down by a constant, so that the mean is 0 again. fast.ai has called it a **generalised ReLU**: leak, shift, and an upper limit if wanted.
+# LSUV gives each layer numbers of mean 0, and ReLU at once makes their mean positive: everything below 0 is cut. A **leaky** ReLU (chapter 2) leaves a tenth of what is below 0, and no unit can die; and one may move the whole of it down by a constant, so that the mean is 0 again. fast.ai's `GeneralRelu` is such a **generalised ReLU**: leak, shift (of 0.4 there), and an upper limit if wanted.
 
 # %% [markdown] exercise="shift" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 11.4: how far down?
@@ -1302,7 +1392,7 @@ assert all(abs(mean) < 0.003 for mean, _ in centred.values())
 # %% [markdown]
 # ## Healed
 #
-# Normalised images, He's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among three, by the loss on the training images that nobody has trained on; then five seeds, with the validation images.
+# Normalised images, He's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among three, by the loss on the training images that nobody has trained on; then five seeds, with the validation images. (Some fifteen seconds.)
 
 
 # %%
@@ -1315,48 +1405,28 @@ def measured_start(model: nn.Module) -> None:
     lsuv_(model, images[ward[:400]])
 
 
-healed = {}
-for name, options in (
-    ("He, ReLU", {"rates": (0.1, 0.2, 0.4), "start": he_}),
-    (
-        "LSUV, centred",
-        {
-            "rates": (0.05, 0.1, 0.2),
-            "start": measured_start,
-            "activation": centred_relu,
-        },
-    ),
-):
+def at_its_best(name: str, rates: tuple, **options: Any) -> tuple[list, float]:
+    """Five error rates, and the rate that was chosen."""
     tried = {}
-    for lr in options.pop("rates"):
+    for lr in rates:
         model, _ = treated(0, lr, images, **options)
         with torch.no_grad():
             tried[lr] = cross_entropy(model(images[rest]), labels[rest]).item()
     lr = min(tried, key=tried.get)
-    healed[name] = trial(f"{name}, rate {lr}", lr, images, valid_images, **options)
+    return trial(f"{name}, rate {lr}", lr, images, valid_images, **options), lr
+
+
+healed = {}
+healed["He, ReLU"], _ = at_its_best("He, ReLU", (0.1, 0.2, 0.4), start=he_)
+options = {"start": measured_start, "activation": centred_relu}
+healed["LSUV, centred"], lr = at_its_best("LSUV", (0.05, 0.1, 0.2), **options)
 stats, _ = watched(worst, lr, x=images, **options)
 
-# %% tags=["figure"] alt="The sleeping network once more: a thin bright line at 0, and darkness." caption="The sleeper, as above, and with the same seed and the same scales …"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(sleeper, "7"),
-    origin="lower",
-    aspect="auto",
-    extent=(0, 160, -1, 4),
-    cmap="magma",
-)
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure"] alt="The sleeping network once more: a thin bright line at 0, and darkness." caption="The sleeper once more, on a healthy layer's scale …"
+paint(sleeper, -1, 4, 50)
 
-# %% tags=["figure", "beside"] alt="The healed network: from the first step to the last a broad band of numbers, bright from a little below 0 to 1, dimmer up to 3 and beyond." caption="… healed: LSUV and the centred activation, on normalised images"
-figure, ax = plt.subplots(figsize=(3.4, 2.5))
-ax.imshow(
-    colours(stats, "7"),
-    origin="lower",
-    aspect="auto",
-    extent=(0, 160, -1, 4),
-    cmap="magma",
-)
-ax.set(xlabel="step", ylabel="output")
+# %% tags=["figure", "beside"] alt="The healed network: from the first step to the last a broad band of numbers, bright from a little below 0 to 1, dimmer up to 3 and beyond." caption="… and healed, from the same seed. The line at −0.4 is the shift: numbers a little below 0, leaked"
+paint(stats, -1, 4, 50)
 
 # %%
 print("the gradient's deviation at the first step, by layer")
@@ -1370,17 +1440,21 @@ for name, seen in (("asleep", sleeper), ("healed", stats)):
 # %% tags=["claim"]
 assert max(healed["He, ReLU"][2], healed["LSUV, centred"][2]) < 0.15
 assert sizes["healed"][0] > 5 * sizes["asleep"][0]
+assert all(0.2 < a / b < 0.35 for a, b in pairwise(sizes["asleep"]))
 assert stats.outputs["7"][0]["between"] > 20 * sleeper.outputs["7"][0]["between"]
 for name, errors in healed.items():
     record(f"{name}, two epochs, error rates of five seeds", errors)
 
 # %% [markdown]
-# Both are well, and five seeds lie close together. Which of the two is better these five do not tell: most of the cure was a proper scale, and a formula gave it as well as a measurement did. LSUV earns its keep where no formula is known.
+# Both are well, and five seeds lie close together. Which of the two is better these five do not tell: most of the cure was a proper scale, and a formula gave it as well as a measurement did. LSUV may earn its keep where no formula is known. (All was changed at once: a cure, no diagnosis.)
+
+# %% [markdown] tags=["aside"]
+# #### Aside: what the instruments cost
 #
-# What did the instruments cost? A training step of chapter 9's network as it is, with hooks that do nothing, and with all that `ActivationStats` writes down for three layers, in processor time:
+# A training step of chapter 9's network as it is, with hooks that do nothing, and with all that `ActivationStats` writes down for three layers, in processor time:
 
 
-# %% tags=["timing"]
+# %% tags=["aside", "timing"]
 def step_times() -> dict[str, float]:
     """The least seconds of ten steps each, taken in turn."""
     torch.manual_seed(0)
@@ -1405,16 +1479,17 @@ taken = step_times()
 for name, what in (("empty", "ten empty hooks"), ("all", "ActivationStats")):
     print(f"{what}: {taken[name] / taken['none']:.2f} times as long as without")
 
-# %% tags=["claim"]
+# %% tags=["aside", "claim"]
 assert taken["empty"] < 1.5 * taken["none"] and taken["all"] < 8 * taken["none"]
 record("a step with ActivationStats, times one without", taken["all"] / taken["none"])
 
+# %% [markdown] tags=["aside"]
+# An empty hook is next to nothing; what is done in it is not.
+
 # %% [markdown]
-# An empty hook is next to nothing; what is done in it is not, and histograms are the dearest of it.
-#
 # ## The last number
 #
-# Chapter 10's recipe, with its network, its schedule, its batches, its six epochs and the weight decay that it chose, 0.25: what do LSUV and the centred activation add? A rate among three, by four epochs on the fitted images; then five seeds with all of them. (Some twenty seconds.)
+# Chapter 10's recipe, with its network, its schedule, eight epochs and the weight decay that it chose, 0.25: what do LSUV and the centred activation add? A rate among three, each for all eight epochs on the fitted images; then five seeds with all images. (Some forty seconds.)
 
 
 # %%
@@ -1437,24 +1512,26 @@ def last_model(seed: int, lr: float, rows: Tensor, epochs: int) -> nn.Module:
 tried = {}
 for lr in (0.01, 0.02, 0.04):
     with torch.no_grad():
-        logits = last_model(0, lr, fitted, 4)(images[rest])
+        logits = last_model(0, lr, fitted, 8)(images[rest])
     tried[lr] = cross_entropy(logits, labels[rest]).item()
     print(f"rate {lr}: loss {tried[lr]:.3f}", flush=True)
 lr = min(tried, key=tried.get)
 finished = []
 for seed in range(5):
-    finished.append(last_model(seed, lr, order, 6))
+    finished.append(last_model(seed, lr, order, 8))
     print(f"seed {seed}: {wrong(finished[-1], valid_images):.1%} wrong", flush=True)
+error_rates = [wrong(model, valid_images) for model in finished]
+print(f"median {median(error_rates):.1%}, chapter 10's 2.1%")
 
 # %% tags=["claim"]
-error_rates = [wrong(model, valid_images) for model in finished]
 ten_digits = median(error_rates)
-assert ten_digits < 0.034  # hardly worse than chapter 9, at the most
+assert lr == 0.02 and ten_digits < 0.028  # the rate lies inside of the three
+assert min(error_rates) < 0.022 < max(error_rates)
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# No better than chapter 10's number. Why should it be? That network has three convolutions, and its start was well scaled; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
+# About chapter 10's number, which lies in the midst of these five. Why should it be better? That network has three convolutions, so that little is lost on the way; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
 
 # %%
 awake = []
@@ -1474,7 +1551,7 @@ print("AdamW, wrong:", " ".join(f"{error:.3f}" for error in awake))
 assert median(awake) < 0.2
 
 # %% [markdown]
-# It has no need of a doctor. What makes plain descent fall asleep Adam does not notice, and the healed start was an answer to a question that AdamW had not asked. There are better reasons to measure than the last tenth of a per cent: one knows what is going on.
+# What puts plain descent to sleep AdamW does not notice. But one knows now what is going on.
 #
 # ## What it looks at
 #
@@ -1510,7 +1587,7 @@ for row, kernels in zip(axes, (begun, learnt), strict=True):
 assert max(rough[1:]) < 0.85 * rough[0]
 
 # %% [markdown]
-# Out of noise have come edges: an orange side, a blue side, at an angle. (Independent numbers have a roughness of 1; below that, neighbours agree.) Deeper kernels look at channels and not at pixels, and mean nothing to the eye. There one asks the other way round: which *pixels* does an answer come from? That is called **attribution**. The simplest way needs one line of chapter 6. Take the logit of a class, and its gradient by the input; its size at a pixel says how fast the logit changes with it. The picture of it is a **saliency map**.
+# Out of noise has come order. (Independent numbers have a roughness of 1; below that, neighbours agree.) Kernels with an orange side and a blue one answer to edges. Deeper kernels look at channels and not at pixels, and mean nothing to the eye. There one asks the other way round: which *pixels* does an answer come from? That is called **attribution**. The simplest way needs one line of chapter 6. Take the logit of a class, and its gradient by the input; its size at a pixel says how fast the logit changes with it. The picture of it is a **saliency map**.
 
 # %% export="attribution.py"
 """Attribution: which parts of an image an answer comes from."""
@@ -1543,7 +1620,7 @@ def saliency(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
 #
 # $$\alpha^c_k = \frac{1}{Z} \sum_i \sum_j \frac{\partial y^c}{\partial A^k_{ij}} \qquad\qquad L^c = \mathrm{ReLU}\Big(\sum_k \alpha^c_k A^k\Big)$$
 #
-# Where maps that the class wants are large, there speaks something for it. ReLU leaves out what speaks against.
+# A place speaks for the class where maps that it wants are large. ReLU leaves out what speaks against. ($A^k$ is map number $k$, and no power; $i$ and $j$ count its rows and columns; $\alpha$ is "alpha".)
 
 # %% [markdown] exercise="grad_cam" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 11.5: Grad-CAM
@@ -1577,20 +1654,7 @@ def grad_cam(model: nn.Module, layer: nn.Module, x: Tensor, classes: Tensor) -> 
 
 
 # %% [markdown] tags=["solution"]
-# I multiplied gradient and feature map place by place, and took no mean. Maps come out that look as good, and they are others. For 300 validation images, the correlation of the two kinds:
-
-# %% tags=["solution"]
-seen: list[Tensor] = []
-with Hooks([finished[0][6]], lambda m, inputs, output: seen.append(output)):
-    score = scores(finished[0], valid_images[:300], valid_labels[:300])
-(grad,) = torch.autograd.grad(score, seen[0])
-local = (grad * seen[0].detach()).sum(1).clamp(min=0).flatten(1)
-whole = grad_cam(finished[0], finished[0][6], valid_images[:300], valid_labels[:300])
-pairs = [(a, b) for a, b in zip(local, whole.flatten(1), strict=True) if a.std() > 0]
-both = [
-    ((a - a.mean()) * (b - b.mean())).mean() / (a.std() * b.std()) for a, b in pairs
-]
-print(f"median correlation of the two kinds of maps: {median(map(float, both)):.2f}")
+# I multiplied gradient and feature map place by place, and took no mean. Maps come out that look as good, and they are others: for 300 validation images the two kinds correlate by less than 0.6 in the median.
 
 
 # %% tags=["check"]
@@ -1630,6 +1694,12 @@ def check_grad_cam() -> None:
             "the images have changed, or require a gradient now: they are the caller's"
         )
         assert torch.equal(classes, kept[1]), "the classes have changed"
+        assert all(p.requires_grad for p in model.parameters()), (
+            "a parameter requires no gradient any more: leave the model as it was"
+        )
+        assert all(m.training for m in model.modules()), (
+            "the model is in evaluation now, and was in training: leave it as it was"
+        )
         return got
 
     for layer, shape in ((model[1], (7, 6, 5)), (model[2], (7, 5, 4))):
@@ -1671,6 +1741,11 @@ def check_grad_cam() -> None:
              "the mean of the gradient over the places comes first"),
             ((mean * grid).clamp(min=0).sum(1), "ReLU stands outside of the sum over "
              "the maps, or what speaks against could not cancel what speaks for"),
+            ((mean.clamp(min=0) * grid).sum(1).clamp(min=0), "ReLU stands around the "
+             "sum over the maps, not around the weights"),
+            (wanted / wanted.amax((1, 2), keepdim=True).clamp(min=1e-9), "each map is "
+             "divided by its largest number: leave it as it comes"),
+            (wanted / 7, "a mean over the images: each image's logit for itself"),
             (wanted * shape[1] * shape[2], "a sum over the places: it is the mean"),
             (wanted / 4 if layer is model[2] else wanted / 5, "a mean over the maps: "
              "it is the sum"),
@@ -1736,6 +1811,22 @@ def check_grad_cam() -> None:
 
 check_grad_cam()
 
+# %% tags=["claim"]
+seen: list[Tensor] = []
+with Hooks([finished[0][6]], lambda m, inputs, output: seen.append(output)):
+    score = scores(finished[0], valid_images[:300], valid_labels[:300])
+(grad,) = torch.autograd.grad(score, seen[0])
+local = (grad * seen[0].detach()).sum(1).clamp(min=0).flatten(1)
+whole = grad_cam(finished[0], finished[0][6], valid_images[:300], valid_labels[:300])
+pairs = list(zip(local, whole.flatten(1), strict=True))
+both = [
+    (((a - a.mean()) * (b - b.mean())).mean() / (a.std() * b.std())).item()
+    for a, b in pairs
+    if a.std() > 0 and b.std() > 0
+]
+assert median(both) < 0.6
+record("Grad-CAM and the first version of it, median correlation", median(both))
+
 # %% [markdown]
 # Four answers that are right and four that are wrong, of the first of the five networks. Below each image its saliency, and Grad-CAM by the third convolution (7 × 7), for the class that the network gave; in the last row, for the class that would have been right.
 
@@ -1764,7 +1855,7 @@ tiles = torch.cat(
     [rows / rows.amax((1, 2), keepdim=True).clamp(min=1e-9) for rows in shown]
 )
 
-# %% tags=["figure", "slide"] alt="Eight digits in a row, the last four answered wrongly. Below, their saliency maps: scattered bright dots on the strokes and beside them. Then two rows of Grad-CAM, coarse patches on parts of the digits. For right answers the last two rows are the same, for wrong ones they light up other places." caption="From above: the image, with answer and truth where they differ; saliency; Grad-CAM for the answer; Grad-CAM for the truth"
+# %% tags=["figure", "slide"] alt="Eight digits in a row, the last four answered wrongly. Below, their saliency maps: scattered bright dots on the strokes and beside them. Then two rows of Grad-CAM, coarse patches on parts of the digits and beside them, also at the border. For right answers the last two rows are the same, for wrong ones they light up other places." caption="From above: the image, with answer and truth where they differ; saliency; Grad-CAM for the answer; Grad-CAM for the truth"
 names = [
     f"{a}" if a == b else f"{a} not {b}"
     for a, b in zip(given.tolist(), true.tolist(), strict=True)
@@ -1772,7 +1863,7 @@ names = [
 plot.images(tiles.flatten(1).tolist(), names + [""] * 24, columns=8)
 
 # %% [markdown]
-# Everybody sees reasons in such pictures. One sees them in clouds, too. So two tests.
+# Everybody sees reasons in such pictures, and passes over what does not fit, such as Grad-CAM's bright patches at the empty border. So two tests.
 #
 # ### Does the map depend on what was learnt?
 #
@@ -1825,20 +1916,21 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Saliency and Grad-CAM pass: with random weights little of them is left. Gradient times input does not: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too.
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (0.04 against 0.45). Saliency keeps less than half (0.15 against 0.37). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too.
 
 # %% tags=["claim"]
 for name in ("saliency", "Grad-CAM"):
     drawn, trained = alike[name]
-    assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.05
-    assert median(trained) < 0.75
+    assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
+    assert median(drawn) < 0.6 * median(trained) and median(trained) < 0.75
+assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
 drawn, trained = alike["gradient x input"]
 assert median(drawn) > 0.5 * median(trained)
 
 # %% [markdown]
 # ### Do the pixels matter?
 #
-# If a map names the pixels that an answer comes from, then the answer should suffer when they are covered, and more than from covering any others. Cover 40 of the 784, by background, and see how far the logit of the right class falls. Who covers any 40 pixels mostly paints background on background. A fair rival has to choose among the pixels of the *digit*, and so must the maps, for once.
+# If a map names the pixels that an answer comes from, then the answer should suffer when they are covered, and more than from covering any others. Cover 40 of the 784, by background, and see how far the logit of the right class falls. Any 40 pixels are mostly background already. A fair rival has to choose among the pixels of the *digit*, and in the second column so must the maps.
 
 
 # %%
@@ -1882,25 +1974,28 @@ assert (
 for name in ("saliency", "Grad-CAM"):
     assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
 assert median(falls["random"][1]) > 3 * median(falls["random"][0])
-assert median(falls["saliency"][0]) < 0.8 * median(falls["saliency"][1])
+assert median(falls["saliency"][0]) < 0.55 * median(falls["saliency"][1])
+dark = saliency(finished[0], x, y).flatten(1).topk(40, 1).indices
+assert ink.flatten(1).gather(1, dark).mean() < 0.7
+assert 1.05 < middle["Grad-CAM"] / middle["random"] < 1.6
 most = max(median(on_ink) for _, on_ink in falls.values())
-assert median(falls["gradient x input"][1]) > 0.9 * most
+assert median(falls["gradient x input"][1]) == most
 for name, (_, on_ink) in falls.items():
     record(f"the logit falls, 40 pixels of the digit covered, {name}", on_ink)
 
 # %% [markdown]
-# In each of the five networks, covering what saliency names costs clearly more than covering other pixels of the digit. What Grad-CAM names, in patches of 4 × 4, costs little more. The first column would have told a grander story: against pixels chosen anywhere both win by far, and most of that is no merit of theirs, but the digit. (Saliency loses more than a fifth of its effect there, since it names dark pixels, too, where a stroke *would* change the answer, and covering darkness with darkness does nothing.)
+# In each of the five networks, covering what saliency names costs clearly more than covering other pixels of the digit. What Grad-CAM names, in patches of 4 × 4, costs less than that: in the median a quarter more than chance. The first column would have told a grander story: against pixels chosen anywhere both win by far, and most of that is no merit of theirs, but the digit. (Saliency loses more than half of its effect there: it names dark pixels, too, and covering darkness with darkness does nothing.)
 #
-# And gradient times input, which has failed the first test, hurts as much as any. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
+# And gradient times input, which has failed the first test, hurts most. Both can be true. The answer comes from the strokes, so a map of the strokes points at the right pixels; it only does not show what *this* network has learnt about them. A test answers its own question, and no other.
 #
 # ## Recap
 #
-# A loss says that something is wrong; where, one sees in between. A hook is a function that a module calls: forward hooks get what goes out, backward hooks what comes back, and a context manager takes them off. Our network slept at 0.1, since each layer left 0.41 of the differences between images; any larger factor woke it, rate, images or start. At 1.2 it died: one step from a steep place threw whole layers to where their units are never positive, and single units came back, whole layers did not. LSUV measures the scale that Xavier and He calculate; a leaky ReLU moved down by 0.36 keeps the mean at 0. Maps of what an answer comes from are quickly made and have to be tested, against random weights and against random pixels. If you remember one thing: **look at what flows between the layers, before you change anything, and change one thing at a time.**
+# A loss says that something is wrong; where, one sees in between. A hook is a function that a module calls: forward hooks get what goes out, backward hooks what comes back, and a context manager takes them off. Our network slept at 0.1, since each layer left about a third of the differences between images; a higher rate, other images or another start mostly woke it. At 1.2 it died: one step too far threw most units to where they are never positive. Units came back; a layer that is silent for every image does not. LSUV measures the scale that Xavier and He calculate; a leaky ReLU moved down by 0.36 keeps the mean at 0. Maps of what an answer comes from are quickly made and have to be tested, against random weights and against random pixels. If you remember one thing: **look at what flows between the layers, before you change anything, and change one thing at a time.**
 #
 # **Terms:** hook, forward hook, backward hook, handle, context manager; dead unit, saturated unit; layer-sequential unit variance, LSUV, generalised ReLU, leaky ReLU; attribution, saliency map, Grad-CAM, sanity check.
 #
-# **Unlocked:** `register_forward_hook`, `register_forward_pre_hook` and `register_full_backward_hook` of `torch.nn.Module`, and `register_hook` of a tensor.
+# **Unlocked:** `register_forward_hook` and `register_full_backward_hook` of `torch.nn.Module`. With them come their relations: `register_forward_pre_hook`, and `register_hook` of a tensor.
 #
 # **What changed in the checkpoint:** `hooks.py` is new, with `Hooks` and the callback `ActivationStats`; so are `activations.py`, with the generalised ReLU, and `attribution.py`; `init.py` has LSUV.
 #
-# **To read on:** Mishkin and Matas (arXiv:1511.06422); fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 16 and 17, whose colour plots these are; Simonyan, Vedaldi and Zisserman (arXiv:1312.6034); Selvaraju et al. (arXiv:1610.02391); Adebayo et al., *Sanity Checks for Saliency Maps* (NeurIPS 2018, arXiv:1810.03292); Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (arXiv:1311.2901), who covered first.
+# **To read on:** Mishkin and Matas (arXiv:1511.06422); fast.ai's *Practical Deep Learning*, part 2 (2022), lessons 16 and 17, whose colour plots these are; Simonyan, Vedaldi and Zisserman (arXiv:1312.6034); Selvaraju et al. (arXiv:1610.02391); Adebayo et al., *Sanity Checks for Saliency Maps* (NeurIPS 2018, arXiv:1810.03292); Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (arXiv:1311.2901), who covered parts of images, too.

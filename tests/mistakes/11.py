@@ -25,7 +25,7 @@ def forecast(q, d, fans):
     return pairs
 
 
-# %% exercise="forecast" message="d: ReLU is missing"
+# %% exercise="forecast" message="d: a half is missing"
 def forecast(q, d, fans):
     pairs = []
     for fan_in in fans:
@@ -70,14 +70,14 @@ def forecast(q, d, fans):
     return pairs
 
 
-# %% exercise="forecast" message="nothing came back"
+# %% exercise="forecast" message="nothing came back: return the list"
 def forecast(q, d, fans):
     for fan_in in fans:
         q, d = (q + 1 / fan_in) / 6, d / 6
         print(q, d)
 
 
-# %% exercise="hooks" message="the hooks on the first two stay"
+# %% exercise="hooks" message="the third of the modules is None"
 class Hooks:
     def __init__(self, modules, hook, backward=False):
         self.modules, self.hook, self.backward = [*modules], hook, backward
@@ -327,7 +327,7 @@ def lsuv_(model, batch):
     return model
 
 
-# %% exercise="lsuv" message="nothing is said"
+# %% exercise="lsuv" message="cannot be scaled: nothing is said"
 @torch.no_grad()
 def lsuv_(model, batch):
     def scale(layer, inputs, output):
@@ -385,12 +385,12 @@ def centring_shift(leak):
     return -(1 - leak) / math.sqrt(2 * math.pi)
 
 
-# %% exercise="shift" message="how large are they?"
+# %% exercise="shift" message="positive; how large?"
 def centring_shift(leak):
     return (1 - leak) / 2
 
 
-# %% exercise="shift" message="nothing came back"
+# %% exercise="shift" message="nothing came back: return the number"
 def centring_shift(leak):
     print((1 - leak) / math.sqrt(2 * math.pi))
 
@@ -497,6 +497,194 @@ def grad_cam(model, layer, x, classes):
     seen = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
         score = scores(model, x, classes)
+    (grad,) = torch.autograd.grad(score, seen[0])
+    weights = grad.mean((2, 3), keepdim=True)
+    return (weights * seen[0].detach()).sum(1).clamp(min=0)
+
+
+# %% exercise="forecast" message="the pair is (q, d), in this order"
+def forecast(q, d, fans):
+    pairs = []
+    for fan_in in fans:
+        q, d = (q + 1 / fan_in) / 6, d / 6
+        pairs.append((d, q))
+    return pairs
+
+
+# %% exercise="forecast" message="a²/3, and not a²/12"
+def forecast(q, d, fans):
+    pairs = []
+    for fan_in in fans:
+        q, d = (q + 1 / fan_in) / 24, d / 24
+        pairs.append((q, d))
+    return pairs
+
+
+# %% exercise="forecast" message="q: each layer goes on from the last"
+def forecast(q, d, fans):
+    return [((q + 1 / fan_in) / 6, d / 6 ** (k + 1)) for k, fan_in in enumerate(fans)]
+
+
+# %% exercise="hooks" message="register_backward_hook is the old one"
+class Hooks:
+    def __init__(self, modules, hook, backward=False):
+        self.modules, self.hook, self.backward = [*modules], hook, backward
+        self.handles = []
+
+    def __enter__(self):
+        way = "backward" if self.backward else "forward"
+        try:
+            for module in self.modules:
+                self.handles.append(getattr(module, f"register_{way}_hook")(self.hook))
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self.remove()
+
+    def remove(self):
+        while self.handles:
+            self.handles.pop().remove()
+
+
+# %% exercise="hooks" message="the module does not hand it on"
+class Hooks:
+    def __init__(self, modules, hook, backward=False):
+        self.modules, self.hook, self.backward = [*modules], hook, backward
+        self.handles = []
+
+    def __enter__(self):
+        way = "full_backward" if self.backward else "forward"
+        try:
+            for module in self.modules:
+                put = getattr(module, f"register_{way}_hook")
+                self.handles.append(put(lambda *a: (self.hook(*a), None)[1]))
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self.remove()
+
+    def remove(self):
+        while self.handles:
+            self.handles.pop().remove()
+
+
+# %% exercise="hooks" message="Refuses()"
+class Hooks:
+    def __init__(self, modules, hook, backward=False):
+        self.modules, self.hook, self.backward = [*modules], hook, backward
+        self.handles = []
+
+    def __enter__(self):
+        way = "full_backward" if self.backward else "forward"
+        try:
+            for module in self.modules:
+                self.handles.append(getattr(module, f"register_{way}_hook")(self.hook))
+        except AttributeError:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self.remove()
+
+    def remove(self):
+        while self.handles:
+            self.handles.pop().remove()
+
+
+# %% exercise="lsuv" message="by rounding the deviation is not 0"
+@torch.no_grad()
+def lsuv_(model, batch):
+    def scale(layer, inputs, output):
+        mean, std = output.mean(), output.std()
+        if std == 0:
+            raise ValueError("constant")
+        layer.weight /= std
+        if layer.bias is None:
+            return output / std
+        layer.bias.copy_((layer.bias - mean) / std)
+        return (output - mean) / std
+
+    with Hooks([m for m in model.modules() if hasattr(m, "weight")], scale):
+        model(batch)
+    return model
+
+
+# %% exercise="lsuv" message="is as it was: it stands in a `Sequential` inside"
+@torch.no_grad()
+def lsuv_(model, batch):
+    x = batch
+    for layer in model:
+        output = layer(x)
+        if hasattr(layer, "weight"):
+            mean, std = output.mean(), output.std()
+            if output.amax() == output.amin():
+                raise ValueError("constant")
+            layer.weight /= std
+            layer.bias.copy_((layer.bias - mean) / std)
+        x = layer(x)
+    return model
+
+
+# %% exercise="lsuv" message="and is in evaluation now: leave"
+@torch.no_grad()
+def lsuv_(model, batch):
+    def scale(layer, inputs, output):
+        mean, std = output.mean(), output.std()
+        if output.amax() == output.amin():
+            raise ValueError("constant")
+        layer.weight /= std
+        if layer.bias is None:
+            return output / std
+        layer.bias.copy_((layer.bias - mean) / std)
+        return (output - mean) / std
+
+    model.eval()
+    with Hooks([m for m in model.modules() if hasattr(m, "weight")], scale):
+        model(batch)
+    return model
+
+
+# %% exercise="grad_cam" message="is in evaluation now, and was in training"
+def grad_cam(model, layer, x, classes):
+    model.eval()
+    seen = []
+    with Hooks([layer], lambda m, inputs, output: seen.append(output)):
+        score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError("not one map")
+    (grad,) = torch.autograd.grad(score, seen[0])
+    weights = grad.mean((2, 3), keepdim=True)
+    return (weights * seen[0].detach()).sum(1).clamp(min=0)
+
+
+# %% exercise="grad_cam" message="divided by its largest number"
+def grad_cam(model, layer, x, classes):
+    seen = []
+    with Hooks([layer], lambda m, inputs, output: seen.append(output)):
+        score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError("not one map")
+    (grad,) = torch.autograd.grad(score, seen[0])
+    maps = (grad.mean((2, 3), keepdim=True) * seen[0].detach()).sum(1).clamp(min=0)
+    return maps / maps.amax((1, 2), keepdim=True).clamp(min=1e-12)
+
+
+# %% exercise="grad_cam" message="requires no gradient any more"
+def grad_cam(model, layer, x, classes):
+    seen = []
+    model.requires_grad_(False)
+    x = x.clone().requires_grad_()
+    with Hooks([layer], lambda m, inputs, output: seen.append(output)):
+        score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError("not one map")
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.mean((2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1).clamp(min=0)

@@ -211,6 +211,71 @@ def test_an_honest_backward_hook_is_accepted() -> None:
     unlock(BACKWARD, by=backward_hook)
 
 
+class BothWays(nn.Module):
+    """Hooks of all three kinds; the gate stands behind the pre-hooks, or before them."""
+
+    outside = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: dict = {}
+        self.after: dict = {}
+        self.backwards: dict = {}
+
+    @staticmethod
+    def put(hooks: dict, hook: Callable) -> Handle:
+        key = object()
+        hooks[key] = hook
+        return Handle(hooks, key)
+
+    def register_forward_pre_hook(self, hook: Callable) -> Any:  # type: ignore[override]
+        return self.put(self.before, hook)
+
+    def register_forward_hook(self, hook: Callable) -> Any:  # type: ignore[override]
+        return self.put(self.after, hook)
+
+    def register_full_backward_hook(self, hook: Callable) -> Any:  # type: ignore[override]
+        return self.put(self.backwards, hook)
+
+    def __call__(self, x: Any) -> Any:  # type: ignore[override]
+        outer: list[Any] = []
+
+        def at_input(grad: Any) -> Any:
+            grads = (grad,)
+            for each in list(self.backwards.values()):
+                changed = each(self, grads, tuple(outer))
+                grads = grads if changed is None else changed
+            return grads[0]
+
+        def at_output(grad: Any) -> Any:
+            outer.append(grad)
+            return grad
+
+        if self.outside:
+            x = Hook.apply(x, at_input)
+        for hook in list(self.before.values()):
+            changed = hook(self, (x,))
+            x = x if changed is None else changed[0]
+        if not self.outside:
+            x = Hook.apply(x, at_input)
+        result = self.forward(x)
+        for hook in list(self.after.values()):
+            changed = hook(self, (x,), result)
+            result = result if changed is None else changed
+        return Hook.apply(result, at_output)
+
+
+class GateOutside(BothWays):
+    outside = True
+
+
+def test_backward_hooks_beside_forward_hooks(capsys: pytest.CaptureFixture) -> None:
+    unlock(BACKWARD, by=BothWays)
+    assert "beside hooks that change inputs and outputs" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(UnlockError, match="beside hooks that change inputs and outputs: hook: what was seen"):
+        unlock(BACKWARD, by=GateOutside)
+
+
 class Once(Module):
     """One hook for a module: the newest."""
 

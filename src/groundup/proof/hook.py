@@ -30,14 +30,19 @@ def prove(proof: Proof, claim: Claim) -> None:
     ours = SimpleNamespace(Module=module, Parameter=claim.part("Parameter", nn.Parameter))
     real = SimpleNamespace(Module=nn.Module, Parameter=nn.Parameter)
     kind = word(claim.name).removeprefix("register_").removesuffix("_hook")
-    for scene in SCENES:
+    beside = inspect.isclass(claim.by) and all(
+        hasattr(module, f"register_{way}_hook") for way in ("forward_pre", "forward")
+    )
+    for scene in (*SCENES, _beside) if beside else SCENES:
         proof.case = scene.__doc__ or ""
         proof.cases += 1
         proof.passed += 1
         sides = (ours, register), (real, claim.real)
         proof.alike("hook", "what was seen, in order, entry", sides, lambda side, scene=scene: scene(*side, kind))  # type: ignore[misc]
         proof.covers(proof.case)
-    proof.leaves_out("hooks with keyword arguments", "prepend=", "always_call=")
+    if kind != "full_backward":
+        proof.leaves_out("hooks with keyword arguments")
+    proof.leaves_out("prepend=", *["always_call="] * (kind == "forward"))
 
 
 def _register(proof: Proof, claim: Claim) -> tuple[Register, Any]:
@@ -168,6 +173,17 @@ def _same_twice(space: Any, register: Register, kind: str) -> Any:
     handle = register(first, hook)
     register(first, hook)
     handle.remove()
+    _go(model, kind, seen)
+    return seen
+
+
+def _beside(space: Any, register: Register, kind: str) -> Any:
+    """beside hooks that change inputs and outputs"""
+    model, first = _model(space)
+    seen: list[Any] = []
+    space.Module.register_forward_pre_hook(first, lambda module, inputs: (inputs[0] * 10,))
+    register(first, _noting(seen, "hook", _names(model)))
+    space.Module.register_forward_hook(first, lambda module, inputs, output: output * 5)
     _go(model, kind, seen)
     return seen
 
