@@ -45,7 +45,9 @@ class AdaptiveAvgPool2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Average the rows, then the columns."""
         if x.dim() not in (3, 4) or 0 in x.shape[-3:]:
-            raise ValueError(f"images of shape {tuple(x.shape)}: (N, C, H, W) is wanted")
+            raise ValueError(
+                f"images of shape {tuple(x.shape)}: (N, C, H, W) is wanted"
+            )
         size = self.output_size
         wanted = size if isinstance(size, tuple) else (size, size)
         if not all(n is None or (type(n) is int and n > 0) for n in wanted):
@@ -209,7 +211,9 @@ def summary(model: nn.Module, shape: tuple[int, ...]) -> str:
             handle.remove()
         for module, mode in modes.items():
             module.training = mode
-    lines = [f"{'layer':16} {'kind':18} {'output':14} {'parameters':>10} {'mult-adds':>11}"]
+    lines = [
+        f"{'layer':16} {'kind':18} {'output':14} {'parameters':>10} {'mult-adds':>11}"
+    ]
     for name, kind, size, own, products in rows:
         sizes = " × ".join(map(str, size))
         lines.append(f"{name:16} {kind:18} {sizes:14} {own:10,} {products:11,}")
