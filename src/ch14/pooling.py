@@ -24,7 +24,7 @@ class AdaptiveAvgPool2d(nn.Module):
     Shapes: (N, C, H, W) -> (N, C, H', W'), or without N. Raises: ValueError for others.
     """
 
-    def __init__(self, output_size: int | None | tuple[int | None, int | None]) -> None:
+    def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
         super().__init__()
         self.output_size = output_size
 

@@ -81,6 +81,22 @@ def mnist_test() -> Digits:
     return _read("t10k")
 
 
+def mnist_full() -> tuple[Digits, Digits]:
+    """All of MNIST, whatever `DATA` says: the 60,000 training images, and the 10,000 test images.
+
+    Raises: DataError when they cannot be had.
+    """
+    return _read("train"), _read("t10k")
+
+
+def mnist_embedded() -> tuple[Digits, Digits]:
+    """The 4,000 and 1,000 digits that come with the book, whatever `DATA` says.
+
+    Raises: DataError when the file is damaged.
+    """
+    return _embedded()
+
+
 def _full() -> bool:
     choice = os.environ.get(CHOICE, "")
     if choice not in ("", "embedded", "mnist"):
