@@ -154,7 +154,9 @@ def main() -> None:
     recipe = choose("CNN", "smoothing", (0.0, 0.02, 0.05), recipe)
     recipe = choose("CNN", "mix", (0.0, 0.2), recipe)
     decay = {key: recipe[key] for key in ("decay", "smoothing", "mix")}
-    small = choose("smaller", "lr", (0.02, 0.04, 0.08, 0.16), SMALL | decay)
+    larger = CNN | decay | {"make": partial(cnn, (16, 32, 64)), "epochs": 6, "dropout": recipe["dropout"]}
+    choose("larger", "lr", (0.005, 0.01, 0.02, 0.04), larger)
+    small = choose("smaller", "lr", (0.02, 0.04, 0.08, 0.16), SMALL | decay | {"dropout": recipe["dropout"]})
 
     valid_x, valid_y = VALIDATION.tensors()
     valid_x = prepared(valid_x)

@@ -114,7 +114,7 @@ for seed in range(5):
 print("wrong, of the 500 it was trained on:", shown(seen))
 print("wrong, of the validation images:    ", shown(new))
 
-# %% tags=["figure"] alt="Two curves over 20 epochs, the loss on the 500 training images and on the validation images. Both fall at first. The training loss goes on to nearly 0; the validation loss stops near a half, rises a little, and stays there." caption="One of the five: loss by epoch"
+# %% tags=["figure"] alt="Two curves over 20 epochs, the loss on the 500 training images and on the validation images. Both fall at first. The training loss goes on to 0; the validation loss stops falling after five epochs, above 0.6, and stays there." caption="One of the five: loss by epoch"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
 epochs = [row["epoch"] for row in history]
 for name, label in (("training_loss", "training"), ("validation_loss", "validation")):
@@ -124,7 +124,7 @@ ax.set_xticks([1, 5, 10, 15, 20])
 ax.legend()
 
 # %% [markdown]
-# This is **over-fitting**: no error on the training images, one in eight or nine on others. The distance between the two is the **generalisation gap**. The validation loss says more than the error: it has its minimum early and ends above it, while the network only becomes surer of itself. That it *can* learn everything by heart is good news. It is large enough, its gradients are right, and chapter 8's test, over-fit one batch, is passed. Whoever cannot over-fit has another problem, and nothing in this chapter will help.
+# This is **over-fitting**: no error on the training images, one in seven or eight on others. The distance between the two is the **generalisation gap**. After five epochs of twenty the validation loss has its lowest point behind it, and whatever is learnt from there on is learnt about 500 images. That it *can* learn everything by heart is good news. It is large enough, its gradients are right, and chapter 8's test, over-fit one batch, is passed. Whoever cannot over-fit has another problem, and nothing in this chapter will help.
 #
 # What to do? fast.ai's courses teach five steps, in this order:
 #
@@ -144,9 +144,9 @@ for what, tried in choices["choices"].items():
 
 # %% tags=["claim"]
 if len(images) < 5000:
-    assert max(seen) == 0 and min(new) > 0.09 and max(new) < 0.15, (seen, new)
-    lowest = min(row["validation_loss"] for row in history)
-    assert history[-1]["validation_loss"] > 1.05 * lowest
+    assert max(seen) == 0 and min(new) > 0.10 and max(new) < 0.17, (seen, new)
+    lowest = min(row["validation_loss"] for row in history[:8])
+    assert history[-1]["validation_loss"] > 0.98 * lowest
     assert history[-1]["training_loss"] < 0.02
 table = {"500 images": new}
 record("by heart: validation error, median", median(new))
@@ -1433,16 +1433,18 @@ for name, settings in ways.items():
     regularised[name] = [error_rate(z, valid_labels) for z in outputs_of[name]]
     print(f"{name:16} {shown(regularised[name])}", flush=True)
 # %% [markdown]
-# The first thing to see is what is not there: none of them is worth what 1,500 more images were. Of the four, those that change the images or the units at every step do more here than those that only ask for less certainty.
+# All four medians are below that of the network without, by a little; the ranges overlap. None of them is worth what 1,500 more images were.
 
 # %% tags=["claim"]
 if len(images) < 5000:
-    assert all(median(r) > median(table["half of them"]) for r in regularised.values())
+    helped = [median(r) for name, r in regularised.items() if name != "none"]
+    assert max(helped) < median(regularised["none"]) + 0.005, regularised
+    assert min(helped) > 1.2 * median(table["half of them"]), regularised
 for name, rates in regularised.items():
     record(f"500 images, {name}, median error rate", median(rates))
 
 # %% [markdown]
-# And our best network so far, all images, with augmentation? What was chosen for it on the held-back images stands in the list above: more weight decay, and of the others *none*. It has 8,938 parameters for an endless stream of new versions. There is nothing that it could learn by heart, and what takes from such a network takes what it needs. (Label smoothing and mixup are at a disadvantage when choices are made by the loss, for they teach caution, and caution costs loss. By the errors one would have chosen likewise, see the record.) So `small_cnn` gets its `dropout` for networks to come:
+# And the network with convolutions, all images, augmentation? By the losses on the held-back images, which stand in the list above, it is to have no more weight decay than before, a little dropout before the last layer, and a little label smoothing; mixup brings nothing. The differences between these losses are small. It has 8,962 parameters for an endless stream of new versions, and there is hardly anything that it could learn by heart. `small_cnn` gets an argument for the dropout:
 
 
 # %% export="models.py"
@@ -1481,65 +1483,77 @@ def small_cnn(
     return model
 
 
-# %% [markdown]
-# Here is the training that this chapter ends on: all images, augmentation, the weight decay that was chosen, ten epochs, five seeds. (About half a minute.)
-
 # %%
-final, models = [], []
-for seed in range(5):
-    model, history = trained(
-        cnn, order, seed, Augment(**affine), lr=chosen("CNN: lr"), epochs=10,
-        decay=chosen("CNN: decay"),
-    )  # fmt: skip
-    models.append(model)
-    final.append(error_rate(logits_of(model, valid_images), valid_labels))
-    print(f"seed {seed}: {final[-1]:.1%} wrong", flush=True)
-table["+ weight decay"] = final
-
-# %% tags=["claim"]
-ten_digits = median(final)
-if len(images) < 5000:
-    assert ten_digits < 0.0165  # chapter 12: 1.7 % in the median, from 1.6 % to 2.0 %
-    again = choices["error_rates"]["regularised"]
-    assert abs(ten_digits - median(again)) < 0.003, (final, again)
-record("error_rate", ten_digits)
-record("error rates of five seeds", final)
+print("+ convolutions, BatchNorm", shown(convolved))
+table["+ dropout, smoothing"] = choices["error_rates"]["regularised"]
+print("+ dropout, smoothing     ", shown(table["+ dropout, smoothing"]))
 
 # %% [markdown]
 # ## Last, a smaller network
 #
-# It is what many try first: a network that cannot learn everything by heart does not. It cannot learn everything else, either. Half of the channels in each layer, at a rate of its own, recorded:
+# It is what many try first: a network that cannot learn everything by heart does not. It cannot learn everything else, either. Half of the channels in each layer, at a rate of its own, recorded as well:
 
 # %%
 table["half the channels"] = choices["error_rates"]["smaller"]
+print("half the channels        ", shown(table["half the channels"]))
+
+# %% [markdown]
+# So the fifth step is a step back. With the first four in place over-fitting is no longer the trouble, and one may try the *opposite*: twice the channels, four times the weights, the same regularisation, six epochs. This is the training that the chapter ends on. (About half a minute.)
+
+
+# %%
+def larger() -> nn.Sequential:
+    return small_cnn((16, 32, 64), norm=nn.BatchNorm2d, dropout=chosen("CNN: dropout"))
+
+
+smooth = partial(nn.functional.cross_entropy, label_smoothing=chosen("CNN: smoothing"))
+final, models = [], []
+for seed in range(5):
+    model, history = trained(
+        larger, order, seed, Augment(**affine), lr=chosen("larger: lr"), epochs=6,
+        loss_fn=smooth,
+    )  # fmt: skip
+    models.append(model)
+    final.append(error_rate(logits_of(model, valid_images), valid_labels))
+    print(f"seed {seed}: {final[-1]:.1%} wrong", flush=True)
+table["twice the channels"] = final
 print(f"{'':27}{'median':>8}   range")
 for name, rates in table.items():
     print(f"{name:27}{shown(rates)}")
 print(f"{'full MNIST, all of it':27}{shown(full['error_rates']['CNN'])}  (two epochs)")
 
-# %% tags=["figure", "slide"] alt="A staircase of error rates on a logarithmic axis, five dots for each of seven networks and a bar at each median. From about 11 per cent with 500 images it goes down to 7 with half of the images, 6 with all, 4 with augmentation, and below 2 with convolutions and with weight decay; with half the channels it goes up again." caption="The five steps: each dot a seed, each bar a median"
+# %% tags=["claim"]
+ten_digits = median(final)
+if len(images) < 5000:
+    assert ten_digits < 0.0155  # chapter 12: 1.7 % in the median, from 1.6 % to 2.0 %
+record("error_rate", ten_digits)
+record("error rates of five seeds", final)
+
+# %% tags=["figure", "slide"] alt="A staircase of error rates on a logarithmic axis, five dots for each of eight networks and a bar at each median. From about 13 per cent with 500 images it goes down to 8 with half of the images, 6 with all, 4 with augmentation, and below 2 with convolutions and with dropout and smoothing; with half the channels it goes up again, and with twice the channels it is lowest." caption="The five steps: each dot a seed, each bar a median"
 figure, ax = plt.subplots(figsize=(5.6, 3.1))
 for n, rates in enumerate(table.values()):
     ax.plot([n] * len(rates), [100 * rate for rate in rates], ".", alpha=0.5,
             color=plot.COLOURS[0])  # fmt: skip
     ax.plot([n - 0.3, n + 0.3], [100 * median(rates)] * 2, color=plot.COLOURS[1])
 short = ("500\nimages", "half", "all", "augmen-\ntation", "convo-\nlutions",
-         "weight\ndecay", "half the\nchannels")  # fmt: skip
+         "regula-\nrised", "half the\nchannels", "twice")  # fmt: skip
 ax.set_xticks(range(len(table)), short)
 ax.set(yscale="log", ylabel="% wrong")
 ax.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
 ax.minorticks_off()
 
 # %% [markdown]
-# Data, augmentation and architecture did nearly all of it. Regularisation moved little, and the smaller network lost. That is the reason for the order: the first steps add what can be learnt, and each of them leaves less to be done by those that take away. With the full set the same network, in two epochs, makes about as few errors as in ten of these; data is still the first of the five.
+# Data, augmentation and architecture did nearly all of it. Regularisation moved little, and the smaller network lost. That is the reason for the order: the first steps add what can be learnt, and each of them leaves less to be done by those that take away. When they are done, a *larger* network can be afforded. The full set is still ahead: there the network of the fourth step needs two epochs.
 
 # %% tags=["claim"]
 if len(images) < 5000:
     steps = [median(rates) for rates in table.values()]
     assert all(b < a for a, b in pairwise(steps[:5])), steps
-    assert steps[6] > 1.2 * steps[5], steps
+    assert steps[6] > 1.15 * steps[5] and steps[7] <= min(steps[:7]), steps
     assert steps[0] - steps[4] > 10 * abs(steps[4] - steps[5]), steps
-record("the five steps", {name: median(rates) for name, rates in table.items()})
+    assert median(full["error_rates"]["CNN"]) < steps[5]
+for name, rates in table.items():
+    record(f"step: {name}, median error rate", median(rates))
 
 # %% [markdown]
 # ## Ask more than once
@@ -1693,7 +1707,7 @@ ensemble = sum(probabilities) / len(probabilities)
 print(f"all five networks, averaged: {error_rate(ensemble, valid_labels):.1%} wrong")
 
 # %% [markdown]
-# The **95 % interval** is the gain and two standard errors to either side. It includes 0 for most of the seeds, or all: 1,000 images are too few to see a gain of this size in *one* network. Eight views cost eight times as much. The **ensemble** of all five networks costs five times as much in training as well, and is about as good as the best of them.
+# The **95 % interval** is the gain and two standard errors to either side. It includes 0 for most of the seeds, or all: 1,000 images are too few to see a gain of this size in *one* network. Eight views cost eight times as much. The **ensemble** of all five networks costs five times as much in training as well, and is here no worse than the median of them.
 
 # %% tags=["claim"]
 intervals = [gain(wrong_before[seed], wrong_after[seed]) for seed in range(5)]
@@ -1710,7 +1724,7 @@ assert abs(differ.std() / 1000**0.5 - 0.0025) < 1e-4
 # %% [markdown]
 # ## How sure may it be?
 #
-# The network from the beginning, trained on 500 images, gets every ninth image wrong. Does it know? Its **confidence** is the largest probability. **Calibrated** is a network of whose answers with a confidence of 0.9 nine in ten are right. To see it, sort the answers into bins by their confidence and compare, bin by bin, with the share that is right.
+# The network from the beginning, trained on 500 images, gets every seventh or eighth image wrong. Does it know? Its **confidence** is the largest probability. **Calibrated** is a network of whose answers with a confidence of 0.9 nine in ten are right. To see it, sort the answers into bins by their confidence and compare, bin by bin, with the share that is right.
 
 
 # %% export="calibration.py"
