@@ -18,7 +18,7 @@ def sample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     H, W = x.shape[2:]
     image = torch.arange(len(x), device=x.device)[:, None, None]
     top, left = rows.detach().floor(), columns.detach().floor()
-    result = torch.zeros(len(x), x.shape[1], *rows.shape[1:], dtype=x.dtype)
+    result = x.new_zeros(len(x), x.shape[1], *rows.shape[1:])
     for row in (top, top + 1):
         for column in (left, left + 1):
             share = (1 - (rows - row).abs()) * (1 - (columns - column).abs())
@@ -30,28 +30,22 @@ def sample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def grid_sample(input: Tensor, grid: Tensor, align_corners: bool = False) -> Tensor:
-    """Images read at the places of `grid`, -1 to 1 from edge to edge; (x, y), not (y, x).
+    """Images read at the places of `grid`: (x, y), from -1 to 1, edge to edge.
 
     With `align_corners`, from the middle of the first pixel to that of the last.
     Shapes: input (N, C, H, W), grid (N, P, Q, 2) -> (N, C, P, Q).
     Raises: ValueError for other shapes, and two dtypes.
     """
     fits = input.dim() == grid.dim() == 4 and len(input) == len(grid)
-    if (
-        not fits
-        or grid.shape[3] != 2
-        or input.dtype != grid.dtype
-        or 0 in input.shape[1:]
-    ):
+    fits = fits and grid.shape[3] == 2 and 0 not in input.shape[1:]
+    if not fits or input.dtype != grid.dtype:
         given = f"images {tuple(input.shape)}, grid {tuple(grid.shape)}"
         raise ValueError(f"{given}: give (N, C, H, W) and (N, P, Q, 2), of one dtype")
 
     def pixel(place: Tensor, size: int) -> Tensor:
-        return (
-            (place + 1) / 2 * (size - 1)
-            if align_corners
-            else ((place + 1) * size - 1) / 2
-        )
+        if align_corners:
+            return (place + 1) / 2 * (size - 1)
+        return ((place + 1) * size - 1) / 2
 
     H, W = input.shape[2:]
     return sample(input, pixel(grid[..., 1], H), pixel(grid[..., 0], W))
@@ -63,14 +57,10 @@ def affine_grid(
     """The places at which an affine map reads an image, for `grid_sample`.
 
     Shapes: theta (N, 2, 3), size (N, C, H, W) -> (N, H, W, 2).
-    Raises: ValueError for other shapes.
+    Raises: ValueError for others.
     """
-    if (
-        theta.dim() != 3
-        or theta.shape[1:] != (2, 3)
-        or len(size) != 4
-        or len(theta) != size[0]
-    ):
+    fits = theta.shape[1:] == (2, 3) and len(size) == 4 and len(theta) == size[0]
+    if theta.dim() != 3 or not fits:
         given = f"theta {tuple(theta.shape)}, size {tuple(size)}"
         raise ValueError(f"{given}: give (N, 2, 3), and N, C, H and W")
 

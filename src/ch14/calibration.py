@@ -44,7 +44,7 @@ def expected_calibration_error(
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """What to divide logits by, for the lowest cross-entropy; from 0.01 to 100.
 
-    Paper: Guo et al. 2017, section 4.2.
+    Paper: Guo et al. 2017.
     """
     low, high = 0.01, 100.0  # of 1 / temperature, in which the loss is convex
     for _ in range(100):

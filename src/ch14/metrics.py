@@ -1,6 +1,7 @@
 # Generated from chapters/ by `make export`: edit the chapter, not this file.
 """Metrics: what people want to know about a model, rather than what it descends on."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -27,3 +28,16 @@ def layer_stds(
         x = activation(x @ weight.T)
         stds.append(x.double().std().item())
     return stds
+
+
+def sign_test(first_only: int, second_only: int) -> float:
+    """The probability that coins divide so many images at least as unevenly.
+
+    For two models on the same images: on how many is the one wrong, and not the other?
+    Raises: ValueError for negative counts.
+    """
+    if first_only < 0 or second_only < 0:
+        raise ValueError(f"{first_only=}, {second_only=}: give counts, 0 or more")
+    n, uneven = first_only + second_only, abs(first_only - second_only)
+    rows = sum(math.comb(n, k) for k in range(n + 1) if abs(n - 2 * k) >= uneven)
+    return rows / 2**n

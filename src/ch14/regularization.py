@@ -20,7 +20,7 @@ class Dropout(nn.Module):
     """Sets numbers to 0 at random in training, and nothing in evaluation. Shapes: any.
 
     Raises: ValueError for a `p` that is no probability.
-    Paper: Srivastava et al. 2014, JMLR 15, section 4; here scaled in training.
+    Paper: Srivastava et al. 2014, JMLR 15; here it is scaled in training.
     """
 
     def __init__(self, p: float = 0.5) -> None:
@@ -37,8 +37,8 @@ class Dropout(nn.Module):
 def beta(alpha: float, count: int, generator: torch.Generator | None = None) -> Tensor:
     """`count` draws from the Beta distribution with both parameters `alpha`.
 
-    By rejection (Jöhnk 1964): it is quick up to about 1. Raises: ValueError for an
-    `alpha` that is not above 0 and at most 4.
+    By rejection (Jöhnk 1964): quick up to about 1. Raises: ValueError for an `alpha`
+    that is not above 0 and at most 4.
     """
     if not 0 < alpha <= 4:
         raise ValueError(f"{alpha=}: give a number above 0, and 4 at most")
@@ -57,12 +57,13 @@ def mixup(
     """Each image mixed with another of its batch, and their labels in the same shares.
 
     `y` are the probabilities of all classes. Shapes: x (N, ...), y (N, K) -> the same.
-    Raises: ValueError for others. Paper: Zhang et al. 2018, arXiv:1710.09412, eq. 1.
+    Raises: ValueError for others. Paper: Zhang et al. 2018, arXiv:1710.09412.
     """
     if y.dim() != 2 or len(x) != len(y) or not y.is_floating_point():
         given = f"images {tuple(x.shape)}, labels {tuple(y.shape)}, {y.dtype}"
         raise ValueError(f"{given}: give probabilities (N, K), by one_hot(...).float()")
-    other = torch.randperm(len(x), generator=generator).to(x.device)
+    device = x.device if generator is None else generator.device
+    other = torch.randperm(len(x), generator=generator, device=device).to(x.device)
     share = beta(alpha, len(x), generator).to(x)
     by_image = share.view(-1, *[1] * (x.dim() - 1))
     mixed = by_image * x + (1 - by_image) * x[other]

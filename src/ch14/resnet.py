@@ -21,9 +21,8 @@ class Identity(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3 × 3 convolutions and a shortcut around them, added before the last ReLU.
 
-    The last norm's scale begins at 0, so that a new block gives the ReLU of its
-    shortcut, which is x itself, or a 1 × 1 convolution where the shape changes.
-    `norm(channels)` makes the norms. Shapes: (N, C, H, W) -> (N, O, H / stride,
+    The shortcut is x itself, or a 1 × 1 convolution and a norm where the shape changes.
+    `norm(channels)` makes the norms; with `zero_init` the last one's scale begins at 0. Shapes: (N, C, H, W) -> (N, O, H / stride,
     W / stride), rounded up. Paper: He et al. 2015, arXiv:1512.03385, eqs. 1 and 2.
     """
 
@@ -33,13 +32,15 @@ class ResidualBlock(nn.Module):
         out_channels: int,
         stride: int = 1,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        zero_init: bool = False,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
         self.norm1 = norm(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
         self.norm2 = norm(out_channels)
-        nn.init.zeros_(self.norm2.weight)
+        if zero_init:
+            nn.init.zeros_(self.norm2.weight)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             projection = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)

@@ -1,0 +1,340 @@
+"""Chapter 14's network in runs that are too long for a page: five seeds, the ablation, all of MNIST, and others beside.
+
+`make results` runs all of it; `python benchmarks/resnet.py embedded mnist` only these parts, `--seeds 0 1` only these
+seeds. What a run finds is put into docs/results/resnet.json at once, so that parts can be made one after another.
+The full MNIST comes from GROUNDUP_MNIST or a download. One thread, unless `--threads` says more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ch14.augment import tta
+from ch14.images import ImageSet, read_set
+from ch14.recipe import Recipe, resnet_learner
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "results" / "resnet.json"
+EPOCHS = 40  # of the five seeds on the embedded images
+STILL = {"rotate": 0.0, "shift": 0.0, "scale": 0.0}
+WIDE = (24, 48, 96)
+MNIST: dict[str, tuple[float, Recipe]] = {  # how many times the training images are gone through
+    "a tenth of an epoch": (0.1, Recipe(epochs=1, lr=0.02, **STILL)),
+    "0.4 epochs": (0.4, Recipe(epochs=1, lr=0.02, **STILL)),
+    "one epoch": (1, Recipe(epochs=1, lr=0.02, **STILL)),
+    "wide, 3 epochs, shifts": (1, Recipe(epochs=3, widths=WIDE, rotate=0.0, scale=0.0, shift=2.0)),
+    "wide, 6 epochs, affine": (1, Recipe(epochs=6, widths=WIDE)),
+}
+ABLATION: dict[str, dict[str, Any]] = {
+    "the whole recipe": {},
+    "no augmentation": STILL,
+    "no label smoothing": {"label_smoothing": 0.0},
+    "no weight decay": {"weight_decay": 0.0},
+    "half the channels": {"widths": (8, 16, 32)},
+    "two blocks to a stage": {"blocks": 2},
+    "no shortcuts": {},
+    "no norms": {},
+    "zero initialisation": {},
+    "constant rate": {},
+}
+
+
+def read() -> dict[str, Any]:
+    """What has been found so far."""
+    return json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {}
+
+
+def write(change: Callable[[dict[str, Any]], None]) -> None:
+    """Put something into the file."""
+    found = {
+        "what": "the book's ResNet: seconds are wall-clock time of the training",
+        "command": "make results",
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, 2 shared cores",
+        "threads": torch.get_num_threads(),
+        "versions": {"torch": torch.__version__},
+        **{key: value for key, value in read().items() if isinstance(value, dict | list) and key != "versions"},
+    }
+    change(found)
+    TARGET.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def prepared(images: ImageSet) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Both parts, normalised, and the background."""
+    pixels = images.images.float() / 255
+    mean, std = pixels.mean().item(), pixels.std().item()
+    return (pixels - mean) / std, (images.valid_images.float() / 255 - mean) / std, -mean / std
+
+
+@torch.no_grad()
+def errors(model: nn.Module, x: torch.Tensor, y: torch.Tensor, recipe: Recipe, fill: float) -> dict[str, float]:
+    """Error rates with and without test-time augmentation."""
+    model.eval()
+    plain = torch.cat([model(batch).argmax(1) for batch in x.split(500)])
+    source = torch.Generator().manual_seed(0)
+    moves = {n: getattr(recipe, n) / 2 for n in ("rotate", "shift", "scale")}
+    if not any(moves.values()):
+        return {"error_rate": (plain != y).float().mean().item()}
+    several = torch.cat([tta(model, batch, 8, source, fill=fill, **moves).argmax(1) for batch in x.split(500)])
+    return {
+        "error_rate": (several != y).float().mean().item(),
+        "without_tta": (plain != y).float().mean().item(),
+    }
+
+
+def trained(
+    recipe: Recipe, images: ImageSet, seed: int, share: float = 1, change: Callable[[Any], None] | None = None
+) -> dict[str, Any]:
+    """One run of the book's network."""
+    x, valid_x, fill = prepared(images)
+    rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[: math.ceil(share * len(x))]
+    learner = resnet_learner(recipe, x[rows], images.labels[rows], seed, fill, len(images.classes))
+    if change:
+        change(learner)
+    start, spent = time.monotonic(), time.process_time()
+    learner.fit(recipe.epochs)
+    seconds, spent = time.monotonic() - start, time.process_time() - spent
+    found = errors(learner.model, valid_x, images.valid_labels, recipe, fill)
+    return {"seed": seed, **found, "seconds": seconds, "processor_seconds": spent}
+
+
+def put(runs: list[dict[str, Any]], run: dict[str, Any]) -> None:
+    """A run in the place of the one with the same seed."""
+    runs[:] = sorted([*(old for old in runs if old["seed"] != run["seed"]), run], key=lambda each: each["seed"])
+
+
+def said(name: str, run: dict[str, Any]) -> None:
+    print(f"{name}: {run['error_rate']:.2%} wrong, {run['seconds']:.1f} s, seed {run['seed']}", flush=True)
+
+
+def embedded(seeds: list[int]) -> None:
+    """The last number of the book."""
+    images, recipe = read_set("embedded"), Recipe(epochs=EPOCHS)
+    for seed in seeds:
+        run = trained(recipe, images, seed)
+
+        def change(found: dict[str, Any], run: dict[str, Any] = run) -> None:
+            part = found.setdefault("embedded", {"runs": []})
+            put(part["runs"], run)
+            part |= {"epochs": EPOCHS, "seconds": median(each["processor_seconds"] for each in part["runs"])}
+
+        write(change)
+        said("embedded", run)
+
+
+def without_shortcuts(learner: Any) -> None:
+    """Every block is plain: its shortcut gives zeros."""
+    for block in learner.model.modules():
+        if hasattr(block, "shortcut"):
+            block.shortcut.register_forward_hook(lambda module, inputs, output: 0 * output)
+
+
+def without_norms(learner: Any) -> None:
+    """Every BatchNorm hands on what it gets."""
+    for module in [*learner.model.modules()]:
+        for name, child in [*module.named_children()]:
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, nn.Identity())
+
+
+def zero_init(learner: Any) -> None:
+    """The last scale of each block begins at 0."""
+    for block in learner.model.modules():
+        if hasattr(block, "norm2"):
+            nn.init.zeros_(block.norm2.weight)
+
+
+def constant(learner: Any) -> None:
+    """No schedule, at a third of the highest rate."""
+    learner.callbacks = [callback for callback in learner.callbacks if not hasattr(callback, "schedules")]
+    for group in learner.optimizer.param_groups:
+        group["lr"] /= 3
+
+
+CHANGES = {
+    "no shortcuts": without_shortcuts,
+    "no norms": without_norms,
+    "zero initialisation": zero_init,
+    "constant rate": constant,
+}
+
+
+def ablation(seeds: list[int]) -> None:
+    """The recipe of the chapter's own run, and without one part at a time."""
+    images = read_set("embedded")
+    for name, other in ABLATION.items():
+        for seed in seeds:
+            run = trained(replace(Recipe(), **other), images, seed, change=CHANGES.get(name))
+            write(lambda found, run=run, name=name: put(found.setdefault("ablation", {}).setdefault(name, []), run))
+            said(name, run)
+
+
+def mnist(seeds: list[int]) -> None:
+    """All of MNIST, judged by its test images."""
+    images = read_set("mnist")
+    for seed in seeds:
+        for name, (share, recipe) in MNIST.items():
+            run = trained(recipe, images, seed, share)
+            write(lambda found, run=run, name=name: put(found.setdefault("mnist", {}).setdefault(name, []), run))
+            said(name, run)
+
+
+# ---------------------------------------------------------------------------------------- the twin, in PyTorch alone
+
+
+class Block(nn.Module):
+    """The residual block, once more."""
+
+    def __init__(self, size: int, out: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(size, out, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(),
+            nn.Conv2d(out, out, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(out),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or size != out:
+            self.shortcut = nn.Sequential(nn.Conv2d(size, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The sum, and a ReLU."""
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+def twin(recipe: Recipe, images: ImageSet, seed: int) -> dict[str, Any]:
+    """The same model and recipe with PyTorch's parts, in a loop of its own."""
+    torch.manual_seed(seed)
+    a, b, c = recipe.widths
+    stem = [nn.Conv2d(1, a, 5, 2, 2, bias=False), nn.BatchNorm2d(a), nn.ReLU()]
+    body = [Block(a, a, 1), Block(a, b, 2), Block(b, c, 2)]
+    model = nn.Sequential(*stem, *body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, len(images.classes)))
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    x, valid_x, fill = prepared(images)
+    y = images.labels
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    steps = recipe.epochs * math.ceil(len(x) / recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, steps, cycle_momentum=False)
+    start, spent = time.monotonic(), time.process_time()
+    model.train()
+    for _ in range(recipe.epochs):
+        for rows in torch.randperm(len(x)).split(recipe.batch_size):
+            draw = torch.rand(4, len(rows)) * 2 - 1
+            angle, size = draw[0] * math.radians(recipe.rotate), 1 + draw[1] * recipe.scale
+            cos, sin = angle.cos() / size, angle.sin() / size
+            move = draw[2:] * 2 * recipe.shift / 28
+            theta = torch.stack([torch.stack([cos, sin, move[0]], 1), torch.stack([-sin, cos, move[1]], 1)], 1)
+            grid = F.affine_grid(theta, [len(rows), 1, 28, 28], align_corners=False)
+            batch = F.grid_sample(x[rows] - fill, grid, align_corners=False) + fill
+            loss = F.cross_entropy(model(batch), y[rows], label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    seconds, spent = time.monotonic() - start, time.process_time() - spent
+    found = errors(model, valid_x, images.valid_labels, recipe, fill)
+    return {"seed": seed, **found, "seconds": seconds, "processor_seconds": spent}
+
+
+def side_by_side(seeds: list[int]) -> None:
+    """Ours and the twin, in turns."""
+    images, recipe = read_set("embedded"), Recipe()
+    for seed in seeds:
+        pair = {"ours": trained(recipe, images, seed), "twin": twin(recipe, images, seed)}
+
+        def change(found: dict[str, Any], pair: dict[str, Any] = pair) -> None:
+            for name, run in pair.items():
+                put(found.setdefault("side_by_side", {}).setdefault(name, []), run)
+
+        write(change)
+        for name, run in pair.items():
+            said(name, run)
+        print(
+            f"ours / twin, processor time: {pair['ours']['processor_seconds'] / pair['twin']['processor_seconds']:.2f}"
+        )
+
+
+# --------------------------------------------------------------------------------------------- PyTorch's own example
+
+
+class Example(nn.Module):
+    """The network of pytorch/examples, mnist/main.py."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 32, 3, 1), nn.Conv2d(32, 64, 3, 1)
+        self.dropout1, self.dropout2 = nn.Dropout(0.25), nn.Dropout(0.5)
+        self.fc1, self.fc2 = nn.Linear(9216, 128), nn.Linear(128, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logarithms of probabilities."""
+        x = F.max_pool2d(F.relu(self.conv2(F.relu(self.conv1(x)))), 2)
+        x = self.dropout2(F.relu(self.fc1(torch.flatten(self.dropout1(x), 1))))
+        return F.log_softmax(self.fc2(x), dim=1)
+
+
+def example(seeds: list[int], epochs: int) -> None:
+    """Its published settings, Adadelta at 1 times 0.7 an epoch, batches of 64; data from memory."""
+    images = read_set("mnist")
+    x, valid_x = ((t.float() / 255 - 0.1307) / 0.3081 for t in (images.images, images.valid_images))
+    for seed in seeds:
+        torch.manual_seed(seed)
+        model, seconds = Example(), 0.0
+        optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
+        history: list[dict[str, float]] = []
+        for epoch in range(epochs):
+            start = time.monotonic()
+            model.train()
+            for rows in torch.randperm(len(x)).split(64):
+                optimizer.zero_grad()
+                F.nll_loss(model(x[rows]), images.labels[rows]).backward()
+                optimizer.step()
+            schedule.step()
+            seconds += time.monotonic() - start
+            model.eval()
+            with torch.no_grad():
+                answers = torch.cat([model(batch).argmax(1) for batch in valid_x.split(500)])
+            wrong = (answers != images.valid_labels).float().mean().item()
+            history.append({"epoch": epoch + 1, "error_rate": wrong, "seconds": seconds})
+            run = {"seed": seed, "error_rate": wrong, "seconds": seconds, "history": history}
+            write(lambda found, run=run: put(found.setdefault("example", []), run))
+            said(f"the example, epoch {epoch + 1}", run)
+
+
+def main() -> None:
+    """Make the parts that are asked for, or all."""
+    parts = {"embedded": embedded, "ablation": ablation, "side_by_side": side_by_side, "mnist": mnist}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(parts)}, example; all if none is given")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=5, help="of the example, whose own number is 14")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    for name in given.parts or [*parts, "example"]:
+        if name == "example":
+            example(given.seeds[:1], given.epochs)
+        else:
+            parts[name](given.seeds)
+    print(f"written: {TARGET}")
+
+
+if __name__ == "__main__":
+    main()
