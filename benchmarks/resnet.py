@@ -29,18 +29,19 @@ from ch14.recipe import Recipe, resnet_learner
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "results" / "resnet.json"
 EPOCHS = 40  # of the five seeds on the embedded images
-STILL = {"rotate": 0.0, "shift": 0.0, "scale": 0.0}
+STILL = {"rotate": 0.0, "shift": 0.0, "scale": 0.0, "bend": 0.0}
 WIDE = (24, 48, 96)
 MNIST: dict[str, tuple[float, Recipe]] = {  # how many times the training images are gone through
     "a tenth of an epoch": (0.1, Recipe(epochs=1, lr=0.02, **STILL)),
     "0.4 epochs": (0.4, Recipe(epochs=1, lr=0.02, **STILL)),
     "one epoch": (1, Recipe(epochs=1, lr=0.02, **STILL)),
-    "wide, 3 epochs, shifts": (1, Recipe(epochs=3, widths=WIDE, rotate=0.0, scale=0.0, shift=2.0)),
-    "wide, 6 epochs, affine": (1, Recipe(epochs=6, widths=WIDE)),
+    "wide, 3 epochs, shifts": (1, Recipe(epochs=3, widths=WIDE, rotate=0.0, scale=0.0, shift=2.0, bend=0.0)),
+    "wide, 6 epochs, bends": (1, Recipe(epochs=6, widths=WIDE)),
 }
 ABLATION: dict[str, dict[str, Any]] = {
     "the whole recipe": {},
     "no augmentation": STILL,
+    "no bends": {"bend": 0.0},
     "no label smoothing": {"label_smoothing": 0.0},
     "no weight decay": {"weight_decay": 0.0},
     "half the channels": {"widths": (8, 16, 32)},
@@ -231,6 +232,7 @@ def twin(recipe: Recipe, images: ImageSet, seed: int) -> dict[str, Any]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     steps = recipe.epochs * math.ceil(len(x) / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, steps, cycle_momentum=False)
+    waves = torch.cos(math.pi * torch.arange(4.0) * (torch.arange(28.0)[:, None] + 0.5) / 28)
     start, spent = time.monotonic(), time.process_time()
     model.train()
     for _ in range(recipe.epochs):
@@ -241,6 +243,10 @@ def twin(recipe: Recipe, images: ImageSet, seed: int) -> dict[str, Any]:
             move = draw[2:] * 2 * recipe.shift / 28
             theta = torch.stack([torch.stack([cos, sin, move[0]], 1), torch.stack([-sin, cos, move[1]], 1)], 1)
             grid = F.affine_grid(theta, [len(rows), 1, 28, 28], align_corners=False)
+            heights = torch.randn(len(rows), 2, 4, 4)
+            heights[:, :, 0, 0] = 0
+            field = waves @ heights @ waves.T * (recipe.bend * math.sqrt(4 / 21) / 14)
+            grid = grid + field.permute(0, 2, 3, 1)
             batch = F.grid_sample(x[rows] - fill, grid, align_corners=False) + fill
             loss = F.cross_entropy(model(batch), y[rows], label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, relu
 
-from ch13.augment import Augment, tta
+from ch13.augment import tta
 from ch13.calibration import expected_calibration_error
 from ch13.callbacks import Metrics, Recorder, StopAtNaN
 from ch13.checkpoint import Checkpoint
@@ -1026,7 +1026,86 @@ assert summary(model, (1, 28, 28)).endswith("78,010   2,602,176")
 # %% [markdown]
 # ## The whole library, once
 #
-# Everything that the chapters before have found: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image, label smoothing, and test-time augmentation (13), in batches (7), by the learner (8). The choices were made once more on images held back, and stand together in a **recipe**, from which a learner is made:
+# Everything that the chapters before have found: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image, label smoothing, and test-time augmentation (13), in batches (7), by the learner (8). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes; half a pixel or so is enough. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
+
+
+# %% export="augment.py"
+def waves(x: Tensor, bend: float, generator: torch.Generator | None = None) -> Tensor:
+    """Smooth displacements for `grid_sample`, 4 × 4 cosine waves with random heights.
+
+    `bend` is their root mean square in pixels, the even shift left out.
+    Shapes: x (N, C, H, W) -> (N, H, W, 2).
+    """
+    N, _, H, W = x.shape
+    number = torch.arange(4.0)
+    rows, columns = (
+        (math.pi * (torch.arange(n)[:, None] + 0.5) / n * number).cos() for n in (H, W)
+    )
+    heights = torch.randn(N, 2, 4, 4, generator=generator)
+    heights[:, :, 0, 0] = 0
+    moved = bend * (rows @ heights @ columns.T) * math.sqrt(4 / 21)  # (N, 2, H, W)
+    return (moved * torch.tensor([2 / W, 2 / H])[:, None, None]).movedim(1, -1)
+
+
+def random_warp(
+    x: Tensor,
+    rotate: float = 0.0,
+    shift: float = 0.0,
+    scale: float = 0.0,
+    bend: float = 0.0,
+    fill: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """As `random_affine`, and bent by `waves`, in one reading of the image.
+
+    Shapes: (N, C, H, W) -> the same. Raises: ValueError for impossible settings.
+    Paper: Simard et al. 2003 (ICDAR), with other fields.
+    """
+    if x.dim() != 4 or min(rotate, shift, scale, bend) < 0 or not scale < 1:
+        given = f"shape {tuple(x.shape)}, {rotate=}, {shift=}, {scale=}, {bend=}"
+        raise ValueError(f"{given}: give (N, C, H, W), and 0 or more; scale below 1")
+    N, _, H, W = x.shape
+    draws = torch.rand(4, N, generator=generator) * 2 - 1
+    angle, size = draws[0] * math.radians(rotate), 1 + draws[1] * scale
+    along, across = angle.cos() / size, angle.sin() / size
+    rows = [
+        torch.stack([along, across * H / W, draws[2] * 2 * shift / W], -1),
+        torch.stack([-across * W / H, along, draws[3] * 2 * shift / H], -1),
+    ]
+    grid = nn.functional.affine_grid(
+        torch.stack(rows, 1), [N, 1, H, W], align_corners=False
+    )
+    grid = grid + waves(x, bend, generator)
+    return nn.functional.grid_sample(x - fill, grid.to(x), align_corners=False) + fill
+
+
+class Warp(Callback):
+    """Trains on `random_warp` versions of the images, drawn anew for every batch."""
+
+    def __init__(
+        self, generator: torch.Generator | None = None, **settings: float
+    ) -> None:
+        self.generator, self.settings = generator, settings
+
+    def before_batch(self, learner: Learner) -> None:
+        if learner.training:
+            own = self.generator
+            learner.x = random_warp(learner.x, generator=own, **self.settings)
+
+
+# %% tags=["figure"] alt="Two rows of eight small images of the same two digits, as they are at the left and then as random waves bend them: strokes lean and swell, and each can still be read." caption="Two digits as they are, left, and bent by random waves three times as strong as those of the recipe"
+figure, axes = plt.subplots(2, 8, figsize=(5.6, 1.5))
+source = torch.Generator().manual_seed(3)
+for row, digit in zip(axes, (5, 8), strict=True):
+    one = (labels == digit).nonzero()[0].item()
+    copies = images[one : one + 1].repeat(7, 1, 1, 1)
+    bent = random_warp(copies, bend=1.8, fill=-mean / std, generator=source)
+    for ax, image in zip(row, [images[one], *bent], strict=True):
+        ax.imshow(image[0], cmap="gray_r")
+        ax.axis("off")
+
+# %% [markdown]
+# All choices, made once more on images held back, stand together in a **recipe**, from which a learner is made:
 
 
 # %% export="recipe.py"
@@ -1045,6 +1124,7 @@ class Recipe:
     rotate: float = 10.0
     shift: float = 2.0
     scale: float = 0.1
+    bend: float = 0.7
     widths: tuple[int, ...] = (16, 32, 64)
     blocks: int = 1
 
@@ -1078,9 +1158,9 @@ def resnet_learner(
         return cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
 
     usual: list[Callback] = [Scheduled(lr=one_cycle(recipe.lr))]
-    if recipe.rotate or recipe.shift or recipe.scale:
-        moves = {n: getattr(recipe, n) for n in ("rotate", "shift", "scale")}
-        usual.append(Augment(**moves, fill=fill))
+    moves = {n: getattr(recipe, n) for n in ("rotate", "shift", "scale", "bend")}
+    if any(moves.values()):
+        usual.append(Warp(**moves, fill=fill))
     listening = [*usual, *callbacks]
     return Learner(model, loss, optimizer, loader, validation, listening)
 
@@ -1940,6 +2020,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "which images are turned")  # fmt: skip
     add("--shift", type=number(float, 0), default=usual.shift, help="pixels")
     add("--scale", type=number(float, 0, 1), default=usual.scale, help="a share")
+    add("--bend", type=number(float, 0), default=usual.bend, help="pixels")
     add("--threads", type=whole, help="of the processor; PyTorch's choice if not given")
     return parser.parse_args(argv)
 

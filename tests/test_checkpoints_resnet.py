@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import pickle
 import random
 import re
@@ -102,10 +103,10 @@ def test_pooling_refuses(book: SimpleNamespace, size: Any, shape: tuple[int, ...
 @pytest.mark.parametrize(("channels", "stride"), [((4, 4), 1), ((3, 5), 2), ((4, 4), 2), ((5, 3), 1)])
 def test_block_is_its_formula(book: SimpleNamespace, channels: tuple[int, int], stride: int) -> None:
     torch.manual_seed(0)
-    block = book.resnet.ResidualBlock(*channels, stride).double()
     x = rand(3, channels[0], 7, 5).requires_grad_()
-    new = block(x)
-    torch.testing.assert_close(new, block.shortcut(x).relu())
+    empty = book.resnet.ResidualBlock(*channels, stride, zero_init=True).double()
+    torch.testing.assert_close(empty(x), empty.shortcut(x).relu())
+    block = book.resnet.ResidualBlock(*channels, stride).double()
     for n, p in enumerate(block.parameters()):
         p.data = rand(*p.shape, seed=n)
     hidden = block.norm1(block.conv1(x)).relu()
@@ -155,6 +156,46 @@ def test_summary_counts_what_there_is(book: SimpleNamespace) -> None:
     book.summary.summary(fresh, (2, 9, 12))
     assert all(m.training and not m._forward_hooks for m in fresh.modules())
     assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.since(14)
+def test_warp(checkpoint: Checkpoint) -> None:
+    book = checkpoint.module("augment")
+    x = torch.rand(4, 2, 9, 12, generator=torch.Generator().manual_seed(0)) + 1
+
+    def warp(seed: int, **settings: float) -> torch.Tensor:
+        return book.random_warp(x, **settings, generator=torch.Generator().manual_seed(seed))
+
+    torch.testing.assert_close(warp(0), x, rtol=0, atol=1e-5)
+    affine = book.random_affine(x, 20, 1, 0.2, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(warp(3, rotate=20, shift=1, scale=0.2), affine, rtol=0, atol=1e-4)
+    assert torch.equal(warp(1, bend=0.7), warp(1, bend=0.7))
+    assert not torch.equal(warp(1, bend=0.7), warp(2, bend=0.7))
+    assert warp(1, bend=0.7).shape == x.shape
+    assert warp(1, bend=0.7).min() >= 0
+    assert warp(1, bend=0.7).max() <= x.max()
+    twins = book.random_warp(x[:1].repeat(3, 1, 1, 1), bend=1.0)
+    assert not torch.equal(twins[0], twins[1])
+    filled = book.random_warp(torch.full((5, 1, 8, 8), 0.3), 30, 3, 0.2, 2.0, fill=0.3)
+    torch.testing.assert_close(filled, torch.full((5, 1, 8, 8), 0.3))
+    field = book.waves(torch.zeros(4000, 1, 20, 10), 1.5) * torch.tensor([10, 20]) / 2
+    torch.testing.assert_close(field.square().mean((0, 1, 2)).sqrt(), torch.tensor([1.5, 1.5]), rtol=0.05, atol=0)
+    assert book.random_warp(x[:0], bend=1.0).shape == (0, 2, 9, 12)
+    for settings in ({"bend": -1.0}, {"scale": 1.0}, {"rotate": -1.0}):
+        with pytest.raises(ValueError, match="0 or more"):
+            book.random_warp(x, **settings)
+    with pytest.raises(ValueError, match="give"):
+        book.random_warp(x[0])
+
+
+@pytest.mark.since(14)
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (0, 1), (3, 1), (5, 5), (2, 9), (40, 61), (0, 300)])
+def test_sign_test_counts_rows(checkpoint: Checkpoint, first: int, second: int) -> None:
+    n, uneven = first + second, abs(first - second)
+    wanted = sum(math.comb(n, k) for k in range(n + 1) if abs(2 * k - n) >= uneven) / 2**n
+    assert checkpoint.module("metrics").sign_test(first, second) == pytest.approx(wanted)
+    with pytest.raises(ValueError, match="0 or more"):
+        checkpoint.module("metrics").sign_test(first, -1)
 
 
 # --------------------------------------------------------------------------------------------------------------- images

@@ -145,3 +145,66 @@ def tta(
         for module, mode in modes:
             module.training = mode
     return total / versions
+
+
+def waves(x: Tensor, bend: float, generator: torch.Generator | None = None) -> Tensor:
+    """Smooth displacements for `grid_sample`, 4 × 4 cosine waves with random heights.
+
+    `bend` is their root mean square in pixels, the even shift left out.
+    Shapes: x (N, C, H, W) -> (N, H, W, 2).
+    """
+    N, _, H, W = x.shape
+    number = torch.arange(4.0)
+    rows, columns = (
+        (math.pi * (torch.arange(n)[:, None] + 0.5) / n * number).cos() for n in (H, W)
+    )
+    heights = torch.randn(N, 2, 4, 4, generator=generator)
+    heights[:, :, 0, 0] = 0
+    moved = bend * (rows @ heights @ columns.T) * math.sqrt(4 / 21)  # (N, 2, H, W)
+    return (moved * torch.tensor([2 / W, 2 / H])[:, None, None]).movedim(1, -1)
+
+
+def random_warp(
+    x: Tensor,
+    rotate: float = 0.0,
+    shift: float = 0.0,
+    scale: float = 0.0,
+    bend: float = 0.0,
+    fill: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """As `random_affine`, and bent by `waves`, in one reading of the image.
+
+    Shapes: (N, C, H, W) -> the same. Raises: ValueError for impossible settings.
+    Paper: Simard et al. 2003 (ICDAR), with other fields.
+    """
+    if x.dim() != 4 or min(rotate, shift, scale, bend) < 0 or not scale < 1:
+        given = f"shape {tuple(x.shape)}, {rotate=}, {shift=}, {scale=}, {bend=}"
+        raise ValueError(f"{given}: give (N, C, H, W), and 0 or more; scale below 1")
+    N, _, H, W = x.shape
+    draws = torch.rand(4, N, generator=generator) * 2 - 1
+    angle, size = draws[0] * math.radians(rotate), 1 + draws[1] * scale
+    along, across = angle.cos() / size, angle.sin() / size
+    rows = [
+        torch.stack([along, across * H / W, draws[2] * 2 * shift / W], -1),
+        torch.stack([-across * W / H, along, draws[3] * 2 * shift / H], -1),
+    ]
+    grid = nn.functional.affine_grid(
+        torch.stack(rows, 1), [N, 1, H, W], align_corners=False
+    )
+    grid = grid + waves(x, bend, generator)
+    return nn.functional.grid_sample(x - fill, grid.to(x), align_corners=False) + fill
+
+
+class Warp(Callback):
+    """Trains on `random_warp` versions of the images, drawn anew for every batch."""
+
+    def __init__(
+        self, generator: torch.Generator | None = None, **settings: float
+    ) -> None:
+        self.generator, self.settings = generator, settings
+
+    def before_batch(self, learner: Learner) -> None:
+        if learner.training:
+            own = self.generator
+            learner.x = random_warp(learner.x, generator=own, **self.settings)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from .augment import Augment
+from .augment import Warp
 from .data import BatchLoader
 from .learner import Callback, Learner
 from .resnet import ResNet
@@ -27,6 +27,7 @@ class Recipe:
     rotate: float = 10.0
     shift: float = 2.0
     scale: float = 0.1
+    bend: float = 0.7
     widths: tuple[int, ...] = (16, 32, 64)
     blocks: int = 1
 
@@ -60,8 +61,8 @@ def resnet_learner(
         return cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
 
     usual: list[Callback] = [Scheduled(lr=one_cycle(recipe.lr))]
-    if recipe.rotate or recipe.shift or recipe.scale:
-        moves = {n: getattr(recipe, n) for n in ("rotate", "shift", "scale")}
-        usual.append(Augment(**moves, fill=fill))
+    moves = {n: getattr(recipe, n) for n in ("rotate", "shift", "scale", "bend")}
+    if any(moves.values()):
+        usual.append(Warp(**moves, fill=fill))
     listening = [*usual, *callbacks]
     return Learner(model, loss, optimizer, loader, validation, listening)

@@ -210,6 +210,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "which images are turned")  # fmt: skip
     add("--shift", type=number(float, 0), default=usual.shift, help="pixels")
     add("--scale", type=number(float, 0, 1), default=usual.scale, help="a share")
+    add("--bend", type=number(float, 0), default=usual.bend, help="pixels")
     add("--threads", type=whole, help="of the processor; PyTorch's choice if not given")
     return parser.parse_args(argv)
 
