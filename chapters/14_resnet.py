@@ -251,7 +251,8 @@ class ResidualBlock(nn.Module):
     """Two 3 × 3 convolutions and a shortcut around them, added before the last ReLU.
 
     The shortcut is x itself, or a 1 × 1 convolution and a norm where the shape changes.
-    `norm(channels)` makes the norms; with `zero_init` the last one's scale begins at 0. Shapes: (N, C, H, W) -> (N, O, H / stride,
+    `norm(channels)` makes the norms; with `zero_init` the last one's scale begins at 0.
+    Shapes: (N, C, H, W) -> (N, O, H / stride,
     W / stride), rounded up. Paper: He et al. 2015, arXiv:1512.03385, eqs. 1 and 2.
     """
 
@@ -338,14 +339,14 @@ def check_block() -> None:
         fits = size == out and stride == 1
         if fits:
             assert isinstance(block.shortcut, nn.Identity), (
-                f"{given}: nothing changes the shape, so the shortcut is nn.Identity(), "
+                f"{given}: nothing changes the shape: the shortcut is nn.Identity(), "
                 f"and not {block.shortcut}"
             )
         else:
             parts = [*block.shortcut.children()]
             assert not isinstance(block.shortcut, nn.Identity), (
-                f"{given}: the shape changes, by the channels or by the stride, and the "
-                "shortcut is the identity"
+                f"{given}: the shape changes, by the channels or by the stride, and "
+                "the shortcut is the identity"
             )
             assert len(parts) == 2 and isinstance(parts[0], nn.Conv2d), (
                 f"{given}: a shortcut of a convolution and a norm, not of {parts}"
@@ -357,6 +358,8 @@ def check_block() -> None:
                 f"bias {about}: 1, {stride}, 0 and none are wanted"
             )
             assert isinstance(parts[1], Norm), "the shortcut's norm is made by `norm`"
+        strides = ResidualBlock(size, out).conv1.stride
+        assert strides == (1, 1), f"the stride is 1 if none is given, and not {strides}"
         torch.manual_seed(3)
         with torch.no_grad():
             assert (empty.norm2.weight == 0).all(), (
@@ -860,8 +863,8 @@ def check_cost() -> None:
         return got
 
     for a, b, h, w, s in (
-        (3, 5, 8, 6, 2), (4, 4, 6, 10, 1), (5, 3, 7, 9, 2), (6, 6, 9, 5, 2),
-        (3, 7, 5, 4, 1), (16, 32, 14, 14, 2),
+        (4, 6, 7, 9, 3), (3, 5, 8, 6, 2), (4, 4, 6, 10, 1), (5, 3, 7, 9, 2),
+        (6, 6, 9, 5, 2), (3, 7, 5, 4, 1), (16, 32, 14, 14, 2),
     ):  # fmt: skip
         given = f"block_cost({a}, {b}, {h}, {w}, {s})"
         parameters, products = answer(a, b, h, w, s)
@@ -880,8 +883,8 @@ def check_cost() -> None:
             (first + second + way + 6 * b, "this block's shortcut is the identity"),
             (first + second + 6 * b, "the projection's convolution is missing"),
             (convs + 4 * b, "the shortcut's norm is missing"),
-            (2 * first + way * projected + norms * 2 * b, "the second convolution reads "
-             "what the first puts out: as many channels as go out"),
+            (2 * first + way * projected + norms * 2 * b, "the second convolution "
+             "reads what the first puts out: as many channels as go out"),
             (right + (norms * b), "these convolutions have no bias"),
             ((first + second) // 3 + way * projected + norms * 2 * b, "a kernel is "
              "3 × 3: nine weights for each channel it reads"),
@@ -893,17 +896,17 @@ def check_cost() -> None:
         full, floor = h * w, (h // s) * (w // s)
         for other, why in (
             (convs * full, "count the places of the output: the stride leaves fewer"),
-            (convs * floor, "an odd size is rounded up: the kernel stands at 0, 2, 4, …"),
+            (convs * floor, "what is left is rounded up: a kernel stands at 0, 2, 4, …"),
             (first * P + second * full + way * P * projected, "conv2 works at the size "
              "that conv1 has left"),
-            (first * full + second * P + way * P * projected, "conv1 skips places, too"),
+            (first * full + second * P + way * P * projected, "conv1 skips places"),
             ((first + second) * P, "the shortcut's convolution is missing"),
             ((first + second + way) * P, "this block's shortcut is the identity"),
             (2 * convs * P, "a product and its addition are one multiply-add"),
             (right * P, "norms are not counted"), (convs, "a weight is used at every "
              "place of the output"),
             ((convs + norms * 2 * b) * P, "norms are not counted"),
-            (convs * -(-(h * w) // s**2), "rows and columns are halved, each rounded up"),
+            (convs * -(-(h * w) // s**2), "rows and columns are rounded up, each"),
             (convs * (h // s + 1) * (w // s + 1), "an even size is halved exactly"),
         ):  # fmt: skip
             if other != wanted:
@@ -1194,9 +1197,8 @@ wrong_once, wrong_tta = (
     logits.argmax(1) != valid_labels,
     several.argmax(1) != valid_labels,
 )
-print(
-    f"{wrong_once.float().mean():.2%} wrong, {wrong_tta.float().mean():.2%} by eight versions"
-)
+once, eight = wrong_once.float().mean(), wrong_tta.float().mean()
+print(f"{once:.2%} wrong, {eight:.2%} by eight versions")
 
 # %% tags=["claim"]
 assert wrong_tta.float().mean() < 0.016
@@ -1331,7 +1333,7 @@ def check_coins() -> None:
             hits += abs(heads - (n - heads)) >= abs(a - b)
         return hits / 2**n
 
-    for a, b in ((0, 3), (3, 0), (1, 5), (7, 2), (4, 6), (0, 1)):
+    for a, b in ((1, 5), (7, 2), (4, 6), (0, 3), (3, 0), (0, 1)):
         n, right, got = a + b, by_rows(a, b), answer(a, b)
         few = min(a, b)
         one_side = sum(math.comb(n, k) for k in range(few + 1)) / 2**n
@@ -1339,7 +1341,7 @@ def check_coins() -> None:
         given = f"sign_test({a}, {b})"
         for other, why in (
             (one_side, "in either direction: this is one side only"),
-            (1 - one_side, "the probability of the other side, and it is one side only"),
+            (1 - one_side, "the probability of the other side, and of one side only"),
             (point, "exactly this division; those that are more uneven count as well"),
             (2 * point, "exactly this division, on both sides; those that are more "
              "uneven count as well"),
@@ -1491,7 +1493,7 @@ def check_split() -> None:
         return tuple(got)
 
     source = torch.Generator().manual_seed(4)
-    counts = {3: 40, 10: 25, -2: 11, 7: 2}
+    counts = {3: 40, 10: 25, -2: 11, 5: 3, 7: 2}
     labels = torch.cat([torch.full((n,), label) for label, n in counts.items()])
     for case in (labels, labels[torch.randperm(len(labels), generator=source)]):
         for share in (0.2, 0.3, 0.9):
@@ -1519,8 +1521,8 @@ def check_split() -> None:
                 assert held < n, f"class {label}: nothing is left of it to train on"
                 assert held > 0, f"class {label}: none is held back; at least one"
                 assert held == wanted, (
-                    f"class {label}: of {n} you hold back {held}, and a share of {share} "
-                    f"is {wanted}: class by class, and rounded to the nearest"
+                    f"class {label}: of {n} you hold back {held}, and a share of "
+                    f"{share} is {wanted}: class by class, and rounded to the nearest"
                 )
             again = answer(case, share, 1)
             assert torch.equal(again[1], held_back), "the same seed, and other rows"
@@ -1532,14 +1534,15 @@ def check_split() -> None:
     even = answer(torch.arange(400) % 2, 0.25, 0)[1]
     places = [even[even % 2 == k] // 2 for k in range(2)]
     assert not torch.equal(*places), (
-        "two classes of equal size lose the same places: one generator for all classes, "
-        "not a new one with the same seed for each"
+        "two classes of equal size lose the same places: one generator for all "
+        "classes, not a new one with the same seed for each"
     )
     plain = answer(labels)
     assert torch.equal(plain[1], answer(labels, 0.2, 0)[1]), "the defaults: 0.2 and 0"
     for wrong, why in (
         ((torch.tensor([1, 1, 2]), 0.2), "a class with a single example"),
-        ((labels, 0.0), "share 0"), ((labels, 1.0), "share 1"), ((labels, -0.2), "-0.2"),
+        ((labels, 0.0), "share 0"), ((labels, 1.0), "share 1"),
+        ((labels, -0.2), "share -0.2"),
     ):  # fmt: skip
         try:
             split_by_class(*wrong)
@@ -1785,13 +1788,14 @@ def load_trained(path: str | Path) -> Trained:
     try:
         state = load_state(path)
         weights = state.pop("weights")
-        settings = state["widths"], state["blocks"], len(state["classes"])
-        with torch.device("meta"):  # shapes without numbers: whatever the file claims
-            empty = ResNet(*settings)
-        sizes = {name: (t.shape, t.dtype) for name, t in empty.state_dict().items()}
+        there = sum(tensor.numel() for tensor in weights.values())
+        needed = sum(9 * w * w for w in state["widths"]) * state["blocks"]
+        if needed > there:  # before anything is built, whatever the file claims
+            raise ValueError("it has fewer weights than it says")
+        model = ResNet(state["widths"], state["blocks"], len(state["classes"]))
+        sizes = {name: (t.shape, t.dtype) for name, t in model.state_dict().items()}
         if sizes != {name: (t.shape, t.dtype) for name, t in weights.items()}:
             raise ValueError("its weights are those of another network")
-        model = ResNet(*settings)
         model.load_state_dict(weights)
         trained = Trained(model.eval(), **state)
         h, w = trained.shape
@@ -1819,7 +1823,7 @@ def program(main: Callable[[], int], package: str | None) -> None:
 
 
 def in_one_line(work: Callable[[], None], interrupted: str) -> int:
-    """Do it; what goes wrong becomes a line on standard error. Returns the exit code."""
+    """Do it; what goes wrong becomes one line of error. Returns the exit code."""
     try:
         work()
     except KeyboardInterrupt:
@@ -1900,7 +1904,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def probabilities(trained: Trained, images: Tensor, recipe: Recipe) -> Tensor:
-    """Of 8 versions of each image, the first as it is. Shapes: (N, 1, H, W) -> (N, K)."""
+    """By 8 versions of each image. Shapes: (N, 1, H, W) -> (N, K)."""
     source = torch.Generator().manual_seed(0)
     moves = {n: getattr(recipe, n) / 2 for n in ("rotate", "shift", "scale")}
     fill = -trained.mean / trained.std

@@ -14,7 +14,7 @@ def program(main: Callable[[], int], package: str | None) -> None:
 
 
 def in_one_line(work: Callable[[], None], interrupted: str) -> int:
-    """Do it; what goes wrong becomes a line on standard error. Returns the exit code."""
+    """Do it; what goes wrong becomes one line of error. Returns the exit code."""
     try:
         work()
     except KeyboardInterrupt:

@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from .data import normalize
@@ -52,13 +51,14 @@ def load_trained(path: str | Path) -> Trained:
     try:
         state = load_state(path)
         weights = state.pop("weights")
-        settings = state["widths"], state["blocks"], len(state["classes"])
-        with torch.device("meta"):  # shapes without numbers: whatever the file claims
-            empty = ResNet(*settings)
-        sizes = {name: (t.shape, t.dtype) for name, t in empty.state_dict().items()}
+        there = sum(tensor.numel() for tensor in weights.values())
+        needed = sum(9 * w * w for w in state["widths"]) * state["blocks"]
+        if needed > there:  # before anything is built, whatever the file claims
+            raise ValueError("it has fewer weights than it says")
+        model = ResNet(state["widths"], state["blocks"], len(state["classes"]))
+        sizes = {name: (t.shape, t.dtype) for name, t in model.state_dict().items()}
         if sizes != {name: (t.shape, t.dtype) for name, t in weights.items()}:
             raise ValueError("its weights are those of another network")
-        model = ResNet(*settings)
         model.load_state_dict(weights)
         trained = Trained(model.eval(), **state)
         h, w = trained.shape

@@ -22,7 +22,8 @@ class ResidualBlock(nn.Module):
     """Two 3 × 3 convolutions and a shortcut around them, added before the last ReLU.
 
     The shortcut is x itself, or a 1 × 1 convolution and a norm where the shape changes.
-    `norm(channels)` makes the norms; with `zero_init` the last one's scale begins at 0. Shapes: (N, C, H, W) -> (N, O, H / stride,
+    `norm(channels)` makes the norms; with `zero_init` the last one's scale begins at 0.
+    Shapes: (N, C, H, W) -> (N, O, H / stride,
     W / stride), rounded up. Paper: He et al. 2015, arXiv:1512.03385, eqs. 1 and 2.
     """
 

@@ -90,7 +90,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def probabilities(trained: Trained, images: Tensor, recipe: Recipe) -> Tensor:
-    """Of 8 versions of each image, the first as it is. Shapes: (N, 1, H, W) -> (N, K)."""
+    """By 8 versions of each image. Shapes: (N, 1, H, W) -> (N, K)."""
     source = torch.Generator().manual_seed(0)
     moves = {n: getattr(recipe, n) / 2 for n in ("rotate", "shift", "scale")}
     fill = -trained.mean / trained.std

@@ -106,6 +106,8 @@ class ResidualBlock(nn.Module):
         self.norm1 = norm(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, stride, 1, bias=False)
         self.norm2 = norm(out_channels)
+        if zero_init:
+            nn.init.zeros_(self.norm2.weight)
         self.shortcut = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
@@ -132,7 +134,7 @@ def shares(size, out):
     return rows
 
 
-# %% exercise="shares" message="shares(7, 25): a row adds up to another number than 1"
+# %% exercise="shares" message="output 11 reads [14, 16], and should [15, 16]"
 def shares(size, out):
     rows = torch.zeros(out, size, dtype=torch.float64)
     for i in range(out):
@@ -159,7 +161,7 @@ def shares(size, out):
     return rows
 
 
-# %% exercise="cost" message="an odd size is rounded up"
+# %% exercise="cost" message="what is left is rounded up"
 def block_cost(in_channels, out_channels, height, width, stride):
     weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
     norms = 2
