@@ -252,8 +252,8 @@ class ResidualBlock(nn.Module):
 
     The shortcut is x itself, or a 1 × 1 convolution and a norm where the shape changes.
     `norm(channels)` makes the norms; with `zero_init` the last one's scale begins at 0.
-    Shapes: (N, C, H, W) -> (N, O, H / stride,
-    W / stride), rounded up. Paper: He et al. 2015, arXiv:1512.03385, eqs. 1 and 2.
+    Shapes: (N, C, H, W) -> (N, O, H / stride, W / stride), rounded up.
+    Paper: He et al. 2015, arXiv:1512.03385, eqs. 1 and 2.
     """
 
     def __init__(
@@ -261,7 +261,7 @@ class ResidualBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         stride: int = 1,
-        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        norm: Callable[[int], Any] = nn.BatchNorm2d,
         zero_init: bool = False,
     ) -> None:
         super().__init__()
@@ -896,7 +896,7 @@ def check_cost() -> None:
         full, floor = h * w, (h // s) * (w // s)
         for other, why in (
             (convs * full, "count the places of the output: the stride leaves fewer"),
-            (convs * floor, "what is left is rounded up: a kernel stands at 0, 2, 4, …"),
+            (convs * floor, "what is left is rounded up: a kernel stands at 0, 2, 4"),
             (first * P + second * full + way * P * projected, "conv2 works at the size "
              "that conv1 has left"),
             (first * full + second * P + way * P * projected, "conv1 skips places"),
@@ -935,7 +935,7 @@ class ResNet(nn.Sequential):
         blocks: int = 1,
         classes: int = 10,
         in_channels: int = 1,
-        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        norm: Callable[[int], Any] = nn.BatchNorm2d,
     ) -> None:
         sizes = [*widths, blocks, classes, in_channels]
         if not widths or not all(type(n) is int and n > 0 for n in sizes):
@@ -1757,7 +1757,7 @@ class Trained:
     pixels, 0 to 1, that it was trained on.
     """
 
-    model: ResNet
+    model: nn.Module
     widths: tuple[int, ...]
     blocks: int
     classes: tuple[str, ...]

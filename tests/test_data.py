@@ -412,3 +412,12 @@ def test_the_full_set(monkeypatch):
     train, valid = mnist()
     assert (len(train), len(valid), len(mnist_test())) == (50_000, 10_000, 10_000)
     assert round(train.images[:1000].mean() / 255, 2) == 0.13
+
+
+def test_a_set_is_chosen_whatever_data_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA", "mnist")
+    train, valid = data.mnist_embedded()
+    assert (len(train), len(valid)) == (4000, 1000)
+    monkeypatch.setattr(data, "_read", lambda part: part)
+    monkeypatch.setenv("DATA", "embedded")
+    assert data.mnist_full() == ("train", "t10k")

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .data import normalize
 from .resnet import ResNet
@@ -20,7 +20,7 @@ class Trained:
     pixels, 0 to 1, that it was trained on.
     """
 
-    model: ResNet
+    model: nn.Module
     widths: tuple[int, ...]
     blocks: int
     classes: tuple[str, ...]

@@ -2,6 +2,7 @@
 """Residual networks for images."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -23,8 +24,8 @@ class ResidualBlock(nn.Module):
 
     The shortcut is x itself, or a 1 × 1 convolution and a norm where the shape changes.
     `norm(channels)` makes the norms; with `zero_init` the last one's scale begins at 0.
-    Shapes: (N, C, H, W) -> (N, O, H / stride,
-    W / stride), rounded up. Paper: He et al. 2015, arXiv:1512.03385, eqs. 1 and 2.
+    Shapes: (N, C, H, W) -> (N, O, H / stride, W / stride), rounded up.
+    Paper: He et al. 2015, arXiv:1512.03385, eqs. 1 and 2.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class ResidualBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         stride: int = 1,
-        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        norm: Callable[[int], Any] = nn.BatchNorm2d,
         zero_init: bool = False,
     ) -> None:
         super().__init__()
@@ -67,7 +68,7 @@ class ResNet(nn.Sequential):
         blocks: int = 1,
         classes: int = 10,
         in_channels: int = 1,
-        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        norm: Callable[[int], Any] = nn.BatchNorm2d,
     ) -> None:
         sizes = [*widths, blocks, classes, in_channels]
         if not widths or not all(type(n) is int and n > 0 for n in sizes):
