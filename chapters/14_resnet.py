@@ -1067,6 +1067,8 @@ def random_warp(
     if x.dim() != 4 or min(rotate, shift, scale, bend) < 0 or not scale < 1:
         given = f"shape {tuple(x.shape)}, {rotate=}, {shift=}, {scale=}, {bend=}"
         raise ValueError(f"{given}: give (N, C, H, W), and 0 or more; scale below 1")
+    if not len(x):
+        return x
     N, _, H, W = x.shape
     draws = torch.rand(4, N, generator=generator) * 2 - 1
     angle, size = draws[0] * math.radians(rotate), 1 + draws[1] * scale
