@@ -156,7 +156,7 @@ def main() -> None:
     decay = {key: recipe[key] for key in ("decay", "smoothing", "mix")}
     larger = CNN | decay | {"make": partial(cnn, (16, 32, 64)), "epochs": 6, "dropout": recipe["dropout"]}
     choose("larger", "lr", (0.005, 0.01, 0.02, 0.04), larger)
-    small = choose("smaller", "lr", (0.02, 0.04, 0.08, 0.16), SMALL | decay | {"dropout": recipe["dropout"]})
+    small = choose("smaller", "lr", (0.02, 0.04, 0.08, 0.16), SMALL | decay)
 
     valid_x, valid_y = VALIDATION.tensors()
     valid_x = prepared(valid_x)

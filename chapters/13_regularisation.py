@@ -1491,14 +1491,14 @@ print("+ dropout, smoothing     ", shown(table["+ dropout, smoothing"]))
 # %% [markdown]
 # ## Last, a smaller network
 #
-# It is what many try first: a network that cannot learn everything by heart does not. It cannot learn everything else, either. Half of the channels in each layer, at a rate of its own, recorded as well:
+# It is what many try first: a network that cannot learn everything by heart does not. It cannot learn everything else, either. Half of the channels in each layer, at a rate of its own, and without the dropout, recorded as well:
 
 # %%
 table["half the channels"] = choices["error_rates"]["smaller"]
 print("half the channels        ", shown(table["half the channels"]))
 
 # %% [markdown]
-# So the fifth step is a step back. With the first four in place over-fitting is no longer the trouble, and one may try the *opposite*: twice the channels, four times the weights, the same regularisation, six epochs. This is the training that the chapter ends on. (About half a minute.)
+# So the fifth step is a step back. With the first four in place over-fitting is no longer the trouble, and one may try the *opposite*: twice the channels, nearly four times the weights, the same regularisation, six epochs. This is the training that the chapter ends on. (About half a minute.)
 
 
 # %%
@@ -1543,15 +1543,15 @@ ax.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
 ax.minorticks_off()
 
 # %% [markdown]
-# Data, augmentation and architecture did nearly all of it. Regularisation moved little, and the smaller network lost. That is the reason for the order: the first steps add what can be learnt, and each of them leaves less to be done by those that take away. When they are done, a *larger* network can be afforded. The full set is still ahead: there the network of the fourth step needs two epochs.
+# Data, augmentation and architecture did nearly all of it. What regularisation the held-back images had recommended moves little, if it helps at all on the validation images, and the smaller network loses. That is the reason for the order: the first steps add what can be learnt, and each of them leaves less to be done by those that take away. When they are done, a *larger* network can be afforded. The full set is still ahead: there the network of the fourth step needs two epochs.
 
 # %% tags=["claim"]
 if len(images) < 5000:
     steps = [median(rates) for rates in table.values()]
     assert all(b < a for a, b in pairwise(steps[:5])), steps
-    assert steps[6] > 1.15 * steps[5] and steps[7] <= min(steps[:7]), steps
+    assert steps[6] > 1.15 * max(steps[4:6]) and steps[7] <= min(steps[:7]), steps
     assert steps[0] - steps[4] > 10 * abs(steps[4] - steps[5]), steps
-    assert median(full["error_rates"]["CNN"]) < steps[5]
+    assert median(full["error_rates"]["CNN"]) < min(steps[4:6])
 for name, rates in table.items():
     record(f"step: {name}, median error rate", median(rates))
 
