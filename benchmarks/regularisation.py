@@ -155,7 +155,7 @@ def main() -> None:
     recipe = choose("CNN", "mix", (0.0, 0.2), recipe)
     decay = {key: recipe[key] for key in ("decay", "smoothing", "mix")}
     larger = CNN | decay | {"make": partial(cnn, (16, 32, 64)), "epochs": 6, "dropout": recipe["dropout"]}
-    choose("larger", "lr", (0.005, 0.01, 0.02, 0.04), larger)
+    choose("larger", "lr", (0.0025, 0.005, 0.01, 0.02, 0.04), larger)
     small = choose("smaller", "lr", (0.02, 0.04, 0.08, 0.16), SMALL | decay)
 
     valid_x, valid_y = VALIDATION.tensors()

@@ -71,7 +71,7 @@ def mixup(
 
 
 class Mixup(Callback):
-    """Trains on mixtures of two images, for losses that take probabilities as labels."""
+    """Trains on mixtures of two images; the loss must take probabilities as labels."""
 
     order = 10  # after Augment
 

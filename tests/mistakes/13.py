@@ -164,7 +164,7 @@ def has_own_draws(transform, shape):
     return False
 
 
-# %% exercise="own_draws" message="`expand` gives nothing to write on"
+# %% exercise="own_draws" message="`expand` gives no room to"
 def has_own_draws(transform, shape):
     for _ in range(60):
         moved = transform(torch.rand(1, *shape[1:]).expand(shape))
@@ -255,7 +255,7 @@ def contented_gap(label_smoothing, classes):
     return 1 - label_smoothing + label_smoothing / classes
 
 
-# %% exercise="gap" message="It is never content"
+# %% exercise="gap" message="The loss is never content then"
 def contented_gap(label_smoothing, classes):
     other = label_smoothing / classes
     return math.log((1 - label_smoothing + other) / other)
@@ -317,7 +317,7 @@ def expected_calibration_error(probabilities, labels, bins=10):
     return ((count * gaps).sum() / count.sum()).abs().item()
 
 
-# %% exercise="ece" message="squared: the distance"
+# %% exercise="ece" message="squared: no, the"
 def expected_calibration_error(probabilities, labels, bins=10):
     count, confidence, right = reliability(probabilities, labels, bins)
     gaps = ((confidence - right) ** 2).nan_to_num()
