@@ -617,10 +617,17 @@ def random_affine(
     return moved + fill
 
 
+# %%
+def as_pixels(x: Tensor) -> list[list[float]]:
+    """Normalised images as numbers from 0 to 1, to be drawn."""
+    return (x * std + mean).clamp(0, 1).flatten(1).tolist()
+
+
 # %% [markdown] tags=["predict"]
 # What is `fill` for? Beyond the edges `grid_sample` puts zeros. Our images are normalised. Above, sevens moved without `fill`, below with `fill=background`: what will one see?
 
-# %%
+
+# %% tags=["figure"] alt="Two rows with the same six sevens, turned, shifted and scaled alike. In the upper row slightly paler wedges and bands lie along the edges of most images; in the lower row there is nothing but background."
 sevens = images[labels == 7][:6]
 settings = {"rotate": 15, "shift": 4, "scale": 0.15}
 both = [
@@ -629,10 +636,10 @@ both = [
     )
     for f in (0.0, background)
 ]
-plot.images(torch.cat(both).flatten(1).tolist(), columns=6)
+plot.images(as_pixels(torch.cat(both)), columns=6)
 
 # %% [markdown] tags=["answer"]
-# Grey wedges at the edges. After normalising, 0 is the *mean* grey, and the background is at −0.4. A network can see from the wedges how far an image was turned, and no image in the validation set has any. `x - fill` takes the background to 0, and afterwards `fill` is added again.
+# Wedges at the edges, a little paler than the background. After normalising, 0 is the *mean* grey, and the background is at −0.4. A network can see from the wedges how far an image was turned, and no image in the validation set has any. `x - fill` takes the background to 0, and afterwards `fill` is added again.
 
 # %% tags=["claim"]
 assert -0.45 < background < -0.4 or len(images) > 5000
@@ -665,8 +672,8 @@ for digit in (6, 4, 9, 2):
     versions = random_affine(
         first.repeat(7, 1, 1, 1), **affine, generator=torch.Generator().manual_seed(2)
     )
-    rows += [*first.flatten(1).tolist(), *versions.flatten(1).tolist()]
-plot.images(rows, columns=8)
+    rows += [first, versions]
+plot.images(as_pixels(torch.cat(rows)), columns=8)
 
 # %% [markdown]
 # What does it cost? A batch of 100, against a training step of chapter 12's network, measured in turns by the processor's clock:
@@ -1255,7 +1262,7 @@ assert off.grad.abs().max() < 1e-12
 # %% tags=["figure"] alt="Five images in a row: a 3, then mixtures of it with a 7, in which the 3 grows paler and the 7 darker, and at the end the 7 alone." caption="From a 3 to a 7, λ = 1, 0.75, 0.5, 0.25 and 0"
 three, seven = images[labels == 3][0], images[labels == 7][1]
 mixtures = [s * three + (1 - s) * seven for s in (1, 0.75, 0.5, 0.25, 0)]
-plot.images(torch.stack(mixtures).flatten(1).tolist(), columns=5)
+plot.images(as_pixels(torch.stack(mixtures)), columns=5)
 
 # %% [markdown]
 # For the loss nothing new is needed. It is linear in the labels: the loss of a mixed label *is* the mixture of the two losses.
@@ -1396,7 +1403,9 @@ pasted[..., top : top + 14, left : left + 14] = images[
 ]
 area = 14 * 14 / 28**2
 print(f"labels: {1 - area:.2f} of the first, {area:.2f} of the second")
-plot.images(torch.cat([images[:6], pasted]).flatten(1).tolist(), columns=6)
+
+# %% tags=["aside", "figure"] alt="Above six digits, below the same ones with a square of another digit pasted in. Most of what is below is no digit any more."
+plot.images(as_pixels(torch.cat([images[:6], pasted])), columns=6)
 
 # %% tags=["aside", "claim"]
 assert area == 0.25
