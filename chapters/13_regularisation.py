@@ -401,13 +401,13 @@ def check_sample() -> None:
     def rand(*shape: int) -> Tensor:
         return torch.rand(shape, dtype=torch.float64, generator=source)
 
-    N, C, H, W, P, Q = 2, 3, 4, 6, 11, 13
+    N, C, H, W, P, Q = 2, 3, 4, 6, 5, 7
     x = 3 * rand(N, C, H, W) + 2
     rows, columns = rand(N, P, Q) * (H + 2) - 1.5, rand(N, P, Q) * (W + 2) - 1.5
     kept = x.clone(), rows.clone(), columns.clone()
     given = f"x {tuple(x.shape)}, rows and columns {tuple(rows.shape)}"
     try:
-        got, lines = lines_run(sample, x, rows, columns)
+        got = sample(x, rows, columns)
     except Exception as error:
         raise AssertionError(f"{given}: your code stops: {in_words(error)}") from error
     assert got is not None, "nothing came back: return the values"
@@ -415,9 +415,6 @@ def check_sample() -> None:
     assert all(
         torch.equal(a, b) for a, b in zip((x, rows, columns), kept, strict=True)
     ), "x, rows or columns have changed: make new tensors"
-    assert lines < 1500, (
-        f"{lines} lines of Python for {N * P * Q} places: no loop over images or places"
-    )
     assert got.shape == (N, C, P, Q), (
         f"{given}: {tuple(got.shape)} came back, and {(N, C, P, Q)} is wanted"
         + (": the axis of the channels is in another place" if got.dim() == 4 else "")
@@ -466,6 +463,11 @@ def check_sample() -> None:
         f"inside all is right, and near the edges or beyond them up to "
         f"{(got - right).abs().max():.3g} is wrong: a neighbour that is there counts "
         "by its share, one that is not counts as 0"
+    )
+    many = rows.repeat(1, 4, 4), columns.repeat(1, 4, 4)
+    _, lines = lines_run(sample, x, *many)
+    assert lines < 6000, (
+        f"{lines} lines of Python for {many[0].numel()} places: no loop over places"
     )
     alive = [t.clone().requires_grad_() for t in (x, rows, columns)]
     out = sample(*alive)
@@ -827,15 +829,16 @@ def check_own_draws() -> None:
     cases: list[tuple[str, Callable, bool, str]] = [
         ("turned, each by an angle of its own", tilted, True, "all of its images "
          "change; compare what comes out of equal images, and not what came in"),
-        ("turned, all by the same angle", one_tilt, False, "did all images that "
-         "went in equal each other? Each batch has another draw: compare within one"),
+        ("nothing at all", lambda x: x, False, "nothing is random there: did all images "
+         "that went in equal each other?"),
+        ("twice as bright", lambda x: x * 2, False, "nothing is random there"),
+        ("turned, all by the same angle", one_tilt, False, "each batch has another "
+         "draw: compare within one"),
         ("one pattern of noise added to all", one_noise, False, "within a batch all "
          "get the same"),
         ("rolled, all by the same number of pixels", one_shift, False, "within a "
          "batch all get the same"),
         ("all flipped, or none", all_flipped, False, "within a batch all get the same"),
-        ("nothing at all", lambda x: x, False, "nothing is random there"),
-        ("twice as bright", lambda x: x * 2, False, "nothing is random there"),
         ("a draw for each half of the batch", by_halves, True, "compare all of the "
          "images, and not the first two"),
         ("the last image alone changed", last_only, True, "compare all of the images"),
@@ -849,16 +852,25 @@ def check_own_draws() -> None:
         for what, transform, wanted, why in cases:
             for seed in range(4):
                 torch.manual_seed(seed)
+                sizes = []
+
+                def watched(x: Tensor, transform: Callable = transform) -> Tensor:
+                    sizes.append(tuple(x.shape))  # noqa: B023
+                    return transform(x)
+
                 try:
-                    got = has_own_draws(transform, shape)
+                    got = has_own_draws(watched, shape)
                 except Exception as error:
                     raise AssertionError(
                         f"{what}, {shape=}: your code stops: {in_words(error)}. (A "
                         "transform may work in place: `expand` gives no room to)"
                     ) from error
                 assert got is not None, "nothing came back: return True or False"
-                assert got in (True, False), f"True or False is wanted, not {got!r}"
-                assert bool(got) == wanted, (
+                assert isinstance(got, bool), f"True or False is wanted, not {got!r}"
+                assert sizes and set(sizes) == {shape}, (
+                    f"{shape=}: the transform was given {sorted(set(sizes))}"
+                )
+                assert got == wanted, (
                     f"{what}, {shape=}: {wanted}, and you say {got}: {why}"
                 )
 
@@ -1015,10 +1027,14 @@ def check_dropout() -> None:
         )
         zeros = (got == 0).double()
         spread = p * (1 - p)
-        for axis, what in ((0, "column"), (1, "row")):
-            several = zeros.mean(axis).var().item() * zeros.shape[axis] / spread
-            assert several < 2, f"{p=}: the numbers of a {what} are dropped together"
-            assert several > 0.4, (
+        several = {
+            what: zeros.mean(axis).var().item() * zeros.shape[axis] / spread
+            for axis, what in ((0, "column"), (1, "row"))
+        }
+        for what, times in several.items():
+            assert times < 2, f"{p=}: the numbers of a {what} are dropped together"
+        for what, times in several.items():
+            assert times > 0.4, (
                 f"{p=}: every {what} loses as many: draw for each number by itself"
             )
         assert not torch.equal(answer(x, p, True), got), f"{p=}: draw anew each time"
@@ -1028,6 +1044,11 @@ def check_dropout() -> None:
         assert torch.equal(got, wanted), (
             f"{p=}: {'all' if p == 0 else 'nothing'} is kept"
         )
+    half = (dropout(x) == 0).double().mean()
+    assert 0.48 < half < 0.52, (
+        f"dropout(x) drops a share of {half:.2f}: by default, as in the stub, p is 0.5 "
+        "and training True"
+    )
     alive = torch.ones(3, 40, dtype=torch.float64, requires_grad=True)
     got = answer(alive, 0.4, True)
     assert got.requires_grad, "no gradient finds its way through"
@@ -1864,6 +1885,10 @@ def check_ece() -> None:
         assert math.isclose(got, wanted, rel_tol=1e-6), (
             f"{given}: {wanted:.5f} is right, and yours is {got:.5f}"
         )
+    ten = expected_calibration_error(probabilities, labels)
+    assert math.isclose(ten, expected_calibration_error(probabilities, labels, 10)), (
+        "without `bins` there are 10 of them, as in the stub"
+    )
 
 
 check_ece()

@@ -84,7 +84,7 @@ def sample(x, rows, columns):
     return result
 
 
-# %% exercise="sample" message="no loop over images or places"
+# %% exercise="sample" message="no loop over places"
 def sample(x, rows, columns):
     N, C, H, W = x.shape
     result = torch.zeros(N, C, *rows.shape[1:], dtype=x.dtype)
@@ -173,7 +173,7 @@ def has_own_draws(transform, shape):
     return False
 
 
-# %% exercise="own_draws" message="Each batch has another draw: compare within one"
+# %% exercise="own_draws" message="each batch has another draw: compare within one"
 def has_own_draws(transform, shape):
     x = torch.rand(1, *shape[1:]).repeat(shape[0], 1, 1, 1)
     first = transform(x.clone())
