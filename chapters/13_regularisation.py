@@ -829,8 +829,8 @@ def check_own_draws() -> None:
     cases: list[tuple[str, Callable, bool, str]] = [
         ("turned, each by an angle of its own", tilted, True, "all of its images "
          "change; compare what comes out of equal images, and not what came in"),
-        ("nothing at all", lambda x: x, False, "nothing is random there: did all images "
-         "that went in equal each other?"),
+        ("nothing at all", lambda x: x, False, "nothing is random there: did all "
+         "images that went in equal each other?"),
         ("twice as bright", lambda x: x * 2, False, "nothing is random there"),
         ("turned, all by the same angle", one_tilt, False, "each batch has another "
          "draw: compare within one"),
