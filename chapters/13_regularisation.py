@@ -1555,11 +1555,11 @@ print(f"{'full MNIST, all of it':27}{shown(full['error_rates']['CNN'])}  (two ep
 # %% tags=["claim"]
 ten_digits = median(final)
 if len(images) < 5000:
-    assert ten_digits < 0.0155  # chapter 12: 1.7 % in the median, from 1.6 % to 2.0 %
+    assert ten_digits < 0.0165  # chapter 12: 1.7 % in the median, from 1.6 % to 2.0 %
 record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
-# %% tags=["figure", "slide"] alt="A staircase of error rates on a logarithmic axis, five dots for each of eight networks and a bar at each median. From about 13 per cent with 500 images it goes down to 8 with half of the images, 6 with all, 4 with augmentation, and below 2 with convolutions and with dropout and smoothing; with half the channels it goes up again, and with twice the channels it is lowest." caption="The five steps: each dot a seed, each bar a median"
+# %% tags=["figure", "slide"] alt="A staircase of error rates on a logarithmic axis, five dots for each of eight networks and a bar at each median. From about 13 per cent with 500 images it goes down to 8 with half of the images, 6 with all, 4 with augmentation, and below 2 with convolutions and with dropout and smoothing; with half the channels it goes up again, and with twice the channels it is down again." caption="The five steps: each dot a seed, each bar a median"
 figure, ax = plt.subplots(figsize=(5.6, 3.1))
 for n, rates in enumerate(table.values()):
     ax.plot([n] * len(rates), [100 * rate for rate in rates], ".", alpha=0.5,
@@ -1573,13 +1573,14 @@ ax.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
 ax.minorticks_off()
 
 # %% [markdown]
-# Data, augmentation and architecture did nearly all of it. What regularisation the held-back images had recommended moves little, if it helps at all on the validation images, and the smaller network loses. That is the reason for the order: the first steps add what can be learnt, and each of them leaves less to be done by those that take away. When they are done, a *larger* network can be afforded. The full set is still ahead: there the network of the fourth step needs two epochs.
+# Data, augmentation and architecture did nearly all of it. What regularisation the held-back images had recommended moves little, if it helps at all on the validation images, and the smaller network loses. That is the reason for the order: the first steps add what can be learnt, and each of them leaves less to be done by those that take away. When they are done a *larger* network does no harm any more: with twice the channels, and six epochs instead of ten, it is about as good as the best of the others, or better. The full set is still ahead: there the network of the fourth step needs two epochs.
 
 # %% tags=["claim"]
 if len(images) < 5000:
     steps = [median(rates) for rates in table.values()]
     assert all(b < a for a, b in pairwise(steps[:5])), steps
-    assert steps[6] > 1.15 * max(steps[4:6]) and steps[7] <= min(steps[:7]), steps
+    assert steps[6] > 1.15 * max(steps[4:6]) and steps[7] < 0.85 * steps[6], steps
+    assert abs(steps[7] - steps[4]) < 0.004
     assert steps[0] - steps[4] > 10 * abs(steps[4] - steps[5]), steps
     assert median(full["error_rates"]["CNN"]) < min(steps[4:6])
 for name, rates in table.items():
