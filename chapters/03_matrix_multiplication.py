@@ -1876,7 +1876,7 @@ def sgd_epoch(
 # %% [markdown]
 # ## The same network, and the clock
 #
-# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order (one run of each). The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (one-hot), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
+# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order (one run of each). The clock is `process_time` here, the processor's time for this program alone: so long a run cannot be repeated until other programs happen to rest. The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (one-hot), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
 
 # %% tags=["timing"]
 from ch02.network import init_network as init_lists
@@ -1891,11 +1891,11 @@ some = many[::10].double()
 some_targets = (labels[:4000:10, None] == torch.arange(10)).double()  # one-hot, (n, 10)
 arguments = (some.tolist(), some_targets.tolist(), 0.05, random.Random(1))
 
-start_lists = time.perf_counter()
+start_lists = time.process_time()
 loss_lists = sgd_epoch_lists(lists, *arguments)
-between = time.perf_counter()
+between = time.process_time()
 loss_tensors = sgd_epoch(tensors, some, some_targets, 0.05, random.Random(1))
-end = time.perf_counter()
+end = time.process_time()
 times_as_fast = (between - start_lists) / (end - between)
 print(f"lists    {1000 * (between - start_lists):8.1f} ms, loss {loss_lists:.12f}")
 print(f"tensors  {1000 * (end - between):8.1f} ms, loss {loss_tensors:.12f}")
@@ -1915,9 +1915,9 @@ record("times as fast as lists, one image at a time", times_as_fast)
 # The same network, number for number, up to the last digits of a float. And still we take a step after every image: products of one row. Ask for more at once:
 
 # %% tags=["timing"]
-start = time.perf_counter()
+start = time.process_time()
 sgd_epoch(tensors, some, some_targets, 0.05, random.Random(1), batch_size=20)
-batched_times = (between - start_lists) / (time.perf_counter() - start)
+batched_times = (between - start_lists) / (time.process_time() - start)
 print(f"in batches of 20: {batched_times:.0f} times as fast as lists")
 
 # %% tags=["claim"]

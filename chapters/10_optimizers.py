@@ -2392,7 +2392,7 @@ for way in ("momentum", "AdamW"):
     print(f"{way:9} {shown}")
 
 # %% [markdown] tags=["answer"]
-# Both together. The two constant rates overlap, and five seeds do not say which is better. On one cycle AdamW has the lowest median, and of the images on which it disagrees with itself at a constant rate it is wrong on fewer, in at least four of five seeds. For momentum the seeds do not agree whether the cycle helps. And a cycle has a price: one must know beforehand when the end is.
+# Both together. The two constant rates overlap. On one cycle AdamW has the lowest median, and of the images on which it disagrees with itself at a constant rate it is wrong on fewer, in at least four of five seeds. For momentum the seeds do not agree whether the cycle helps. And a cycle has a price: one must know beforehand when the end is. (With other data the order may be another.)
 
 # %% tags=["claim"]
 error_rates = {
@@ -2400,13 +2400,14 @@ error_rates = {
     for way, found in wrong.items()
 }
 middle = {way: rates[2] for way, rates in error_rates.items()}
-assert middle["AdamW, one-cycle"] == min(middle.values())
 for way, rate in middle.items():
     record(f"{way}, two epochs, median error rate", rate)
-assert fewer["AdamW"] >= 4 and 1 <= fewer["momentum"] <= 4
-constant_rates = error_rates["momentum"], error_rates["AdamW"]
-assert constant_rates[0][0] < constant_rates[1][4]
-assert constant_rates[1][0] < constant_rates[0][4]
+if len(images) < 5000:  # the images that come with the book
+    assert middle["AdamW, one-cycle"] == min(middle.values())
+    assert fewer["AdamW"] >= 4 and 1 <= fewer["momentum"] <= 4
+    constant_rates = error_rates["momentum"], error_rates["AdamW"]
+    assert constant_rates[0][0] < constant_rates[1][4]
+    assert constant_rates[1][0] < constant_rates[0][4]
 
 # %% [markdown]
 # So give it time, as many epochs as chapter 9, with all training images, at the rate that was chosen. And more weight decay? Twenty-five times the default is tried on the images that are held back. (Some twenty seconds.)

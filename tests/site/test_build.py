@@ -222,6 +222,15 @@ def test_the_curve_fits(rate: float, top: float) -> None:
     assert curve.ceiling(rate) == pytest.approx(top)
 
 
+def test_labels_of_the_curve_cover_none_of_each_other() -> None:
+    labels: list[tuple[float, float]] = []
+    for number, height in enumerate([15.1, 11.1, 6.4, 5.5, 4.7, 4.6, 4.6, 4.0, 3.2, 2.1, 2.2, 2.1, 1.2, 0.8]):
+        labels.append(curve.free(labels, 20.0 * number, -9 * height, 12))
+    pairs = [(one, other) for place, one in enumerate(labels) for other in labels[:place]]
+    assert all(abs(a - c) >= 28 or abs(b - d) >= 12 for (a, b), (c, d) in pairs)
+    assert labels[0] == (0, -9 * 15.1)
+
+
 def test_chapters_that_exist_are_linked(book: Book) -> None:
     filled = pages.fill("{Chapter 1}, {chapter 9}", book, "docs/x.md")
     assert filled == "[Chapter&nbsp;1](chapters/01_linear_model.ipynb), chapter&nbsp;9"

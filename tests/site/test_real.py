@@ -139,3 +139,10 @@ def test_every_term_of_a_chapter_is_in_the_glossary(real: dict[str, BeautifulSou
         terms = real[address].select_one(".terms p")
         unlinked = "".join(text for text in terms.find_all(string=True) if text.find_parent("a") is None)
         assert re.sub(r"[,;.()\s]|\band\b", "", unlinked) == "", address
+
+
+def test_titles_of_exercises_begin_with_a_capital_or_with_code(real: dict[str, BeautifulSoup]) -> None:
+    for address in (f"/chapters/{path.stem}/" for path in BOOK.chapters().values()):
+        titles = [heading.find_all(recursive=False)[0].next_sibling for heading in real[address].select(".exercise h3")]
+        assert titles
+        assert all(title.name == "code" or title.get_text()[0].isupper() for title in titles), (address, titles)

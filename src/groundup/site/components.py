@@ -20,7 +20,7 @@ from groundup.site.navigation import ROMAN
 PARTS_OF_PAGES = Path(__file__).parent / "templates" / "parts"
 EXERCISE = re.compile(
     r'\A\s*<h(?P<level>[1-6]) id="(?P<id>[^"]*)">'
-    r"(?P<kicker>Exercise [\d.]+): *(?P<first>.)(?P<title>.*?)</h(?P=level)>",
+    r"(?P<kicker>Exercise [\d.]+): *(?P<term>(?:<abbr[^>]*>)?)(?P<first>.)(?P<title>.*?)</h(?P=level)>",
     re.DOTALL,
 )
 BETWEEN_TERMS = re.compile(r"([,;]\s+|\s+and\s+|\s*[()]\s*|\.$)")
@@ -81,7 +81,7 @@ def _heading(page: ChapterPage, found: layout.Exercise) -> Heading:
         page.at(found.prompt[0])("an exercise begins with its heading: ### Exercise 1.2: what it is about")
         return Heading(Markup(""), "", rendered)
     level, kicker = heading["level"], heading["kicker"]
-    title = heading["first"].upper() + heading["title"]
+    title = heading["term"] + heading["first"].upper() + heading["title"]
     html = (
         f'<h{level} id="{heading["id"]}"><span class="kicker">{kicker}<span class="unseen">: </span></span>'
         f"{title}</h{level}>"

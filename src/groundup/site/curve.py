@@ -99,13 +99,22 @@ def _svg(
         yield text(width - RIGHT, y(start) - 7, words, anchor="end")
     line = " ".join(f"{x(n):.1f},{y(r):.1f}" for n, r in points.items())
     yield f'<polyline points="{line}" fill="none" stroke="{colours["curve"]}" stroke-width="2.5"/>'
+    labels: list[tuple[float, float]] = []
     for number, rate in points.items():
         a, b, learnt = x(number), y(rate), number > 0
         fill = colours["curve"] if learnt else colours["paper"]
         yield f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{5 if learnt else 4}" fill="{fill}" stroke="{colours["curve"]}"/>'
         if learnt:
-            yield text(a + 4, b - 10, f"{rate * 100:.1f}", "ink", "start", ' font-weight="600"')
+            labels.append(free(labels, a + 4, b - 10, size))
+            yield text(*labels[-1], f"{rate * 100:.1f}", "ink", "start", ' font-weight="600"')
     yield "</svg>\n"
+
+
+def free(taken: list[tuple[float, float]], x: float, y: float, size: int) -> tuple[float, float]:
+    """The lowest place from (x, y) upwards where a label of four characters covers none of `taken`."""
+    while any(abs(x - a) < 2.4 * size and abs(y - b) < size for a, b in taken):
+        y -= 1
+    return x, y
 
 
 def ceiling(rate: float) -> float:
