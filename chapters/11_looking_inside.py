@@ -1534,8 +1534,10 @@ print(f"median {median(error_rates):.1%}, chapter 10's 2.1%")
 
 # %% tags=["claim"]
 ten_digits = median(error_rates)
-assert lr == 0.02 and ten_digits < 0.028  # the rate lies inside of the three
-assert min(error_rates) < 0.021 < max(error_rates)
+assert ten_digits < 0.028
+if len(images) < 5000:  # the images that come with the book
+    assert lr == 0.02  # inside of the three
+    assert min(error_rates) < 0.021 < max(error_rates)
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
@@ -1944,16 +1946,17 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (−0.01 against 0.42). Saliency keeps less than half (0.15 against 0.33). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too.
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (−0.01 against 0.42). Saliency keeps less than half (0.15 against 0.33). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too. (The numbers are those of the images that come with the book.)
 
 # %% tags=["claim"]
-for name in ("saliency", "Grad-CAM"):
-    drawn, trained = alike[name]
-    assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
-    assert median(drawn) < 0.6 * median(trained) and median(trained) < 0.75
-assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
-drawn, trained = alike["gradient x input"]
-assert median(drawn) > 0.5 * median(trained)
+if len(images) < 5000:  # the images that come with the book
+    for name in ("saliency", "Grad-CAM"):
+        drawn, trained = alike[name]
+        assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
+        assert median(drawn) < 0.6 * median(trained) and median(trained) < 0.75
+    assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
+    drawn, trained = alike["gradient x input"]
+    assert median(drawn) > 0.5 * median(trained)
 
 # %% [markdown]
 # ### Do the pixels matter?
@@ -1993,21 +1996,24 @@ for name in ("random", "saliency", "Grad-CAM", "gradient x input"):
     )
 
 # %% tags=["claim"]
-pairs = zip(falls["saliency"][1], falls["random"][1], strict=True)
-assert all(a > 1.2 * b for a, b in pairs)
-middle = {name: median(on_ink) for name, (_, on_ink) in falls.items()}
-assert (
-    0.9 < middle["Grad-CAM"] / middle["random"] < middle["saliency"] / middle["random"]
-)
-for name in ("saliency", "Grad-CAM"):
-    assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
-assert median(falls["random"][1]) > 3 * median(falls["random"][0])
-assert median(falls["saliency"][0]) < 0.55 * median(falls["saliency"][1])
-dark = saliency(finished[0], x, y).flatten(1).topk(40, 1).indices
-assert ink.flatten(1).gather(1, dark).mean() < 0.7
-assert 1.05 < middle["Grad-CAM"] / middle["random"] < 1.6
-most = max(median(on_ink) for _, on_ink in falls.values())
-assert median(falls["gradient x input"][1]) == most
+if len(images) < 5000:  # the images that come with the book
+    pairs = zip(falls["saliency"][1], falls["random"][1], strict=True)
+    assert all(a > 1.2 * b for a, b in pairs)
+    middle = {name: median(on_ink) for name, (_, on_ink) in falls.items()}
+    assert (
+        0.9
+        < middle["Grad-CAM"] / middle["random"]
+        < middle["saliency"] / middle["random"]
+    )
+    for name in ("saliency", "Grad-CAM"):
+        assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
+    assert median(falls["random"][1]) > 3 * median(falls["random"][0])
+    assert median(falls["saliency"][0]) < 0.55 * median(falls["saliency"][1])
+    dark = saliency(finished[0], x, y).flatten(1).topk(40, 1).indices
+    assert ink.flatten(1).gather(1, dark).mean() < 0.7
+    assert 1.05 < middle["Grad-CAM"] / middle["random"] < 1.6
+    most = max(median(on_ink) for _, on_ink in falls.values())
+    assert median(falls["gradient x input"][1]) == most
 for name, (_, on_ink) in falls.items():
     record(f"the logit falls, 40 pixels of the digit covered, {name}", on_ink)
 
