@@ -134,7 +134,7 @@ record("five seeds at a rate of 1.2, error rates", hot_errors)
 #
 # ## Layer by layer
 #
-# A `Sequential` can be taken apart by hand: give the images to the first layer, its output to the second, and look at each. For every activation function: mean and standard deviation of all its numbers, and a third number, the standard deviation over the images of *each* number that the layer puts out. Call it **between images**: it says how much of that depends on which image went in. (The fourth layer's output for 250 images is (250, 64, 2, 2): that gives 256 deviations, one for each channel and place, and we take their root mean square.) Last, the share of **dead units**, channels that are 0 for each of these images, everywhere.
+# A `Sequential` can be taken apart by hand: give the images to the first layer, its output to the second, and look at each. For every activation function: mean and standard deviation of all its numbers, and a third number, the standard deviation over the images of *each* number that the layer puts out. Call it **between images**: it says how much of that depends on which image went in. (The fourth layer's output is (250, 64, 2, 2): 256 deviations, and their root mean square.) Last, the share of **dead units**, channels that are 0 for each of these images, everywhere.
 
 # %%
 probe = raw[rest[:250]]  # images that nobody trains on
@@ -206,7 +206,7 @@ assert math.isclose(one, 0.532) and math.isclose(0.3 / (1 - 0.4), 0.5)
 # %% [markdown] exercise="forecast" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 11.1: the forecast
 #
-# PyTorch draws the weights *and* the biases of a layer evenly from $-1/\sqrt{D}$ to $1/\sqrt{D}$, where $D$ is the fan-in. Write `forecast(q, d, fans)`. `q` is the mean square of the numbers that go in, and `d` the mean square of the difference between the numbers of two images; `fans` are the fan-ins of layers that each have a ReLU behind them. (The small `d` is for difference, and has nothing to do with $D$.) Give back a list with a pair `(q, d)` for each layer, after its ReLU. Assume that many units meet, that their sums are as often positive as negative, and that the two images are so alike that a unit is on for both or for neither. No formula is given: chapter 4's argument about variances leads there.
+# PyTorch draws the weights *and* the biases of a layer evenly from $-1/\sqrt{D}$ to $1/\sqrt{D}$, where $D$ is the fan-in. Write `forecast(q, d, fans)`. `q` is the mean square of the numbers that go in, and `d` the mean square of the difference between the numbers of two images; `fans` are the fan-ins of layers that each have a ReLU behind them. (`d` is for difference.) Give back a list with a pair `(q, d)` for each layer, after its ReLU. Assume that many units meet, that their sums are as often positive as negative, and that the two images are so alike that a unit is on for both or for neither. No formula is given: chapter 4's argument about variances leads there.
 
 # %% [markdown] tags=["hint"]
 # What is the mean square of a number that is drawn evenly from $-a$ to $a$? It is the integral of $x^2$ from 0 to $a$, divided by $a$; or draw a million with `torch.rand` and see. A sum of $D$ products whose factors have nothing to do with each other has $D$ times the mean square of one of them.
@@ -1061,7 +1061,7 @@ assert trials[1.2]["rate"][2] < 0.4
 assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions[-2]
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.4 is still wrong in seven cases of ten. It is as if a product were too small, a rate times what is left of the differences between images times what is left of the gradients. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.4 is still wrong in seven cases of ten. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
 #
 # ## A start that measures
 #
@@ -1542,7 +1542,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# About chapter 10's number, which lies in the midst of these five, in six epochs for its eight; whether the start has a part in that, five seeds do not tell. Why should it? This network has three convolutions, so that little is lost on the way; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
+# About chapter 10's number, which lies in the midst of these five, in six epochs for its eight. Why should it be better? This network has three convolutions, so that little is lost on the way; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
 
 # %%
 awake = []
@@ -1562,7 +1562,7 @@ print("AdamW, wrong:", " ".join(f"{error:.3f}" for error in awake))
 assert median(awake) < 0.2
 
 # %% [markdown]
-# What puts plain descent to sleep AdamW does not notice. But one knows now what is going on.
+# What puts plain descent to sleep AdamW does not notice.
 #
 # ## What it looks at
 #
@@ -1627,9 +1627,11 @@ def saliency(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
 
 
 # %% [markdown]
-# (The sum over the images is one number, and as no image has a part in another's logit, its gradient by an image is that of this image's own.) A pixel is a poor thing to have an opinion on. Selvaraju and others ask a deep layer instead, whose feature maps still know *where*. Their **Grad-CAM** takes two steps. Let $A^k$ be feature map $k$ of that layer and $y^c$ the logit of class $c$. How much does the class want more of map $k$? The mean of the gradient, over all $Z$ places:
+# (The sum over the images is one number, and as no image has a part in another's logit, its gradient by an image is that of this image's own.) Selvaraju and others ask a deep layer, whose feature maps still know *where*. Their **Grad-CAM** takes two steps. Let $A^k$ be feature map $k$ of that layer and $y^c$ the logit of class $c$. How much does the class want more of map $k$? The mean of the gradient, over all $Z$ places:
 #
-# $$\alpha^c_k = \frac{1}{Z} \sum_i \sum_j \frac{\partial y^c}{\partial A^k_{ij}} \qquad\qquad L^c = \mathrm{ReLU}\Big(\sum_k \alpha^c_k A^k\Big)$$
+# $$\alpha^c_k = \frac{1}{Z} \sum_i \sum_j \frac{\partial y^c}{\partial A^k_{ij}} $$
+#
+# $$L^c = \mathrm{ReLU}\Big(\sum_k \alpha^c_k A^k\Big)$$
 #
 # A place speaks for the class where maps that it wants are large. ReLU leaves out what speaks against. ($A^k$ is map number $k$, and no power; $i$ and $j$ count its rows and columns; $\alpha$ is "alpha"; $L^c$ is the finished map, and no loss.)
 
@@ -1888,7 +1890,7 @@ for row, (name, maps) in zip(axes, shown.items(), strict=True):
     for ax, tile, a, b in zip(row, maps, given, true, strict=True):
         ax.set(xticks=[], yticks=[], frame_on=False)
         if name == "image":
-            ax.set_title(f"{a}" if a == b else f"{a} not {b}", fontsize=10)
+            ax.set_title(f"{a}" if a == b else f"{a} not {b}", fontsize=10.5)
         if name != "truth" or a != b:
             ax.imshow(tile, cmap=plot.DIGIT)
 
@@ -1946,7 +1948,7 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (−0.01 against 0.42). Saliency keeps less than half (0.15 against 0.33). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too. (The numbers are those of the images that come with the book.)
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (−0.01 against 0.42). Saliency keeps less than half (0.15 against 0.33). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too. (So it is with the book's images.)
 
 # %% tags=["claim"]
 if len(images) < 5000:  # the images that come with the book
