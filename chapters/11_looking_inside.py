@@ -368,7 +368,7 @@ for _ in range(4):
 assert 120 < with_bias[-1] / (0.02 / 6**4) < 140
 
 # %% [markdown]
-# By the forecast each layer leaves $1/\sqrt 6 = 0.41$ of the difference between two images; in the network it is 0.3 to 0.4. Nobody had to train anything to know that this network would begin in its sleep.
+# By the forecast each layer leaves $1/\sqrt 6 = 0.41$ of the difference between two images; in the network it is 0.3 to 0.4. That this network would begin in its sleep one knew untrained.
 
 # %% [markdown]
 # ## Hooks
@@ -971,7 +971,7 @@ assert sum(backs) > 100 and fourth > 0.6 * sum(backs) and min(backs) < 0.3 * max
 assert sum(silent for *_, silent in fates) >= 3
 
 # %% [markdown]
-# It is one step that does most of it. Just before, in most of the five, the loss is worse than that of a guess: an earlier step has gone too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
+# One step does most of it. Just before, in most of the five, the loss is worse than a guess: an earlier step went too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
 #
 # "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 6 to 16 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. Guessing by the frequencies alone costs $-\sum_c p_c \log p_c = 2.30$, where $p_c$ is the share of digit $c$: the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
 
@@ -1895,7 +1895,7 @@ for row, (name, maps) in zip(axes, shown.items(), strict=True):
             ax.imshow(tile, cmap=plot.DIGIT)
 
 # %% [markdown]
-# Everybody sees reasons in such pictures, and passes over what does not fit, such as Grad-CAM's bright patches at the empty border. So two tests.
+# Everybody sees reasons in such pictures, and passes over what does not fit, such as bright patches at the empty border. Hence two tests.
 #
 # ### Does the map depend on what was learnt?
 #
