@@ -277,6 +277,12 @@ def check_standardize() -> None:
             centred = x - right
             for other, why in (
                 (centred / biased.sqrt(), "eps is not added under the root"),
+                (centred / biased.clamp(min=eps).sqrt(), "eps is added, and is not the "
+                 "least that the variance may be"),
+                (centred / (biased + 1e-5).sqrt(), "eps is the one that is given, and "
+                 "not always 0.00001"),
+                (centred / (biased.sqrt() + eps**0.5), "one root of the sum, and not "
+                 "two roots"),
                 (centred / (biased + eps**2).sqrt(), "eps under the root as it is, and "
                  "not its square"),
                 (centred / (biased.sqrt() + eps), "eps is added to the variance, and "
@@ -1586,11 +1592,23 @@ def check_group() -> None:
                 assert not torch.allclose(
                     got, by_hand(number // (c // groups), other), 1e-8
                 ), f"{given}: {near}"
+        rows = x.reshape(n, groups, -1)
+        middle = rows - rows.mean(-1, keepdim=True)
+        if rows.shape[-1] > 1:
+            unbiased = (rows.var(-1, keepdim=True) + eps).sqrt()
+            for other, why in (
+                (middle, "the mean is taken away, and nothing is divided"),
+                (middle / unbiased, "the variance is the biased one: leave it to "
+                 "Standardized"),
+            ):  # fmt: skip
+                assert not torch.allclose(got, other.reshape(x.shape)), (
+                    f"{given}: {why}"
+                )
         for places, why in (
-            (x.reshape(groups, -1), "whole images are dealt out: each image is cut into "
-             "groups by itself"),
-            (x.reshape(n, -1, groups).transpose(1, 2), "a group is one of every so many "
-             "numbers: whole channels, neighbours, are wanted"),
+            (x.reshape(groups, -1), "whole images are dealt out: each image is cut "
+             "into groups by itself"),
+            (x.reshape(n, -1, groups).transpose(1, 2), "a group is one of every so "
+             "many numbers: whole channels, neighbours, are wanted"),
         ):  # fmt: skip
             spread = (places.var(-1, correction=0, keepdim=True) + eps).sqrt()
             wrong = (places - places.mean(-1, keepdim=True)) / spread
