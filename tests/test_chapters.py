@@ -27,6 +27,7 @@ MORE_LINES = {
     8: 650,  # the learner (150), and eleven callbacks of 10 to 55 lines, each of which is read on its own
     10: 275,  # four optimizers, with one vector for speed (61 lines), saving and checking; schedules (70)
     11: 170,  # instruments (75 lines), a start, an activation and two maps, each with what it refuses
+    12: 230,  # five layers, each with its docstring and what it refuses (165), their backward pass, folding
 }
 MODULE_LINES = 250
 COLUMNS = 88  # what a page shows without scrolling

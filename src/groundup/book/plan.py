@@ -150,6 +150,7 @@ _NORMS = (
     Lock(_NN + "BatchNorm2d", "layer", "batch_norm"),
     Lock(_NN + "LayerNorm", "layer", "layer_norm"),
     Lock(_NN + "GroupNorm", "layer", "group_norm"),
+    Lock(_NN + "RMSNorm", "layer", "rms_norm"),
 )
 _REGULARISERS = (
     Lock(_NN + "Dropout", "random", "dropout"),
