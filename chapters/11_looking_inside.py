@@ -97,7 +97,7 @@ cold_errors = [wrong(model, valid_raw) for model, _ in cold]
 print("rate 0.1, wrong:", " ".join(f"{error:.3f}" for error in cold_errors))
 
 # %% [markdown]
-# A guess is wrong in nine cases of ten, and its loss is $\log 10 = 2.30$. There all eight stand for a hundred steps and more, and some to the end. If a network does not move, one turns up the rate:
+# A guess is wrong in nine cases of ten, and its loss is $\log 10 = 2.30$. All eight of ours stand there for a hundred steps and more, and some to the end. If a network does not move, one turns up the rate:
 
 # %%
 hot = [treated(seed, 1.2) for seed in range(5)]
@@ -1948,14 +1948,14 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (−0.01 against 0.42). Saliency keeps less than half (0.15 against 0.33). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too. (So it is with the book's images.)
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps less than half of what two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too. (So it is with the book's images.)
 
 # %% tags=["claim"]
 if len(images) < 5000:  # the images that come with the book
     for name in ("saliency", "Grad-CAM"):
         drawn, trained = alike[name]
         assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
-        assert median(drawn) < 0.6 * median(trained) and median(trained) < 0.75
+        assert median(drawn) < 0.5 * median(trained) and median(trained) < 0.75
     assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
     drawn, trained = alike["gradient x input"]
     assert median(drawn) > 0.5 * median(trained)
@@ -2010,7 +2010,7 @@ if len(images) < 5000:  # the images that come with the book
     for name in ("saliency", "Grad-CAM"):
         assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
     assert median(falls["random"][1]) > 3 * median(falls["random"][0])
-    assert median(falls["saliency"][0]) < 0.55 * median(falls["saliency"][1])
+    assert median(falls["saliency"][0]) < 0.5 * median(falls["saliency"][1])
     dark = saliency(finished[0], x, y).flatten(1).topk(40, 1).indices
     assert ink.flatten(1).gather(1, dark).mean() < 0.7
     assert 1.05 < middle["Grad-CAM"] / middle["random"] < 1.6

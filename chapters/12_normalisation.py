@@ -1109,7 +1109,7 @@ moved = model[1].running_mean - trained_at[0.256, 4][1].running_mean
 assert moved.abs().max() > 0.01
 
 # %% [markdown] exercise="neighbours" tags=["prompt"] difficulty="medium" minutes=30
-# ### Exercise 12.4: "its validation jumps about. Why?"
+# ### Exercise 12.4: why does its validation jump about?
 #
 # A colleague's model gives other error rates when the validation loader has another batch size. Write the test for it: `reads_neighbours(model, x)` says, `True` or `False`, whether the model, in the mode it is in, answers differently about the *first* image of `x` when the *others* are different images. `x` is a batch of 4 or more. The model may be any that leaves nothing to chance: do not look for layers by name, for what it contains may be of somebody's own making. It may count its calls. Rounding is no answer: if no number of the first image's answer changes by more than a thousandth of the largest number in it, that does not count. It is a test, and leaves no trace: parameters, buffers, gradients, modes and `x` are afterwards as they were.
 
