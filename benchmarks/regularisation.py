@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ch13.augment import Augment
+from ch13.augment import Augment, random_affine
 from ch13.calibration import fit_temperature
 from ch13.data import BatchLoader, normalize
 from ch13.learner import Callback, Learner
@@ -48,6 +48,16 @@ def prepared(pixels: Tensor) -> Tensor:
 IMAGES = prepared(PIXELS)
 ORDER = torch.randperm(len(IMAGES), generator=torch.Generator().manual_seed(0))
 FITTED, REST = ORDER.split([len(ORDER) * 4 // 5, len(ORDER) - len(ORDER) * 4 // 5])
+
+
+class Together(Augment):
+    """The same draw for all images of a batch."""
+
+    def before_batch(self, learner: Learner) -> None:
+        """All images as the channels of one."""
+        if learner.training:
+            x = learner.x
+            learner.x = random_affine(x.view(1, len(x), 28, 28), **self.settings).view_as(x)
 
 
 def dense(dropout: float = 0.0, width: int = 100) -> nn.Sequential:
@@ -77,7 +87,7 @@ def trained(
     batch_size: int,
     decay: float = 0.01,
     smoothing: float = 0.0,
-    augment: bool = False,
+    augment: type[Augment] | None = None,
     rotate: float = 15,
     mix: float = 0.0,
     **settings: float,
@@ -89,7 +99,7 @@ def trained(
     generator = torch.Generator().manual_seed(seed)
     loader = BatchLoader(x, y, batch_size=batch_size, shuffle=True, generator=generator)
     callbacks: list[Callback] = [Scheduled(lr=one_cycle(lr))]
-    callbacks += [Augment(**AFFINE | {"rotate": rotate})] if augment else []
+    callbacks += [augment(**AFFINE | {"rotate": rotate})] if augment else []
     callbacks += [Mixup(mix)] if mix else []
     Learner(model, partial(cross_entropy, label_smoothing=smoothing), optimizer, loader, callbacks=callbacks).fit(
         epochs
@@ -105,8 +115,8 @@ def logits(model: nn.Module, x: Tensor) -> Tensor:
 
 FEW = {"make": dense, "rows": FITTED[:500], "epochs": 20, "batch_size": 50}
 ALL = {"make": dense, "rows": FITTED, "epochs": 10, "batch_size": 50}
-AUGMENTED = ALL | {"augment": True}
-CNN = {"make": cnn, "rows": FITTED, "epochs": 10, "batch_size": 50, "augment": True}
+AUGMENTED = ALL | {"augment": Augment}
+CNN = {"make": cnn, "rows": FITTED, "epochs": 10, "batch_size": 50, "augment": Augment}
 SMALL = CNN | {"make": partial(cnn, (4, 8, 16))}
 RATES = (0.001, 0.002, 0.004, 0.008, 0.016)
 
@@ -130,7 +140,7 @@ def apart(pair: tuple[int, int], angle: int, epochs: int) -> list[float]:
     x, y = prepared(valid_x)[asked], valid_y[asked]
     found = []
     for seed in SEEDS:
-        settings = {"lr": 0.02, "epochs": epochs, "batch_size": 50, "augment": True, "rotate": angle}
+        settings = {"lr": 0.02, "epochs": epochs, "batch_size": 50, "augment": Augment, "rotate": angle}
         model = trained(cnn, IMAGES[rows], LABELS[rows], seed, **settings)
         found.append((logits(model, x).argmax(1) != y).float().mean().item())
     return found
@@ -176,7 +186,7 @@ def main() -> None:
     recipe = choose("CNN", "smoothing", (0.0, 0.02, 0.05), recipe)
     recipe = choose("CNN", "mix", (0.0, 0.2), recipe)
     decay = {key: recipe[key] for key in ("decay", "smoothing", "mix")}
-    larger = CNN | decay | {"make": partial(cnn, (16, 32, 64)), "epochs": 6, "dropout": recipe["dropout"]}
+    larger = CNN | decay | {"make": partial(cnn, (16, 32, 64)), "epochs": 4, "dropout": recipe["dropout"]}
     choose("larger", "lr", (0.0025, 0.005, 0.01, 0.02, 0.04), larger)
     small = choose("smaller", "lr", (0.02, 0.04, 0.08, 0.16), SMALL | decay)
 
@@ -192,8 +202,9 @@ def main() -> None:
         print(" ".join(f"{rate:.2%}" for rate in found), flush=True)
         return found
 
+    one_draw = augmented | {"augment": Together}
     narrow = augmented | {"make": partial(dense, width=11)}
-    rows = {"narrow": narrow, "CNN": bare, "regularised": recipe, "smaller": small}
+    rows = {"augmented": augmented, "one draw": one_draw, "narrow": narrow, "CNN": bare, "regularised": recipe, "smaller": small}
     table = {name: error_rates(IMAGES, LABELS, settings) for name, settings in rows.items()}
 
     os.environ["DATA"] = "mnist"
