@@ -204,7 +204,14 @@ def main() -> None:
 
     one_draw = augmented | {"augment": Together}
     narrow = augmented | {"make": partial(dense, width=11)}
-    rows = {"augmented": augmented, "one draw": one_draw, "narrow": narrow, "CNN": bare, "regularised": recipe, "smaller": small}
+    rows = {
+        "augmented": augmented,
+        "one draw": one_draw,
+        "narrow": narrow,
+        "CNN": bare,
+        "regularised": recipe,
+        "smaller": small,
+    }
     table = {name: error_rates(IMAGES, LABELS, settings) for name, settings in rows.items()}
 
     os.environ["DATA"] = "mnist"
@@ -222,7 +229,8 @@ def main() -> None:
         "what": "chapter 13: held-back losses of all choices, means of three seeds; error rates with the full MNIST",
         "command": "make results",
         "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {os.cpu_count()} processors",
+        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} processors",
         "versions": {"torch": version("torch")},
         "seeds": {"choices": [0, 1, 2], "full": [*SEEDS]},
         "choices": choices,

@@ -740,7 +740,9 @@ print("all images     ", shown(table["all"]))
 print("+ augmentation ", shown(table["+ augmentation"]))
 
 # %% tags=["claim"]
-assert median(table["+ augmentation"]) < 0.9 * median(table["all"]) or len(images) > 5000
+assert (
+    median(table["+ augmentation"]) < 0.9 * median(table["all"]) or len(images) > 5000
+)
 assert abs(here - median(table["+ augmentation"])) < 0.012 or len(images) > 5000
 
 # %% [markdown]
@@ -760,7 +762,8 @@ class Together(Augment):
 
 
 # %% [markdown] tags=["predict"]
-# Over an epoch of 80 batches there are still 80 draws, and over ten epochs every image has been seen in ten versions. The same five trainings with this class (recorded): By how much will the median of the errors rise: not at all, by a tenth or so, by half, to twice as much?
+# Over an epoch of 80 batches there are still 80 draws, and over ten epochs every image has been seen in ten versions. By how much will the median of the errors rise (of the same five trainings with this class, recorded): not at all, by a tenth or so, by half, to twice as much?
+
 
 # %%
 def gradient(x: Tensor, y: Tensor) -> Tensor:
@@ -787,7 +790,7 @@ for versions in (own_draws, same_draw):
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > It costs a little: about a tenth in the median, within what seeds do. A step follows the mean gradient of its batch; fifty images that are all turned to the left pull all to one side, and the next batch pulls back. Draws of their own average out within a batch, in part, and the gradient of the same fifty images scatters less. No shape is wrong, no loss strange, and whoever looks at *one* augmented image sees nothing. Look at a batch.
+# > It costs a little: in the median of five seeds somewhat more than a tenth, and the ranges overlap. A step follows the mean gradient of its batch; fifty images that are all turned to the left pull all to one side, and the next batch pulls back. Draws of their own average out within a batch, in part, and the gradient of the same fifty images scatters less. No shape is wrong, no loss strange, and whoever looks at *one* augmented image sees nothing. Look at a batch.
 
 # %% tags=["claim"]
 assert 1.05 < median(one_draw) / median(table["+ augmentation"]) < 1.2, one_draw
@@ -1488,7 +1491,7 @@ for what, tried in choices["choices"].items():
 # (*lr* is the learning rate, *decay* the weight decay, *smoothing* ε and *mix* α; 0.01 is the decay where none was chosen.) By these losses all four should help on the 500 images.
 
 # %% [markdown] tags=["predict"]
-# More images took the error rate from 13.5 % to 8.5 % and 6.1 %. How far will the best of the four take it? And how many of the four will be better than none by more than the five seeds scatter? (About six seconds.)
+# Four times as many images took the error rate from above 13 % to below 9 %. How far will the best of the four take it? And how many of the four will be better than none by more than the five seeds scatter? (About six seconds.)
 
 # %%
 ways: dict[str, dict[str, Any]] = {
@@ -1528,7 +1531,8 @@ if len(images) < 5000:
         assert min(none) < max(rates) and min(rates) < max(none), regularised
     best = min(map(median, regularised.values()))
     assert best > 1.2 * median(table["half of them"]), regularised
-    assert [round(median(table[k]), 3) for k in ("half of them", "all")] == [0.085, 0.061]
+    more = [median(table[name]) for name in ("500 images", "half of them")]
+    assert more[0] > 0.13 and more[1] < 0.09, more
 for name, rates in regularised.items():
     record(f"500 images, {name}, median error rate", median(rates))
 
@@ -1992,7 +1996,9 @@ hundred = rest[:100]
 ece: dict[str, list[float]] = {"as trained": [], "with temperature": []}
 temperatures = []
 for model in by_heart:
-    temperatures.append(fit_temperature(logits_of(model, images[hundred]), labels[hundred]))
+    temperatures.append(
+        fit_temperature(logits_of(model, images[hundred]), labels[hundred])
+    )
     logits = logits_of(model, valid_images)
     for name, divisor in (("as trained", 1.0), ("with temperature", temperatures[-1])):
         found = expected_calibration_error((logits / divisor).softmax(1), valid_labels)
