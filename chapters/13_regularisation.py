@@ -44,7 +44,7 @@ fitted, rest = order.split([len(order) * 4 // 5, len(order) - len(order) * 4 // 
 # %% [markdown]
 # ## By heart
 #
-# A fully connected network with two hidden layers of 100 units, chapter 10's optimizer on one cycle, and 500 images, an eighth of what there is. The loss of every epoch is kept, on these 500 and on the 1,000 validation images, and of the latter the error rate and the mean of the largest probability, which is how sure the network is of its answers.
+# A fully connected network with two hidden layers of 100 units, chapter 10's optimizer on one cycle, and 500 images, an eighth of what there is. The loss of every epoch is kept, on these 500 and on the 1,000 validation images; of the latter also the error rate, and the mean of the largest probability: how sure the network is.
 
 
 # %%
@@ -133,7 +133,7 @@ for ax, label in zip(axes, ("loss", "% wrong"), strict=True):
 axes[0].legend()
 
 # %% [markdown]
-# This is **over-fitting**: no error on the training images, one in seven or eight on others. The distance between the two is the **generalisation gap**. The training loss goes on to 0, and the validation loss does not follow: all five have its lowest point in the first twelve epochs of the twenty, and end a little above it. (The share of wrong answers still falls meanwhile, or stands; chapter 8 has seen that, too. What suffers is the confidence, and the last section comes back to it.) That a network *can* learn everything by heart is good news: it is large enough, and chapter 8's test, over-fit one batch, is passed. One that cannot has another trouble, which comes first.
+# This is **over-fitting**: no error on the training images, one in seven or eight on others. The distance between the two is the **generalisation gap**. The training loss goes on to 0, and the validation loss does not follow: all five have its lowest point within twelve epochs, and end above it. (The share of wrong answers still falls meanwhile, or stands, as in chapter 8. What suffers is the confidence; the last section comes back to it.) That a network *can* learn everything by heart is good news: it is large enough, and chapter 8's test, over-fit one batch, is passed.
 #
 # What to do? fast.ai's courses teach five steps, in this order:
 #
@@ -143,7 +143,7 @@ axes[0].legend()
 # 4. regularisation,
 # 5. and only then, a smaller network.
 #
-# The first three give the network more to learn, or a better way to see it. The last two take something from it. We shall take them one after another, each on top of those before, and keep the error rates in one table: medians and ranges of five seeds, on the validation images.
+# We shall take them one on top of the other and keep the error rates in one table: medians and ranges of five seeds, on the validation images.
 #
 # How we choose is settled beforehand. Every learning rate in that table, and every strength of a regulariser, is the one with the lowest loss on a fifth of the training images, drawn at random and held back, as a mean of three seeds. Some of the ways below teach a network caution, and caution alone should not count for or against them; therefore the logits are divided, before this loss is taken, by the temperature (chapter 7's) that suits them best. That makes more than a hundred trainings, so they were run once and recorded; `make results` repeats them. The validation images had no part in it. What the augmentation does, and for how many epochs, was set by hand.
 
@@ -162,7 +162,7 @@ record("by heart: validation error, median", median(new))
 # %% [markdown]
 # ## First, more data
 #
-# Nothing else does so much for so little thought. The same network with half of the training images, and with all of them, ten epochs; and once, recorded, with the full MNIST, four epochs: its 60,000 training images without our 1,000 validation images, which come from there, too. (More images mean more steps, too, though fewer epochs. About six seconds.)
+# The same network with half of the training images, and with all of them, ten epochs; and once, recorded, with the full MNIST, four epochs: its 60,000 training images without our 1,000 validation images, which come from there, too. (More images mean more steps, too. About six seconds.)
 
 # %%
 dense_rate = chosen("all images: lr")
@@ -283,7 +283,7 @@ assert abs(sum(folds) / 5 - median(new)) < 0.05 or len(images) > 5000
 # %% [markdown]
 # ## Second, the same data again, moved
 #
-# A seven that is shifted by a pixel, or turned by a few degrees, is a seven. To a fully connected network it is 784 other numbers. **Augmentation** trains on such versions, drawn anew every time: no image is seen twice in the same form. It has to be quick, for it is done for every image in every epoch, so we shall move whole batches at once.
+# A seven that is shifted by a pixel, or turned by a few degrees, is a seven. To a fully connected network it is 784 other numbers. **Augmentation** trains on such versions, drawn anew every time: no image is seen twice in the same form. It is done for every image in every epoch, and has to be quick, so we shall move whole batches at once.
 #
 # What is the value of a turned image at a pixel? One goes backward: for each pixel of the *new* image, find the place in the *old* one from which it comes, and read there. That place lies between pixels. Here are four of them, and a place 0.25 of the way down and 0.4 of the way to the right:
 
@@ -599,11 +599,11 @@ unlock(
 )
 
 # %% [markdown]
-# Now the draws: for each image an angle, a size and two shifts. To turn the new image one reads the old one at turned places. In pixels, counted from the middle, a place is $x\,W/2$ to the right and $y\,H/2$ down, and turning it by an angle $\varphi$ ("phi") gives
+# Now the draws: for each image an angle, a size and two shifts. To turn the new image one reads the old one at turned places. In pixels from the middle a place is $x\,W/2$ to the right and $y\,H/2$ down; turned by an angle $\varphi$ ("phi"):
 #
 # $$x_{\text{old}} \frac W2 = \cos\varphi \cdot x \frac W2 + \sin\varphi \cdot y \frac H2$$
 #
-# Divided by $W/2$: $\theta_{00} = \cos\varphi$ and $\theta_{01} = \sin\varphi \cdot H/W$. Without this factor, images that are not square would be sheared. The image is 2 wide in these units, so that a shift by one pixel is $2/W$. And to make the digit larger one reads *nearer* to the middle: one divides by the size.
+# Divided by $W/2$: $\theta_{00} = \cos\varphi$ and $\theta_{01} = \sin\varphi \cdot H/W$. The image is 2 wide, so that one pixel is $2/W$. And to make the digit larger one reads *nearer* to the middle: one divides by the size.
 
 
 # %% export="augment.py"
@@ -743,11 +743,11 @@ print("+ augmentation ", shown(table["+ augmentation"]))
 assert (
     median(table["+ augmentation"]) < 0.9 * median(table["all"]) or len(images) > 5000
 )
-assert abs(here - median(table["+ augmentation"])) < 0.012 or len(images) > 5000
+assert abs(here - table["+ augmentation"][0]) < 0.01 or len(images) > 5000
 
 # %% [markdown]
 # > [!BUG] Break it: once for all
-# > Many libraries offer such transforms for *one* image, and also take a batch. torchvision's manual says of its own (versions 0.10 to 0.16 at least): "Randomized transformations will apply the same transformation to all the images of a given batch, but they will produce different transformations across calls." For video that is right. It was missed there all the same: "then I noticed that all images are augmented in the same way" (pytorch/vision, issue 8484, 2024; asked for first in 2929, 2020). In our terms:
+# > Many libraries offer such transforms for *one* image, and also take a batch. torchvision's manual says of its own (versions 0.10 to 0.16 at least): "Randomized transformations will apply the same transformation to all the images of a given batch, but they will produce different transformations across calls." For video that is right. For images it was missed: "then I noticed that all images are augmented in the same way" (pytorch/vision, issue 8484, 2024). In our terms:
 
 
 # %%
@@ -790,7 +790,7 @@ for versions in (own_draws, same_draw):
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > It costs a little: in the median of five seeds somewhat more than a tenth, and the ranges overlap. A step follows the mean gradient of its batch; fifty images that are all turned to the left pull all to one side, and the next batch pulls back. Draws of their own average out within a batch, in part, and the gradient of the same fifty images scatters less. No shape is wrong, no loss strange, and whoever looks at *one* augmented image sees nothing. Look at a batch.
+# > It costs a little: in the median of five seeds somewhat more than a tenth, and the ranges overlap. A step follows the mean gradient of its batch; fifty images that are all turned to the left pull all to one side, and the next batch pulls back. Draws of their own average out within a batch, in part, and the gradient of the same images scatters less. No shape is wrong, no loss strange, and whoever looks at *one* augmented image sees nothing. Look at a batch.
 
 # %% tags=["claim"]
 assert 1.05 < median(one_draw) / median(table["+ augmentation"]) < 1.2, one_draw
@@ -914,7 +914,7 @@ check_own_draws()
 # %% [markdown]
 # ### How far may one go?
 #
-# An augmentation says: *this does not change the label*. Of a digit that is turned by 15 degrees it is true. Of any angle it is not. Chapter 9's kind of network, with chapter 12's norm, learns only 6 and 9, three epochs, once turned by up to 15 degrees, and once by up to 180. (Five seeds each, recorded.)
+# An augmentation says: *this does not change the label*. Of a digit that is turned by 15 degrees it is true. Of any angle it is not. Chapter 9's kind of network, with chapter 12's norm, learns only 6 and 9 for three epochs, once turned by up to 15 degrees, and once by up to 180 (recorded).
 
 # %% [markdown] tags=["predict"]
 # A 6 on its head is a 9. But the labels are there, and the validation images all stand upright. With up to 180 degrees, how many of these will be wrong: one in a hundred, one in ten, one in three? And if it learns 3 and 4 instead, neither of which is the other on its head?
@@ -928,7 +928,7 @@ for what, rates in turned.items():
 # Of 6 and 9, one in three is wrong, of 3 and 4 one in twenty, and so much of it is the harder task. Five times as long a training takes nearly all of that away from 3 and 4. With 6 and 9 half of it stays: turned by half a circle, some sixes are nines.
 
 # %% [markdown]
-# What changes the label is no augmentation, it is noise in the labels. For letters b and d are each other's mirror image; for road signs left and right are; an X-ray with the heart on the right is another finding. What is allowed has to be known about the *task*. The network cannot find it out.
+# What changes the label is no augmentation, it is noise in the labels. The letters b and d are each other's mirror image; an X-ray with the heart on the right is another finding. What is allowed has to be known about the *task*; the network cannot find it out.
 
 # %% tags=["claim"]
 small, upside, control, longer, control_longer = map(median, turned.values())
@@ -939,7 +939,7 @@ assert 0.4 < longer / upside < 0.55 and longer > 10 * control_longer
 # %% [markdown]
 # ## Third, an architecture that generalises
 #
-# Chapter 9's convolutions say the same as augmentation does, in another way: what is seen here may as well be there. Here the structure itself says it. Chapter 12's network has a tenth of the parameters of the fully connected one. To see whether it is their number that decides, there is a fully connected one with as few, 11 units in each layer. All images, the same augmentation, ten epochs; these are recorded, too.
+# Chapter 9's convolutions say the same as augmentation does, in another way: what is seen here may as well be there. Here the structure itself says it. Chapter 12's network has a tenth of the parameters of the fully connected one. Is it their number that decides? Beside it there is a fully connected one with as few, 11 units in each layer. All images, the same augmentation, ten epochs, recorded:
 
 
 # %%
@@ -965,7 +965,7 @@ if len(images) < 5000:
 assert abs(count_parameters(few_units) / count_parameters(cnn()) - 1) < 0.01
 
 # %% [markdown]
-# With as few parameters the fully connected network is the worst of the three: it is not their number that decides.
+# It is not their number.
 
 # %% [markdown]
 # ## Fourth, regularisation
@@ -1343,7 +1343,7 @@ print(f"{of_the_mix:.6f}  {mix_of_losses:.6f}")
 assert torch.allclose(of_the_mix, mix_of_losses)
 
 # %% [markdown]
-# (Of the mixed *images* nothing of the kind holds; the network is not linear.) How strong the mixtures are is a matter of how λ is drawn: from a **Beta distribution** with both parameters α ("alpha"). With α = 1 every share is equally likely, with a small α it is nearly always close to 0 or to 1. PyTorch's `torch.distributions.Beta` takes no generator, and so here is a way that does.
+# How strong the mixtures are is a matter of how λ is drawn: from a **Beta distribution** with both parameters α ("alpha"). With α = 1 every share is equally likely, with a small α it is nearly always close to 0 or to 1. PyTorch's `torch.distributions.Beta` takes no generator, and so here is a way that does.
 
 
 # %% export="regularization.py"
@@ -1488,7 +1488,7 @@ for what, tried in choices["choices"].items():
     print(f"{what:21} {values}")
 
 # %% [markdown]
-# (*lr* is the learning rate, *decay* the weight decay, *smoothing* ε and *mix* α; 0.01 is the decay where none was chosen.) By these losses all four should help on the 500 images.
+# (*lr* is the learning rate, *decay* the weight decay, *smoothing* ε and *mix* α.) By these losses all four should help on the 500 images.
 
 # %% [markdown] tags=["predict"]
 # Four times as many images took the error rate from above 13 % to below 9 %. How far will the best of the four take it? And how many of the four will be better than none by more than the five seeds scatter? (About six seconds.)
@@ -1537,7 +1537,7 @@ for name, rates in regularised.items():
     record(f"500 images, {name}, median error rate", median(rates))
 
 # %% [markdown]
-# And the network with convolutions, all images, augmentation? By the losses on the held-back images, which stand in the list above, it is to have no more weight decay than before, a little dropout before the last layer, and a little label smoothing; mixup brings nothing. The differences between these losses are small. `small_cnn` gets an argument for the dropout:
+# And the network with convolutions, all images, augmentation? By the losses on the held-back images, it is to have no more weight decay than before, a little dropout before the last layer, and a little label smoothing; mixup brings nothing. The differences between these losses are small. `small_cnn` gets an argument for the dropout:
 
 
 # %% export="models.py"
@@ -1597,7 +1597,7 @@ print("half the channels        ", shown(table["half the channels"]))
 # More: 2.3 % in the median.
 
 # %% [markdown]
-# So the fifth step is a step back. One may try the *opposite*: twice the channels, nearly four times the weights, the same regularisation, four epochs. This is the training that the chapter ends on. (About twenty seconds.)
+# So the fifth step is a step back. One may try the *opposite*: twice the channels, nearly four times the weights, the same regularisation, six epochs. This is the training that the chapter ends on: five recorded, and three of them again here, for there is more to ask these networks. (About fifteen seconds.)
 
 
 # %%
@@ -1606,15 +1606,15 @@ def larger() -> nn.Sequential:
 
 
 smooth = partial(nn.functional.cross_entropy, label_smoothing=chosen("CNN: smoothing"))
-final, models = [], []
-for seed in range(5):
+final, models = choices["error_rates"]["larger"], []
+for seed in range(3):
     model, history = trained(
-        larger, order, seed, Augment(**affine), lr=chosen("larger: lr"), epochs=4,
+        larger, order, seed, Augment(**affine), lr=chosen("larger: lr"), epochs=6,
         loss_fn=smooth,
     )  # fmt: skip
     models.append(model)
-    final.append(error_rate(logits_of(model, valid_images), valid_labels))
-    print(f"seed {seed}: {final[-1]:.1%} wrong", flush=True)
+    wrong = error_rate(logits_of(model, valid_images), valid_labels)
+    print(f"seed {seed}: {wrong:.1%} wrong, recorded {final[seed]:.1%}", flush=True)
 table["twice the channels"] = final
 print(f"{'':27}{'median':>8}   range")
 for name, rates in table.items():
@@ -1624,7 +1624,7 @@ print(f"{'full MNIST, all of it':27}{shown(full['error_rates']['CNN'])}  (two ep
 # %% tags=["claim"]
 ten_digits = median(final)
 if len(images) < 5000:
-    assert ten_digits < 0.0165  # chapter 12: 1.7 % in the median, from 1.6 % to 2.0 %
+    assert abs(wrong - ten_digits) < 0.006 and ten_digits < 0.0165  # chapter 12: 1.7 % in the median, from 1.6 % to 2.0 %
 record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
@@ -1642,7 +1642,7 @@ ax.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
 ax.minorticks_off()
 
 # %% [markdown]
-# Data, augmentation and architecture did nearly all of it. (The scale is logarithmic.) The regularisation that the held-back images had recommended does not help on the validation images: its median is a little higher, within what seeds do. The smaller network loses. That is the reason for the order: the first steps add what can be learnt, and after them little is left to be done by those that take away. A *larger* network costs no images either: with twice the channels, and four epochs instead of ten, it is about where the third step was, and no better. The full set is still ahead; there the network of the fourth step reaches in two epochs what none of these does.
+# Data, augmentation and architecture did nearly all of it. (The scale is logarithmic.) The regularisation that the held-back images had recommended does not help on the validation images: its median is a little higher, within what seeds do. The smaller network loses. That is the reason for the order: after the steps that add what can be learnt, little is left for those that take away. A *larger* network, with twice the channels and six epochs instead of ten, is about where the third step was, and no better. With the full set the network of the fourth step does in two epochs what none of these can.
 
 # %% tags=["claim"]
 if len(images) < 5000:
@@ -1703,7 +1703,8 @@ for seed, model in enumerate(models):
     probabilities.append(logits_of(model, valid_images).softmax(1))
     answers.append(torch.cat(versions))
 with_tta = [error_rate(p, valid_labels) for p in answers]
-print("one view   ", shown(final))
+one_view = [error_rate(p, valid_labels) for p in probabilities]
+print("one view   ", shown(one_view))
 print("eight views", shown(with_tta))
 
 # %% [markdown] exercise="gain" tags=["prompt"] difficulty="medium" minutes=25
@@ -1802,8 +1803,8 @@ check_gain()
 wrong_before = torch.stack([p.argmax(1) != valid_labels for p in probabilities])
 wrong_after = torch.stack([p.argmax(1) != valid_labels for p in answers])
 ensemble = sum(probabilities) / len(probabilities)
-wrong_ensemble = (ensemble.argmax(1) != valid_labels).expand(5, -1)
-print(f"all five networks, averaged: {error_rate(ensemble, valid_labels):.1%} wrong")
+wrong_ensemble = (ensemble.argmax(1) != valid_labels).expand(3, -1)
+print(f"the three networks, averaged: {error_rate(ensemble, valid_labels):.1%} wrong")
 intervals: dict[str, list[tuple[float, float]]] = {}
 for name, wrong in (("eight views", wrong_after), ("ensemble", wrong_ensemble)):
     intervals[name] = [gain(*pair) for pair in zip(wrong_before, wrong, strict=True)]
@@ -1812,14 +1813,15 @@ for name, wrong in (("eight views", wrong_after), ("ensemble", wrong_ensemble)):
         print(f"{fall - 2 * error:+.2%} to {fall + 2 * error:+.2%}")
 
 # %% [markdown]
-# The **95 % interval** is the gain and two standard errors to either side, about 95 % of a bell curve. With eight views it includes 0 for most of the seeds: 1,000 images are too few to see a gain of this size in *one* network, if there is one. (Nor do five seeds add up to five times the proof: they share these images.) Eight views cost eight times as much. The **ensemble** of all five networks costs five times as much, in training as well; against each of the five it gains, and the interval leaves 0 out for some of them.
+# The **95 % interval** is the gain and two standard errors to either side. With eight views it includes 0 for most of the seeds: 1,000 images are too few to see a gain of this size in *one* network, if there is one. (Nor do the seeds add up: they share these images.) Eight views cost eight times as much. The **ensemble** of the three networks costs three times as much, in training as well; it gains against each of them.
 
 # %% tags=["claim"]
-assert sum(abs(fall) <= 2 * error for fall, error in intervals["eight views"]) >= 3
-assert all(fall > 0 for fall, _ in intervals["ensemble"]), intervals
-assert max(fall for pairs in intervals.values() for fall, _ in pairs) < 0.012
+if len(images) < 5000:
+    assert sum(abs(d) <= 2 * error for d, error in intervals["eight views"]) >= 2
+    assert all(fall > 0 for fall, _ in intervals["ensemble"]), intervals
+    assert max(fall for pairs in intervals.values() for fall, _ in pairs) < 0.012
 record("with eight views, error rates", with_tta)
-record("ensemble of five, error rate", error_rate(ensemble, valid_labels))
+record("ensemble of three, error rate", error_rate(ensemble, valid_labels))
 assert round((2 * 0.02 * 0.98 / 1000) ** 0.5, 3) == 0.006
 differ = torch.tensor([1.0] * 3 + [-1.0] * 3 + [0.0] * 994)
 assert abs(differ.std() / 1000**0.5 - 0.0025) < 1e-4
@@ -2044,7 +2046,7 @@ axes[0].set_ylabel("share right")
 # %% [markdown]
 # Here over-fitting shows in the confidence and not in the errors. From the epoch with the lowest validation loss on, the share of right answers rose or stood, in all five networks, and their confidence rose by more; that is what the loss was telling in the first figure. One number puts most of it right, and costs no training, only a hundred images held back: whoever needs probabilities should fit it.
 #
-# Label smoothing works on the same thing from the other side, by its dose. With ε = 0.02 this network is calibrated about as well as with the temperature. (Müller, Kornblith and Hinton, 2019, have such an effect on photographs.) The strength that was chosen, for the lowest loss once a temperature was allowed for, makes it say far less than it knows. In the final networks, too, with an ε of a twentieth, the share right is above the confidence, and the temperature that suits is below 1.
+# Label smoothing works on the same thing from the other side, by its dose. With ε = 0.02 this network is calibrated about as well as with the temperature. (Müller, Kornblith and Hinton, 2019, saw it help on photographs.) The strength that was chosen, for the lowest loss once a temperature was allowed for, makes it say far less than it knows. In the final networks, too, with an ε of a twentieth, the share right is above the confidence.
 
 # %% tags=["claim"]
 if len(images) < 5000:
@@ -2076,7 +2078,7 @@ record(
 # %% [markdown]
 # ## Recap
 #
-# A large network with few images learns them by heart: no error on these, and a **generalisation gap** on others. Against it, in this order: more data; **augmentation**, with draws of its own for each image, and none that changes the label; an architecture that has the right symmetries; **regularisation**, which is weight decay, dropout, label smoothing, mixup; a smaller network last. The first three did nearly all. A gain on the same images is judged by the images on which two ways disagree. And errors are not everything: a network can be right as often as before and ever surer of itself, which **calibration** measures and a temperature mends. If you remember one thing: **give a network more to learn before you take from it the power to learn.**
+# A large network with few images learns them by heart. Against it, in this order: more data; **augmentation**, with draws of its own for each image, and none that changes the label; an architecture with the right symmetries; **regularisation**; a smaller network last. The first three did nearly all. A gain on the same images is judged by those on which two ways disagree. And a network can be right as often as before and ever surer of itself, which **calibration** measures and a temperature mends. If you remember one thing: **give a network more to learn before you take from it the power to learn.**
 #
 # **Terms:** over-fitting, generalisation gap, augmentation, bilinear interpolation, regularisation, dropout, inverted dropout, label smoothing, mixup, Beta distribution, CutMix, ensemble, bias, variance, double descent, k-fold cross-validation, test-time augmentation, calibration, confidence, expected calibration error, reliability diagram, temperature.
 #
