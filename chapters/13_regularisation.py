@@ -287,20 +287,21 @@ assert abs(sum(folds) / 5 - median(new)) < 0.05 or len(images) > 5000
 #
 # What is the value of a turned image at a pixel? One goes backward: for each pixel of the *new* image, find the place in the *old* one from which it comes, and read there. That place lies between pixels. Here are four of them, and a place 0.25 of the way down and 0.4 of the way to the right:
 
-# %% tags=["figure", "slide"] alt="Four pixels at the corners of a square, with values 10, 20, 30 and 50. Inside, a point a quarter of the way down and four tenths of the way to the right divides the square into four rectangles with areas 0.45, 0.30, 0.15 and 0.10. The point has the value 20.0." caption="Each pixel counts as much as the rectangle diagonally across from it is large; in bold, one such pair"
+# %% tags=["figure", "slide"] alt="Four pixels at the corners of a square, with values 10, 20, 30 and 50. Inside, a point a quarter of the way down and four tenths of the way to the right divides the square into four rectangles with areas 0.45, 0.30, 0.15 and 0.10. The point has the value 20.0." caption="Each pixel counts as much as the rectangle diagonally across from it is large; one such pair, 10 and 0.45, has the colour of the place"
 figure, ax = plt.subplots(figsize=(4.2, 3.3))
+marked = {"color": plot.COLOURS[1]}
 for x, y, value in ((0, 0, 10), (1, 0, 20), (0, 1, 30), (1, 1, 50)):
     ax.plot(x, y, "o", markersize=9, color=plot.COLOURS[0])
     side = -0.07 if x == 0 else 0.07
     ax.text(x + side, y, str(value), ha="right" if x == 0 else "left", va="center",
-            size=14, weight="bold" if value == 10 else "normal")  # fmt: skip
+            size=14, **marked if value == 10 else {})  # fmt: skip
 ax.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color="0.6", linewidth=1)
 ax.plot([0.4, 0.4], [0, 1], "--", [0, 1], [0.25, 0.25], "--", color="0.6", linewidth=1)
 ax.plot(0.4, 0.25, "s", color=plot.COLOURS[1], markersize=9)
 for x, y, area in ((0.7, 0.62, "0.45"), (0.2, 0.62, "0.30"), (0.7, 0.125, "0.15"),
                    (0.2, 0.125, "0.10")):  # fmt: skip
-    weight = "bold" if area == "0.45" else "normal"
-    ax.text(x, y, area, ha="center", va="center", weight=weight)
+    style = marked if area == "0.45" else {}
+    ax.text(x, y, area, ha="center", va="center", **style)
 ax.set(xlim=(-0.35, 1.35), ylim=(1.12, -0.12), aspect="equal")
 ax.axis("off")
 
