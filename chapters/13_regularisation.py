@@ -785,10 +785,11 @@ same_draw = [
     random_affine(as_channels, **affine).view(50, 1, 28, 28) for _ in range(100)
 ]
 spread = []
-for versions in (own_draws, same_draw):
+print("spread of the gradient of the same fifty images, after three epochs:")
+for name, versions in (("own draws", own_draws), ("one draw", same_draw)):
     slopes = torch.stack([gradient(x, labels[fifty]) for x in versions])
     spread.append(slopes.var(0).sum().sqrt().item())
-    print(f"spread of the gradient of the same fifty images: {spread[-1]:.2f}")
+    print(f"  {name:9} {spread[-1]:.2f}")
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
