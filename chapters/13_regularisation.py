@@ -346,7 +346,7 @@ def in_words(error: Exception) -> str:
     text = (str(error) or repr(error)).splitlines()[0].rstrip(".")
     if isinstance(error, NotImplementedError):
         return "what comes there is not written yet"
-    if "bool" in text.lower():
+    if "two bool tensors" in text or "Got: Bool" in text:
         return "booleans cannot be subtracted, nor have a mean: `.double()`"
     if "single memory location" in text:
         return "`expand` makes no copies: what works in place has nowhere to write to"
@@ -374,14 +374,17 @@ def lines_run(function: Callable, *arguments: Any) -> tuple[Any, int]:
     return result, lines
 
 
-def read_slowly(x: Tensor, rows: Tensor, columns: Tensor, how: str = "") -> Tensor:
+def read_slowly(
+    x: Tensor, rows: Tensor, columns: Tensor, how: str = "",
+    below: Callable = math.floor,
+) -> Tensor:  # fmt: skip
     """One place at a time: what is wanted, and some of what is not."""
     N, C, H, W = x.shape
     result = torch.zeros(N, C, *rows.shape[1:], dtype=x.dtype)
     for n, p, q in torch.cartesian_prod(*map(torch.arange, rows.shape)).tolist():
         row, column = rows[n, p, q].item(), columns[n, p, q].item()
-        for r in (math.floor(row), math.floor(row) + 1):
-            for c in (math.floor(column), math.floor(column) + 1):
+        for r in (below(row), below(row) + 1):
+            for c in (below(column), below(column) + 1):
                 share = (1 - abs(row - r)) * (1 - abs(column - c))
                 if how == "turned round":
                     share = abs(row - r) * abs(column - c)
@@ -524,7 +527,7 @@ torch.manual_seed(0)
 ink = torch.rand(4, 1, 4, 6, dtype=torch.float64) + 1
 down, right = torch.rand(2, 4, 9, 9, dtype=torch.float64)
 down, right = down * 6 - 1.5, right * 8 - 1.5
-good, cut = (read_slowly(ink, down, right, below) for below in (math.floor, int))
+good, cut = (read_slowly(ink, down, right, below=b) for b in (math.floor, int))
 wrong_share = (~torch.isclose(good, cut)).float().mean().item()
 assert 0.25 < wrong_share < 0.45, wrong_share
 
@@ -888,9 +891,9 @@ def check_own_draws() -> None:
                 def watched(x: Tensor, transform: Callable = transform) -> Tensor:
                     sizes.append(tuple(x.shape))  # noqa: B023
                     if not x.is_floating_point():
-                        poor.add("an image of whole numbers cannot be turned: noise")  # noqa: B023
+                        poor.add("whole numbers cannot be turned: take noise")  # noqa: B023
                     elif (x == x.reshape(-1)[0]).all():
-                        poor.add("a blank image hides what is done to it: noise")  # noqa: B023
+                        poor.add("a blank image hides what is done to it: take noise")  # noqa: B023
                     return transform(x)
 
                 try:
@@ -1048,7 +1051,7 @@ def check_dropout() -> None:
             f"{p=}: a share of {dropped:.2f} is dropped: p is the share of zeros, and "
             "not of those that are kept"
         )
-        assert abs(dropped - p) < 0.02, f"{p=}: a share of {dropped:.2f} is dropped"
+        assert abs(dropped - p) < 0.09, f"{p=}: a share of {dropped:.2f} is dropped"
         factor = (got / x)[got != 0]
         for other, why in (
             (1.0, "what is kept has to be divided by 1 - p"),
@@ -1072,6 +1075,8 @@ def check_dropout() -> None:
         assert times > 0.4, (
             f"{shape=}: each time as many are dropped: draw for each number by itself"
         )
+        dropped = zeros.double().mean().item()
+        assert abs(dropped - 0.4) < 0.05, f"p=0.4: a share of {dropped:.2f} is dropped"
     for p, wanted in ((0.0, x), (1.0, torch.zeros_like(x))):
         got = answer(x, p, True)
         assert not got.isnan().any(), f"{p=}: nan: nothing is kept, and 0 / 0"
@@ -1727,10 +1732,12 @@ def check_gain() -> None:
                 f"{given}: your code stops: {in_words(error)}"
             ) from error
         assert got is not None, "nothing came back: return two numbers"
-        assert isinstance(got, (tuple, list, Tensor)) and len(got) == 2, (
-            f"two numbers are wanted, not {got!r}"
-        )
-        fall, error = map(one_number, got)
+        try:
+            pair = list(got)
+        except TypeError:  # one number alone
+            pair = []
+        assert len(pair) == 2, f"two numbers are wanted, not {got!r}"
+        fall, error = map(one_number, pair)
         b, a = before.double(), after.double()
         right = (b - a).mean().item()
         for other, why in (
