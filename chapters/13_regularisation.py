@@ -461,10 +461,11 @@ def check_sample() -> None:
         n, p, q = (off == off.max()).nonzero()[0].tolist()
         row, column = inner[0][n, p, q].item(), inner[1][n, p, q].item()
         r, c = int(row), int(column)
+        four = [round(v, 3) for v in x[n, 0, r : r + 2, c : c + 2].flatten().tolist()]
         raise AssertionError(
             f"image {n}, row {row:.2f}, column {column:.2f}: {inside[n, 0, p, q]:.3f} "
             f"in channel 0, and {right[n, 0, p, q]:.3f} is right: the four pixels "
-            f"there are {x[n, 0, r : r + 2, c : c + 2].mul(1000).round().div(1000).tolist()}"
+            f"there are {four}"
         )
     whole = inner[0].round(), inner[1].round()
     assert torch.allclose(answer(x, *whole)[0], read_slowly(x, *whole)), (
@@ -886,14 +887,10 @@ def check_own_draws() -> None:
         for what, transform, wanted, why in cases:
             for seed in range(4):
                 torch.manual_seed(seed)
-                sizes, poor = [], set()
+                given: list[Tensor] = []
 
                 def watched(x: Tensor, transform: Callable = transform) -> Tensor:
-                    sizes.append(tuple(x.shape))  # noqa: B023
-                    if not x.is_floating_point():
-                        poor.add("whole numbers cannot be turned: take noise")  # noqa: B023
-                    elif (x == x.reshape(-1)[0]).all():
-                        poor.add("a blank image hides what is done to it: take noise")  # noqa: B023
+                    given.append(x.clone())  # noqa: B023
                     return transform(x)
 
                 try:
@@ -904,15 +901,19 @@ def check_own_draws() -> None:
                     ) from error
                 assert got is not None, "nothing came back: return True or False"
                 assert isinstance(got, bool), f"True or False is wanted, not {got!r}"
-                assert sizes and set(sizes) == {shape}, (
-                    f"{shape=}: the transform was given {sorted(set(sizes))}"
+                sizes = {tuple(x.shape) for x in given}
+                assert sizes == {shape}, (
+                    f"{shape=}: the transform was given {sorted(sizes)}"
                 )
                 assert len(coins) < 2 or len(set(coins)) > 1, (
                     "each try has the same draws: do not seed within"
                 )
+                if not given[0].is_floating_point():
+                    why = "whole numbers cannot be turned: give it noise"
+                elif all((x == x.reshape(-1)[0]).all() for x in given):
+                    why = "a blank image hides what is done to it: give it noise"
                 assert got == wanted, (
-                    f"{what}, {shape=}: {wanted}, and you say {got}: "
-                    f"{poor.pop() if poor else why}"
+                    f"{what}, {shape=}: {wanted}, and you say {got}: {why}"
                 )
 
 
@@ -1896,25 +1897,24 @@ def check_ece() -> None:
         got = one_number(got)
         assert torch.equal(probabilities, kept), "probabilities have changed"
         confidence, hit = probabilities.amax(1), (best == labels).double()
-
-        def binned(bins: int) -> list[tuple[int, float, float]]:
-            number = (confidence * bins).ceil().long() - 1  # noqa: B023
-            return [
-                (len(n), confidence[n].mean().item(), hit[n].mean().item())  # noqa: B023
-                for n in ((number == b).nonzero().view(-1) for b in range(bins))
-                if len(n)
+        rows, tenths = (
+            [
+                (n.sum().item(), confidence[n].mean().item(), hit[n].mean().item())
+                for n in (number == torch.arange(many)[:, None]).unbind()
+                if n.any()
             ]
-
-        rows = binned(bins)
+            for many in (bins, 10)
+            for number in [(confidence * many).ceil().long() - 1]
+        )
         wanted = sum(c * abs(s - h) for c, s, h in rows) / count
         assert not math.isnan(got), (
             f"{given}: nan: only {len(rows)} bins have answers; 0 / 0 in the others"
         )
         for other, why in (
-            (sum(c * abs(s - h) for c, s, h in binned(10)) / count, "`bins` is not "
+            (sum(c * abs(s - h) for c, s, h in tenths) / count, "`bins` is not "
              "used: that is with 10 of them"),
-            ((confidence - hit).abs().mean().item(), "answer by answer, where the share "
-             "right is 0 or 1: the two means of a bin are to be compared"),
+            ((confidence - hit).abs().mean().item(), "answer by answer, where the "
+             "share right is 0 or 1: the two means of a bin are to be compared"),
             (sum(c * abs(s - h) for c, s, h in rows) / len(rows), "divide by how many "
              "answers there are, not by how many bins have some"),
             (sum(abs(s - h) for _, s, h in rows) / len(rows), "each bin counts alike: "
