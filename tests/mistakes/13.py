@@ -2,7 +2,7 @@
 # Classic wrong answers to chapter 13's exercises, each with what the check must say to it.
 
 
-# %% exercise="sample" message="places above 0 are cut off towards 0"
+# %% exercise="sample" message="only at negative places is it wrong"
 def sample(x, rows, columns):
     H, W = x.shape[2:]
     image = torch.arange(len(x))[:, None, None]
@@ -84,22 +84,6 @@ def sample(x, rows, columns):
     return result
 
 
-# %% exercise="sample" message="no loop over places"
-def sample(x, rows, columns):
-    N, C, H, W = x.shape
-    result = torch.zeros(N, C, *rows.shape[1:], dtype=x.dtype)
-    for n in range(N):
-        for p in range(rows.shape[1]):
-            for q in range(rows.shape[2]):
-                row, column = rows[n, p, q], columns[n, p, q]
-                for r in (int(row.floor()), int(row.floor()) + 1):
-                    for c in (int(column.floor()), int(column.floor()) + 1):
-                        if 0 <= r < H and 0 <= c < W:
-                            share = (1 - (row - r).abs()) * (1 - (column - c).abs())
-                            result[n, :, p, q] += share * x[n, :, r, c]
-    return result
-
-
 # %% exercise="sample" message="all places are read in the first image"
 def sample(x, rows, columns):
     H, W = x.shape[2:]
@@ -131,6 +115,67 @@ def sample(x, rows, columns):
     return result
 
 
+# %% exercise="sample" message="just on one it is not"
+def sample(x, rows, columns):
+    H, W = x.shape[2:]
+    image = torch.arange(len(x))[:, None, None]
+    result = 0
+    for row in (rows.floor(), rows.ceil()):
+        for column in (columns.floor(), columns.ceil()):
+            share = (1 - (rows - row).abs()) * (1 - (columns - column).abs())
+            inside = (row >= 0) & (row < H) & (column >= 0) & (column < W)
+            r, c = row.clamp(0, H - 1).long(), column.clamp(0, W - 1).long()
+            result = result + x[image, :, r, c].movedim(-1, 1) * (share * inside)[:, None]
+    return result
+
+
+# %% exercise="sample" message="half a pixel off"
+def sample(x, rows, columns):
+    H, W = x.shape[2:]
+    image = torch.arange(len(x))[:, None, None]
+    rows, columns = rows - 0.5, columns - 0.5
+    result = 0
+    for row in (rows.floor(), rows.floor() + 1):
+        for column in (columns.floor(), columns.floor() + 1):
+            share = (1 - (rows - row).abs()) * (1 - (columns - column).abs())
+            inside = (row >= 0) & (row < H) & (column >= 0) & (column < W)
+            r, c = row.clamp(0, H - 1).long(), column.clamp(0, W - 1).long()
+            result = result + x[image, :, r, c].movedim(-1, 1) * (share * inside)[:, None]
+    return result
+
+
+# %% exercise="sample" message="all channels have the first one's"
+def sample(x, rows, columns):
+    H, W = x.shape[2:]
+    image = torch.arange(len(x))[:, None, None]
+    result = 0
+    for row in (rows.floor(), rows.floor() + 1):
+        for column in (columns.floor(), columns.floor() + 1):
+            share = (1 - (rows - row).abs()) * (1 - (columns - column).abs())
+            inside = (row >= 0) & (row < H) & (column >= 0) & (column < W)
+            r, c = row.clamp(0, H - 1).long(), column.clamp(0, W - 1).long()
+            result = result + x[image, :1, r, c].movedim(-1, 1).expand(-1, x.shape[1], -1, -1) * (share * inside)[:, None]
+    return result
+
+
+# %% exercise="sample" message="no loop over images or places"
+def sample(x, rows, columns):
+    H, W = x.shape[2:]
+    found = []
+    for pixels, row, column in zip(x, rows, columns, strict=True):
+        down = (1 - (row[..., None] - torch.arange(H)).abs()).clamp(min=0)
+        along = (1 - (column[..., None] - torch.arange(W)).abs()).clamp(min=0)
+        found.append(torch.einsum("chw,pqh,pqw->cpq", pixels, down, along))
+    return torch.stack(found)
+
+
+# %% exercise="sample" message="(3,) came back, and (1, 3, 1, 1) is wanted"
+def sample(x, rows, columns):
+    down = (1 - (rows[..., None] - torch.arange(x.shape[2])).abs()).clamp(min=0)
+    along = (1 - (columns[..., None] - torch.arange(x.shape[3])).abs()).clamp(min=0)
+    return torch.einsum("nchw,npqh,npqw->ncpq", x, down, along).squeeze()
+
+
 # %% exercise="own_draws" message="compare what comes out of equal images"
 def has_own_draws(transform, shape):
     x = torch.rand(shape)
@@ -146,7 +191,7 @@ def has_own_draws(transform, shape):
     return not torch.equal(moved, moved[:1].expand_as(moved))
 
 
-# %% exercise="own_draws" message="compare all of the images, and not the first two"
+# %% exercise="own_draws" message="compare all of the images, and not two of them"
 def has_own_draws(transform, shape):
     for _ in range(100):
         moved = transform(torch.rand(1, *shape[1:]).repeat(shape[0], 1, 1, 1))
@@ -164,7 +209,7 @@ def has_own_draws(transform, shape):
     return False
 
 
-# %% exercise="own_draws" message="`expand` gives no room to"
+# %% exercise="own_draws" message="`expand` makes no copies"
 def has_own_draws(transform, shape):
     for _ in range(60):
         moved = transform(torch.rand(1, *shape[1:]).expand(shape))
@@ -178,6 +223,34 @@ def has_own_draws(transform, shape):
     x = torch.rand(1, *shape[1:]).repeat(shape[0], 1, 1, 1)
     first = transform(x.clone())
     return any(not torch.equal(first, transform(x.clone())) for _ in range(60))
+
+
+# %% exercise="own_draws" message="the second image alone changed"
+def has_own_draws(transform, shape):
+    for _ in range(60):
+        moved = transform(torch.rand(1, *shape[1:]).repeat(shape[0], 1, 1, 1))
+        if not torch.equal(moved[0], moved[-1]):
+            return True
+    return False
+
+
+# %% exercise="own_draws" message="a blank image hides what is done to it"
+def has_own_draws(transform, shape):
+    for _ in range(60):
+        moved = transform(torch.zeros(shape))
+        if not torch.equal(moved, moved[:1].expand_as(moved)):
+            return True
+    return False
+
+
+# %% exercise="own_draws" message="do not seed within"
+def has_own_draws(transform, shape):
+    for _ in range(60):
+        torch.manual_seed(0)
+        moved = transform(torch.rand(1, *shape[1:]).repeat(shape[0], 1, 1, 1))
+        if not torch.equal(moved, moved[:1].expand_as(moved)):
+            return True
+    return False
 
 
 # %% exercise="dropout" message="p is the share of zeros"
@@ -201,7 +274,7 @@ def dropout(x, p=0.5, training=True):
     return x * torch.empty_like(x).bernoulli_(1 - p)
 
 
-# %% exercise="dropout" message="the numbers of a row are dropped together"
+# %% exercise="dropout" message="some numbers are always dropped together"
 def dropout(x, p=0.5, training=True):
     if not training:
         return x
@@ -223,6 +296,29 @@ def dropout(x, p=0.5, training=True):
     return x
 
 
+# %% exercise="dropout" message="not enough values to unpack"
+def dropout(x, p=0.5, training=True):
+    if not training:
+        return x
+    n, d = x.shape
+    return x * (torch.rand(n, d) >= p) / (1 - p if p < 1 else 1)
+
+
+# %% exercise="dropout" message="each time as many are dropped"
+def dropout(x, p=0.5, training=True):
+    if not training:
+        return x
+    kept = torch.randperm(x.numel()).view(x.shape) >= round(p * x.numel())
+    return x * kept / (1 - p if p < 1 else 1)
+
+
+# %% exercise="dropout" message="the gradient has to be 0 where a number was dropped"
+def dropout(x, p=0.5, training=True):
+    if not training:
+        return x
+    return (x * torch.empty_like(x).bernoulli_(1 - p) / (1 - p)).nan_to_num()
+
+
 # %% exercise="gap" message="the right class gets its part of the share, too"
 def contented_gap(label_smoothing, classes):
     if label_smoothing == 0:
@@ -237,6 +333,31 @@ def contented_gap(label_smoothing, classes):
     if label_smoothing == 0:
         return math.inf
     return math.log((1 - label_smoothing) * (classes - 1) / label_smoothing)
+
+
+# %% exercise="gap" message="no class has the whole share"
+def contented_gap(label_smoothing, classes):
+    if label_smoothing in (0, 1):
+        return math.inf
+    return math.log((1 - label_smoothing) / label_smoothing)
+
+
+# %% exercise="gap" message="the quotient with all others together"
+def contented_gap(label_smoothing, classes):
+    right = 1 - label_smoothing + label_smoothing / classes
+    return math.log(right / (1 - right)) if right < 1 else math.inf
+
+
+# %% exercise="gap" message="is nearly right: give it exactly"
+def contented_gap(label_smoothing, classes):
+    if label_smoothing == 0:
+        return math.inf
+    wanted = 1 - label_smoothing + label_smoothing / classes
+    distance = 0.0
+    for _ in range(20000):
+        right = 1 / (1 + (classes - 1) * math.exp(-distance))
+        distance -= 0.01 * (right - wanted)
+    return round(distance, 4)
 
 
 # %% exercise="gap" message="the quotient: take its logarithm"
@@ -292,7 +413,7 @@ def gain(before, after):
     return d.mean().item(), (2 * d.std() / len(d) ** 0.5).item()
 
 
-# %% exercise="gain" message="Booleans cannot be subtracted"
+# %% exercise="gain" message="booleans cannot be subtracted"
 def gain(before, after):
     d = before - after
     return d.mean().item(), (d.std() / len(d) ** 0.5).item()
@@ -328,3 +449,21 @@ def expected_calibration_error(probabilities, labels, bins=10):
 def expected_calibration_error(probabilities, labels, bins=10):
     count, confidence, right = reliability(probabilities, labels, bins)
     return (confidence - right).abs().nan_to_num().max().item()
+
+
+# %% exercise="ece" message="`bins` is not used"
+def expected_calibration_error(probabilities, labels, bins=10):
+    count, confidence, right = reliability(probabilities, labels, 10)
+    return ((count * (confidence - right).abs()).nansum() / count.sum()).item()
+
+
+# %% exercise="ece" message="answer by answer, where"
+def expected_calibration_error(probabilities, labels, bins=10):
+    confidence, answers = probabilities.max(1)
+    return (confidence - (answers == labels).double()).abs().mean().item()
+
+
+# %% exercise="ece" message="not by how many bins have some"
+def expected_calibration_error(probabilities, labels, bins=10):
+    count, confidence, right = reliability(probabilities, labels, bins)
+    return (count * (confidence - right).abs()).nanmean().item()
