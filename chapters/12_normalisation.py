@@ -371,7 +371,7 @@ assert layer.bias.grad.abs().max() < 1e-4 < 0.01 < layer.weight.grad.abs().max()
 
 
 # %%
-def nudged(place: int, by: float = 1e-4) -> float:
+def finite_difference(place: int, by: float = 1e-4) -> float:
     """How fast the first of the standardised numbers grows with one of the four."""
     ends = []
     for sign in (1, -1):
@@ -381,7 +381,7 @@ def nudged(place: int, by: float = 1e-4) -> float:
     return (ends[0] - ends[1]) / (2 * by)
 
 
-by_differences = [nudged(place) for place in range(4)]
+by_differences = [finite_difference(place) for place in range(4)]
 print("gradients:", *(f"{g:7.3f}" for g in by_differences))
 
 # %% [markdown] tags=["answer"]
@@ -1816,7 +1816,7 @@ rates = " ".join(f"{rate:5.1%}" for rate in sorted(in_large))
 print(f"BatchNorm, by 500:    {rates} wrong")
 
 # %% [markdown]
-# BatchNorm is lost, at the best of its rates, and it is lost in training: in the last hundred steps its loss (the median over five seeds) is not far below the 2.3 of guessing. Poor running statistics, averages over batches of two, are not to blame. The last line has the same networks in training mode, in batches of 500 images, with the mean and the variance of these; most of the answers are wrong all the same. With LayerNorm the network trains at batch size 2 about as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
+# BatchNorm is lost, at the best of its rates, and it is lost in training: in the last hundred steps its loss (the median over five seeds) is not far below the 2.3 of guessing. Poor running statistics, averages over batches of two, are not the reason. The last line has the same networks in training mode, in batches of 500 images, with the mean and the variance of these; most of the answers are wrong all the same. With LayerNorm the network trains at batch size 2 about as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
 
 # %% tags=["claim"]
 assert min(pairs["BatchNorm"]) > 2 * max(pairs["LayerNorm"])
