@@ -1876,7 +1876,7 @@ def sgd_epoch(
 # %% [markdown]
 # ## The same network, and the clock
 #
-# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order (one run of each). The clock is `process_time` here, the processor's time for this program alone: so long a run cannot be repeated until other programs happen to rest. The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (one-hot), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
+# Is it still the *same* network? Take chapter 2's list version with its random weights, copy them, and train both on every tenth image, one at a time, in the same order (one run of each). The clock is `process_time`, which counts this program's work alone. The targets are chapter 2's ten numbers, 1 for the right digit and 0 elsewhere (one-hot), and broadcasting makes all of them: labels as a column, $(N, 1)$, compared with 0 to 9, $(10,)$, are $(N, 10)$, true where they are equal.
 
 # %% tags=["timing"]
 from ch02.network import init_network as init_lists

@@ -57,7 +57,7 @@ def strided_cnn(activation: Callable = nn.ReLU) -> nn.Sequential:
     )  # fmt: skip
 
 
-ward = fitted[:2000]  # the images of every patient
+ward = fitted[:2000]  # what every network here is trained on
 
 
 def treated(
@@ -97,7 +97,7 @@ cold_errors = [wrong(model, valid_raw) for model, _ in cold]
 print("rate 0.1, wrong:", " ".join(f"{error:.3f}" for error in cold_errors))
 
 # %% [markdown]
-# A guess is wrong in nine cases of ten, and its loss is $\log 10 = 2.30$. There all eight stand for a hundred steps and more, and some to the end. If a network does not move, one turns up the rate:
+# A guess is wrong in nine cases of ten, and its loss is $\log 10 = 2.30$. All eight of ours stand there for a hundred steps and more, and some to the end. If a network does not move, one turns up the rate:
 
 # %%
 hot = [treated(seed, 1.2) for seed in range(5)]
@@ -134,10 +134,10 @@ record("five seeds at a rate of 1.2, error rates", hot_errors)
 #
 # ## Layer by layer
 #
-# A `Sequential` can be taken apart by hand: give the images to the first layer, its output to the second, and look at each. For every activation function: mean and standard deviation of all its numbers, and a third number, the standard deviation of *each* number over the images, in the root mean square. Call it **between images**: it says how much of what the layer puts out depends on which image went in. Last, the share of **dead units**, channels that are 0 for each of these images, everywhere.
+# A `Sequential` can be taken apart by hand: give the images to the first layer, its output to the second, and look at each. For every activation function: mean and standard deviation of all its numbers, and a third number, the standard deviation over the images of *each* number that the layer puts out. Call it **between images**: it says how much of that depends on which image went in. (The fourth layer's output is (250, 64, 2, 2): 256 deviations, and their root mean square.) Last, the share of **dead units**, channels that are 0 for each of these images, everywhere.
 
 # %%
-patients = raw[rest[:500]]
+probe = raw[rest[:250]]  # images that nobody trains on
 
 
 def between(values: Tensor) -> float:
@@ -164,19 +164,19 @@ def examine(model: nn.Module, x: Tensor) -> list[tuple[float, float]]:
 worst = max(range(8), key=lambda seed: cold_errors[seed])
 torch.manual_seed(worst)
 print("before training")
-at_start = examine(strided_cnn(), patients)
+at_start = examine(strided_cnn(), probe)
 print(f"after 160 steps at 0.1, and a loss of {sum(cold[worst][1][-10:]) / 10:.2f}")
-asleep = examine(cold[worst][0], patients)
+sleeping = examine(cold[worst][0], probe)
 ended = max(range(5), key=lambda seed: hot_errors[seed])
 hot_ends = [sum(losses[-10:]) / 10 for _, losses in hot]
 print(f"after 160 steps at 1.2, and a loss of {hot_ends[ended]:.2f}")
-dead = examine(hot[ended][0], patients)
+dying = examine(hot[ended][0], probe)
 
 # %% tags=["claim"]
 assert (
     at_start[-1][1] < 0.1 * at_start[0][1] and at_start[-1][1] < 0.4 * at_start[-1][0]
 )
-assert asleep[-1][2] < 0.5 and dead[-1][2] > 0.9
+assert sleeping[-1][2] < 0.5 and dying[-1][2] > 0.9
 assert all(a[1] < 0.7 * b[1] for b, a in pairwise(at_start))
 assert 0.1 < at_start[-1][0] / at_start[0][0] < 0.3
 assert at_start[-1][1] / at_start[0][1] < 0.08
@@ -206,10 +206,10 @@ assert math.isclose(one, 0.532) and math.isclose(0.3 / (1 - 0.4), 0.5)
 # %% [markdown] exercise="forecast" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 11.1: the forecast
 #
-# PyTorch draws the weights *and* the biases of a layer evenly from $-1/\sqrt{D}$ to $1/\sqrt{D}$, where $D$ is the fan-in. Write `forecast(q, d, fans)`. `q` is the mean square of the numbers that go in, and `d` the mean square of the difference between the numbers of two images; `fans` are the fan-ins of layers that each have a ReLU behind them. Give back a list with a pair `(q, d)` for each layer, after its ReLU. Assume that many units meet, that their sums are as often positive as negative, and that the two images are so alike that a unit is on for both or for neither. No formula is given: chapter 4's argument about variances leads there.
+# PyTorch draws the weights *and* the biases of a layer evenly from $-1/\sqrt{D}$ to $1/\sqrt{D}$, where $D$ is the fan-in. Write `forecast(q, d, fans)`. `q` is the mean square of the numbers that go in, and `d` the mean square of the difference between the numbers of two images; `fans` are the fan-ins of layers that each have a ReLU behind them. (`d` is for difference.) Give back a list with a pair `(q, d)` for each layer, after its ReLU. Assume that many units meet, that their sums are as often positive as negative, and that the two images are so alike that a unit is on for both or for neither. No formula is given: chapter 4's argument about variances leads there.
 
 # %% [markdown] tags=["hint"]
-# What is the mean square of a number that is drawn evenly from $-a$ to $a$? A sum of $D$ products whose factors have nothing to do with each other has $D$ times the mean square of one of them.
+# What is the mean square of a number that is drawn evenly from $-a$ to $a$? It is the integral of $x^2$ from 0 to $a$, divided by $a$; or draw a million with `torch.rand` and see. A sum of $D$ products whose factors have nothing to do with each other has $D$ times the mean square of one of them.
 
 # %% [markdown] tags=["hint"]
 # The bias belongs to the sum, and has a mean square of its own. In the difference of two images, what becomes of the bias? What does a ReLU leave of a mean square, if half of the numbers become 0?
@@ -331,12 +331,12 @@ check_forecast()
 # The forecast for our network, beside what it does in the median of five seeds. Two of its assumptions are not quite true here, since a window at the edge of an image sees padding, and two digits are not that much alike:
 
 # %%
-q = patients.square().mean().item()
-d = 2 * between(patients) ** 2  # the difference of two draws has twice the variance
+q = probe.square().mean().item()
+d = 2 * between(probe) ** 2  # the difference of two draws has twice the variance
 measured = {"rms": [], "between": []}
 for seed in range(5):
     torch.manual_seed(seed)
-    x, rows = patients, ([], [])
+    x, rows = probe, ([], [])
     with torch.no_grad():
         for layer in strided_cnn()[:8]:
             x = layer(x)
@@ -345,22 +345,22 @@ for seed in range(5):
                 rows[1].append(between(x))
     measured["rms"].append(rows[0])
     measured["between"].append(rows[1])
-foreseen, last = forecast(q, d, [25, 72, 144, 288]), between(patients)
-for k, (q_k, d_k) in enumerate(foreseen):
-    size, spread = (median(row[k] for row in rows) for rows in measured.values())
+foreseen, last = forecast(q, d, [25, 72, 144, 288]), between(probe)
+for n, (q, d) in enumerate(foreseen):
+    size, spread = (median(row[n] for row in rows) for rows in measured.values())
     print(
-        f"layer {k + 1}: root mean square {q_k**0.5:.3f}, and {size:.3f} measured; "
-        f"between images {(d_k / 2) ** 0.5:.4f}, and {spread:.4f} measured, "
+        f"layer {n + 1}: root mean square {q**0.5:.3f}, and {size:.3f} measured; "
+        f"between images {(d / 2) ** 0.5:.4f}, and {spread:.4f} measured, "
         f"{spread / last:.2f} of what came in"
     )
     last = spread
 
 # %% tags=["claim"]
-for k, (q_k, d_k) in enumerate(foreseen):
-    size, spread = (median(row[k] for row in rows) for rows in measured.values())
-    assert 0.6 < size / q_k**0.5 < 1.5 and 0.5 < spread / (d_k / 2) ** 0.5 < 1.6
-spreads = [median(row[k] for row in measured["between"]) for k in range(4)]
-assert all(0.25 < b / a < 0.5 for a, b in pairwise([between(patients), *spreads]))
+for n, (q, d) in enumerate(foreseen):
+    size, spread = (median(row[n] for row in rows) for rows in measured.values())
+    assert 0.6 < size / q**0.5 < 1.5 and 0.5 < spread / (d / 2) ** 0.5 < 1.6
+spreads = [median(row[n] for row in measured["between"]) for n in range(4)]
+assert all(0.25 < b / a < 0.5 for a, b in pairwise([between(probe), *spreads]))
 assert math.isclose(1 / 6**0.5, 0.41, abs_tol=0.01)
 with_bias = [0.02]
 for _ in range(4):
@@ -368,7 +368,7 @@ for _ in range(4):
 assert 120 < with_bias[-1] / (0.02 / 6**4) < 140
 
 # %% [markdown]
-# By the forecast each layer leaves $1/\sqrt 6 = 0.41$ of the difference between two images; in the network it is 0.3 to 0.4. Nobody had to train anything to know that this network would begin in its sleep.
+# By the forecast each layer leaves $1/\sqrt 6 = 0.41$ of the difference between two images; in the network it is 0.3 to 0.4. That this network would begin in its sleep one knew untrained.
 
 # %% [markdown]
 # ## Hooks
@@ -726,8 +726,8 @@ def check_hooks() -> None:
 check_hooks()
 
 # %% [markdown]
-# > [!BUG] Break it: the hook that takes itself off
-# > In the lesson on hooks of fast.ai's course of 2019 (`06_cuda_cnn_hooks_init`) a hook is an object that takes itself off when it is deleted. In our words:
+# > [!BUG] Break it: the hook that is deleted
+# > "It's very important to remove the hooks when they are deleted, otherwise there will be references kept", says fast.ai's course of 2019 (`06_cuda_cnn_hooks_init`), and the hook there is an object that does so in `__del__`; in the course of 2022 it still is. In our words:
 
 
 # %%
@@ -747,7 +747,7 @@ def deviation(instrument: Instrument, module: nn.Module, _: Any, out: Tensor) ->
 
 
 # %% [markdown] tags=["predict"]
-# A cell in a notebook says `instrument = Instrument(layer)`, and is run five times. Each time the name gets a new object, and nothing refers to the old one any more. Or does it? How many hooks does the layer call in the end? And after `del instrument`?
+# A cell in a notebook says `instrument = Instrument(layer)`, and is run five times. Each time the name gets a new object. How many hooks does the layer call in the end? And after `del instrument`?
 
 # %%
 layer = nn.Linear(2, 2)
@@ -838,27 +838,16 @@ class ActivationStats(Callback):
 
 
 # %% [markdown]
-# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale. (Some fifteen seconds.)
+# Give it to both patients. In the pictures every column is one step and every row a range of numbers; the brighter, the more of the fourth layer's numbers are there, on a logarithmic scale.
 
 # %%
 NAMES = ("1", "3", "5", "7")  # the activation functions
 
 
-class Weights(Callback):
-    """All parameters before each step, and its batch."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[dict, Tensor, Tensor]] = []
-
-    def after_backward(self, learner: Learner) -> None:
-        state = copy.deepcopy(learner.model.state_dict())
-        self.seen.append((state, learner.x, learner.y))
-
-
-def watched(seed: int, lr: float, **options: Any) -> tuple[ActivationStats, Weights]:
-    stats, weights = ActivationStats(*NAMES, low=-1, high=4, bins=500), Weights()
-    treated(seed, lr, callbacks=[stats, weights], **options)
-    return stats, weights
+def watched(seed: int, lr: float, **options: Any) -> ActivationStats:
+    stats = ActivationStats(*NAMES, low=-1, high=4, bins=500)
+    treated(seed, lr, callbacks=[stats], **options)
+    return stats
 
 
 def paint(stats: ActivationStats, low: float, high: float, bins: int) -> None:
@@ -872,27 +861,34 @@ def paint(stats: ActivationStats, low: float, high: float, bins: int) -> None:
     ax.set(xlabel="step", ylabel="output")
 
 
-sleeper, _ = watched(worst, 0.1)
-casualties = []
-for seed in range(5):
-    casualties.append(watched(seed, 1.2))
-    print(f"seed {seed} has been watched", flush=True)
+sleeper, victim = watched(worst, 0.1), watched(ended, 1.2)
 
 # %% tags=["figure", "slide"] alt="The sleeping network, from 0 to 0.2: level bands below 0.1, the same from the first step to the last, and darkness above." caption="Rate 0.1, asleep: the fourth layer's numbers, from step 1 to 160"
 paint(sleeper, 0, 0.2, 20)
 
 # %% tags=["figure", "beside"] alt="The network at rate 1.2, from 0 to 0.2: numbers rise until they leave the picture at step 40. Then a few sparks for thirty steps, and to the end nothing but a line at 0." caption="Rate 1.2, dead. Numbers above 0.2 are not in the picture"
-paint(casualties[ended][0], 0, 0.2, 20)
+paint(victim, 0, 0.2, 20)
 
 # %% [markdown]
 # Asleep, the units put out what their biases make, each its own number, step after step. Dead, there is nothing but the line at 0. (The scale ends at 0.2. From −1 to 4, where a healthy layer lives, both are one line.)
 #
 # ## When units die, and whether they come back
 #
-# Count the dead, of all 120 channels, step by step: those that are 0 for each of 500 images, always the same ones. For each of five networks at 1.2 take the step that kills most. As we have the weights from before it, we can do it over: the same weights, the same batch, and other rates. (Some ten seconds.)
+# Count the dead, of all 120 channels, step by step: those that are 0 for each of 250 images, always the same ones. For each of five networks at 1.2 take the step that kills most. As we have the weights from before it, we can do it over: the same weights, the same batch, and other rates. (Some five seconds.)
 
 
 # %%
+class Weights(Callback):
+    """All parameters before each step, and its batch."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[dict, Tensor, Tensor]] = []
+
+    def after_backward(self, learner: Learner) -> None:
+        state = copy.deepcopy(learner.model.state_dict())
+        self.seen.append((state, learner.x, learner.y))
+
+
 @torch.no_grad()
 def dead_units(state: dict, x: Tensor) -> list[Tensor]:
     """Whether each unit is 0 for all of these images, for each of the four layers."""
@@ -925,17 +921,19 @@ def stepped(memory: tuple[dict, Tensor, Tensor], lr: float) -> tuple[float, int]
     with torch.no_grad():
         for p in model.parameters():
             p -= lr * p.grad
-        loss = cross_entropy(model(patients), labels[rest[:500]]).item()
-    return loss, int(dead_units(model.state_dict(), patients)[3].sum())
+        loss = cross_entropy(model(probe), labels[rest[:250]]).item()
+    return loss, int(dead_units(model.state_dict(), probe)[3].sum())
 
 
-fates, tables = [], []
+fates, tables, memories = [], [], []
 print(f"{'dead of 120':>27}   loss (dead of layer 4) after a step of {'came':>14}")
 print(
     "seed  step   before  after           0         0.1         0.3         1.2   back"
 )
-for seed, (_, weights) in enumerate(casualties):
-    rows = [dead_units(state, patients) for state, _, _ in weights.seen]
+for seed in range(5):
+    treated(seed, 1.2, callbacks=[weights := Weights()])
+    memories.append(weights.seen)
+    rows = [dead_units(state, probe) for state, _, _ in weights.seen]
     tables.append([torch.stack(layer) for layer in zip(*rows, strict=True)])
     total = sum(each.sum(1) for each in tables[-1])
     step = int((total[1:] - total[:-1]).argmax())  # its update is the fatal one
@@ -973,12 +971,12 @@ assert sum(backs) > 100 and fourth > 0.6 * sum(backs) and min(backs) < 0.3 * max
 assert sum(silent for *_, silent in fates) >= 3
 
 # %% [markdown]
-# It is one step that does most of it. Just before, in most of the five, the loss is worse than that of a guess: an earlier step has gone too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
+# One step does most of it. Just before, in most of the five, the loss is worse than a guess: an earlier step went too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
 #
-# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 6 to 14 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. That is the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
+# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 6 to 16 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. Guessing by the frequencies alone costs $-\sum_c p_c \log p_c = 2.30$, where $p_c$ is the share of digit $c$: the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
 
 # %%
-memory = casualties[ended][1].seen[-1]
+memory = memories[ended][-1]
 model = strided_cnn()
 model.load_state_dict(memory[0])
 cross_entropy(model(memory[1]), memory[2]).backward()
@@ -986,6 +984,8 @@ for name, p in model.named_parameters():
     print(f"{name:9} largest gradient {p.grad.abs().max():.1e}")
 
 # %% tags=["claim"]
+shares = labels.bincount() / len(labels)
+assert 2.295 < -(shares * shares.log()).sum() < math.log(10)
 if fates[ended][-1]:
     grads = {name: p.grad.abs().max().item() for name, p in model.named_parameters()}
     assert grads.pop("9.bias") > 0 and max(grads.values()) == 0
@@ -1061,7 +1061,7 @@ assert trials[1.2]["rate"][2] < 0.4
 assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions[-2]
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.4 is still wrong in seven cases of ten. It is as if a product were too small, a rate times what is left of the differences between images times what is left of the gradients. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.4 is still wrong in seven cases of ten. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
 #
 # ## A start that measures
 #
@@ -1320,6 +1320,7 @@ def check_shift() -> None:
                 f"centring_shift({leak}): your code stops at {error!r}"
             ) from error
         assert got is not None, "nothing came back: return the number"
+        assert not isinstance(got, str), f"a number is wanted, not the text {got!r}"
         try:
             return float(got)
         except Exception as error:
@@ -1346,6 +1347,12 @@ def check_shift() -> None:
         (lambda a: (1 - a) / (2 * math.pi), "the root of 2π is missing"),
         (lambda a: (1 - a) / math.sqrt(math.pi), "a 2 is missing under the root"),
         (lambda a: (1 - a) / 2, "half of the numbers are positive; how large?"),
+        (lambda a: half * (1 - a * a), "the leak is squared: a mean is wanted, and in "
+         "it the leak stands as it is"),
+        (lambda a: 1 - a * half, "1 - leak belongs in brackets, or the root divides "
+         "the leak alone"),
+        (lambda a: half * (1 - a) / 2, "half of it: that half of the numbers are "
+         "positive is in the integral already"),
         (lambda a: math.sqrt((1 + a * a) / 2), "that is the root of the mean square: "
          "the mean is wanted"),
     ):  # fmt: skip
@@ -1392,7 +1399,7 @@ assert all(abs(mean) < 0.003 for mean, _ in centred.values())
 # %% [markdown]
 # ## Healed
 #
-# Normalised images, He's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among three, by the loss on the training images that nobody has trained on; then five seeds, with the validation images. (Some fifteen seconds.)
+# Normalised images, He's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among three, by the loss on the training images that nobody has trained on; then five seeds, with the validation images. (Some ten seconds.)
 
 
 # %%
@@ -1420,7 +1427,7 @@ healed = {}
 healed["He, ReLU"], _ = at_its_best("He, ReLU", (0.1, 0.2, 0.4), start=he_)
 options = {"start": measured_start, "activation": centred_relu}
 healed["LSUV, centred"], lr = at_its_best("LSUV", (0.05, 0.1, 0.2), **options)
-stats, _ = watched(worst, lr, x=images, **options)
+stats = watched(worst, lr, x=images, **options)
 
 # %% tags=["figure"] alt="The sleeping network once more: a thin bright line at 0, and darkness." caption="The sleeper once more, on a healthy layer's scale …"
 paint(sleeper, -1, 4, 50)
@@ -1433,14 +1440,16 @@ print("the gradient's deviation at the first step, by layer")
 sizes = {}
 for name, seen in (("asleep", sleeper), ("healed", stats)):
     sizes[name] = [seen.gradients[layer][0]["std"] for layer in NAMES]
-    spreads = [seen.outputs[layer][0]["between"] for layer in NAMES]
     print(f"{name}:", *(f"{size:.1e}" for size in sizes[name]))
-    print("    between images:", *(f"{spread:.3f}" for spread in spreads))
+    for what in ("between", "mean"):
+        numbers = [seen.outputs[layer][0][what] for layer in NAMES]
+        print(f"    {what} of the outputs:", *(f"{number:+.3f}" for number in numbers))
 
 # %% tags=["claim"]
 assert max(healed["He, ReLU"][2], healed["LSUV, centred"][2]) < 0.15
 assert sizes["healed"][0] > 5 * sizes["asleep"][0]
 assert all(0.2 < a / b < 0.35 for a, b in pairwise(sizes["asleep"]))
+assert all(abs(stats.outputs[layer][0]["mean"]) < 0.12 for layer in NAMES)
 assert stats.outputs["7"][0]["between"] > 20 * sleeper.outputs["7"][0]["between"]
 for name, errors in healed.items():
     record(f"{name}, two epochs, error rates of five seeds", errors)
@@ -1464,7 +1473,7 @@ def step_times() -> dict[str, float]:
     stats = ActivationStats("1", "3", "6")
     learner = Learner(model, cross_entropy, optimizer, one * 10)
     least: dict[str, float] = {}
-    for _ in range(6):
+    for _ in range(4):
         for name in ("none", "empty", "all"):
             empty = Hooks(model if name == "empty" else [], lambda m, i, o: None)
             with empty:
@@ -1489,7 +1498,7 @@ record("a step with ActivationStats, times one without", taken["all"] / taken["n
 # %% [markdown]
 # ## The last number
 #
-# Chapter 10's recipe, with its network, its schedule, eight epochs and the weight decay that it chose, 0.25: what do LSUV and the centred activation add? A rate among three, each for all eight epochs on the fitted images; then five seeds with all images. (Some forty seconds.)
+# Chapter 10's recipe, with its network, its schedule, its eight epochs and the weight decay that it chose, 0.25, and LSUV and the centred activation beside. A rate among three, each for four epochs on the fitted images; then five seeds with all images. (Some twenty-five seconds.)
 
 
 # %%
@@ -1512,7 +1521,7 @@ def last_model(seed: int, lr: float, rows: Tensor, epochs: int) -> nn.Module:
 tried = {}
 for lr in (0.01, 0.02, 0.04):
     with torch.no_grad():
-        logits = last_model(0, lr, fitted, 8)(images[rest])
+        logits = last_model(0, lr, fitted, 4)(images[rest])
     tried[lr] = cross_entropy(logits, labels[rest]).item()
     print(f"rate {lr}: loss {tried[lr]:.3f}", flush=True)
 lr = min(tried, key=tried.get)
@@ -1525,13 +1534,15 @@ print(f"median {median(error_rates):.1%}, chapter 10's 2.1%")
 
 # %% tags=["claim"]
 ten_digits = median(error_rates)
-assert lr == 0.02 and ten_digits < 0.028  # the rate lies inside of the three
-assert min(error_rates) < 0.022 < max(error_rates)
+assert ten_digits < 0.028
+if len(images) < 5000:  # the images that come with the book
+    assert lr == 0.02  # inside of the three
+    assert min(error_rates) < 0.021 < max(error_rates)
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# About chapter 10's number, which lies in the midst of these five. Why should it be better? That network has three convolutions, so that little is lost on the way; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
+# About chapter 10's number, which lies in the midst of these five. Why should it be better? This network has three convolutions, so that little is lost on the way; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
 
 # %%
 awake = []
@@ -1551,7 +1562,7 @@ print("AdamW, wrong:", " ".join(f"{error:.3f}" for error in awake))
 assert median(awake) < 0.2
 
 # %% [markdown]
-# What puts plain descent to sleep AdamW does not notice. But one knows now what is going on.
+# What puts plain descent to sleep AdamW does not notice.
 #
 # ## What it looks at
 #
@@ -1616,22 +1627,24 @@ def saliency(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
 
 
 # %% [markdown]
-# (The sum over the images is one number, and as no image has a part in another's logit, its gradient by an image is that of this image's own.) A pixel is a poor thing to have an opinion on. Selvaraju and others ask a deep layer instead, whose feature maps still know *where*. Their **Grad-CAM** takes two steps. Let $A^k$ be feature map $k$ of that layer and $y^c$ the logit of class $c$. How much does the class want more of map $k$? The mean of the gradient, over all $Z$ places:
+# (The sum over the images is one number, and as no image has a part in another's logit, its gradient by an image is that of this image's own.) Selvaraju and others ask a deep layer, whose feature maps still know *where*. Their **Grad-CAM** takes two steps. Let $A^k$ be feature map $k$ of that layer and $y^c$ the logit of class $c$. How much does the class want more of map $k$? The mean of the gradient, over all $Z$ places:
 #
-# $$\alpha^c_k = \frac{1}{Z} \sum_i \sum_j \frac{\partial y^c}{\partial A^k_{ij}} \qquad\qquad L^c = \mathrm{ReLU}\Big(\sum_k \alpha^c_k A^k\Big)$$
+# $$\alpha^c_k = \frac{1}{Z} \sum_i \sum_j \frac{\partial y^c}{\partial A^k_{ij}} $$
 #
-# A place speaks for the class where maps that it wants are large. ReLU leaves out what speaks against. ($A^k$ is map number $k$, and no power; $i$ and $j$ count its rows and columns; $\alpha$ is "alpha".)
+# $$L^c = \mathrm{ReLU}\Big(\sum_k \alpha^c_k A^k\Big)$$
+#
+# A place speaks for the class where maps that it wants are large. ReLU leaves out what speaks against. ($A^k$ is map number $k$, and no power; $i$ and $j$ count its rows and columns; $\alpha$ is "alpha"; $L^c$ is the finished map, and no loss.)
 
 # %% [markdown] exercise="grad_cam" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 11.5: Grad-CAM
 #
-# Write `grad_cam(model, layer, x, classes)` for a batch of images and a class for each: a map for each image, as large as the feature maps of `layer`, which is a module somewhere in `model`. It takes no part in training: parameters have the gradients that they had, no hook is left, also when the model stops with an error, and what comes back needs no gradient. A layer that the model does not call, or calls twice, or that has no places in its output (a `Linear`), is a `ValueError`.
+# Write `grad_cam(model, layer, x, classes)` for a batch of images and a class for each: a map for each image, as large as the feature maps of `layer`, which is a module somewhere in `model`. It takes no part in training: parameters have the gradients that they had, no hook is left, also when the model stops with an error, and what comes back needs no gradient. A layer that the model does not call, or calls twice, or that has no places in its output (a `Linear`), is a `ValueError`. The network may be frozen, so that none of its parameters requires a gradient.
 
 # %% [markdown] tags=["hint"]
 # A hook can keep the layer's output. `torch.autograd.grad(a, b)` gives the derivatives of `a` by `b` in a tuple, and writes them nowhere.
 
 # %% [markdown] tags=["hint"]
-# `scores` gives the number to differentiate. The feature maps have the shape $(N, K, H', W')$: over which axes is the mean, over which the sum? Each image has weights of its own.
+# `scores` gives the number to differentiate. The feature maps have the shape $(N, K, H', W')$: over which axes is the mean, over which the sum? Each image has weights of its own. (In a frozen network nothing requires a gradient, unless the images do; and these are the caller's.)
 
 
 # %% tags=["solution"] export="attribution.py"
@@ -1639,12 +1652,13 @@ def grad_cam(model: nn.Module, layer: nn.Module, x: Tensor, classes: Tensor) -> 
     """Where a layer's feature maps speak for an image's class.
 
     Shapes: (N, C, H, W), (N,) -> (N, H', W') of the layer's output. Paper: Selvaraju
-    et al. 2017, arXiv:1610.02391, eq. 1 and 2. Raises: ValueError for a layer that
-    gives no feature maps, or is not called once.
+    et al. 2017, arXiv:1610.02391, eq. 1 and 2. What comes behind the layer must not
+    change its output in place. Raises: ValueError for a layer that gives no feature
+    maps, or is not called once.
     """
     seen: list[Tensor] = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
-        score = scores(model, x, classes)
+        score = scores(model, x.detach().requires_grad_(), classes)
     if len(seen) != 1 or seen[0].dim() != 4:
         shapes = [tuple(maps.shape) for maps in seen]
         raise ValueError(f"{layer} gives {shapes}: it should be one (N, K, H, W)")
@@ -1808,6 +1822,23 @@ def check_grad_cam() -> None:
     untouched(", after an error in the model,")
     model = sound
 
+    for p in model.parameters():
+        p.requires_grad_(False)
+    try:
+        frozen = grad_cam(model, model[2], x, classes)
+    except Exception as error:
+        raise AssertionError(
+            f"a frozen network, whose parameters require no gradient: {error!r}. Give "
+            "it images that require one, and not the caller's own"
+        ) from error
+    assert torch.allclose(frozen, got, atol=1e-6), "a frozen network has other maps"
+    assert not any(p.requires_grad for p in model.parameters()), (
+        "a frozen network requires gradients afterwards: leave it as it was"
+    )
+    assert not x.requires_grad, (
+        "a frozen network: now the caller's images require a gradient"
+    )
+
 
 check_grad_cam()
 
@@ -1828,7 +1859,7 @@ assert median(both) < 0.6
 record("Grad-CAM and the first version of it, median correlation", median(both))
 
 # %% [markdown]
-# Four answers that are right and four that are wrong, of the first of the five networks. Below each image its saliency, and Grad-CAM by the third convolution (7 × 7), for the class that the network gave; in the last row, for the class that would have been right.
+# Four answers that are right and four that are wrong, of the first of the five networks. Below each image its saliency, and Grad-CAM by the third convolution (7 × 7), for the class that the network gave; where that was wrong, in the last row for the class that would have been right.
 
 # %%
 model = finished[0]
@@ -1845,25 +1876,26 @@ def enlarged(maps: Tensor) -> Tensor:
     return maps.repeat_interleave(4, 1).repeat_interleave(4, 2)
 
 
-shown = [
-    x[:, 0] - x[:, 0].amin(),
-    saliency(model, x, given),
-    enlarged(grad_cam(model, model[6], x, given)),
-    enlarged(grad_cam(model, model[6], x, true)),
-]
-tiles = torch.cat(
-    [rows / rows.amax((1, 2), keepdim=True).clamp(min=1e-9) for rows in shown]
-)
+shown = {
+    "image": x[:, 0] - x[:, 0].amin(),
+    "saliency": saliency(model, x, given),
+    "answer": enlarged(grad_cam(model, model[6], x, given)),
+    "truth": enlarged(grad_cam(model, model[6], x, true)),
+}
 
-# %% tags=["figure", "slide"] alt="Eight digits in a row, the last four answered wrongly. Below, their saliency maps: scattered bright dots on the strokes and beside them. Then two rows of Grad-CAM, coarse patches on parts of the digits and beside them, also at the border. For right answers the last two rows are the same, for wrong ones they light up other places." caption="From above: the image, with answer and truth where they differ; saliency; Grad-CAM for the answer; Grad-CAM for the truth"
-names = [
-    f"{a}" if a == b else f"{a} not {b}"
-    for a, b in zip(given.tolist(), true.tolist(), strict=True)
-]
-plot.images(tiles.flatten(1).tolist(), names + [""] * 24, columns=8)
+# %% tags=["figure", "slide"] alt="Eight digits in a row, the last four answered wrongly. Below, their saliency maps: scattered bright dots on the strokes and beside them. Then Grad-CAM for the answer, coarse patches on parts of the digits and beside them, also at the border. In the last row, under the four wrong answers, Grad-CAM for the truth lights up other places." caption="From above: the image, with answer and truth where they differ; saliency; Grad-CAM for the answer; Grad-CAM for the truth"
+figure, axes = plt.subplots(4, 8, figsize=(5.6, 3.3))
+for row, (name, maps) in zip(axes, shown.items(), strict=True):
+    row[0].set_ylabel(name)
+    for ax, tile, a, b in zip(row, maps, given, true, strict=True):
+        ax.set(xticks=[], yticks=[], frame_on=False)
+        if name == "image":
+            ax.set_title(f"{a}" if a == b else f"{a} not {b}", fontsize=10.5)
+        if name != "truth" or a != b:
+            ax.imshow(tile, cmap=plot.DIGIT)
 
 # %% [markdown]
-# Everybody sees reasons in such pictures, and passes over what does not fit, such as Grad-CAM's bright patches at the empty border. So two tests.
+# Everybody sees reasons in such pictures, and passes over what does not fit, such as bright patches at the empty border. Hence two tests.
 #
 # ### Does the map depend on what was learnt?
 #
@@ -1916,16 +1948,17 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Grad-CAM changes most, and passes: with random weights next to nothing of it is left (0.04 against 0.45). Saliency keeps less than half (0.15 against 0.37). Gradient times input fails: most of its agreement (0.58 of 0.73) is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too.
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps less than half of what two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too. (So it is with the book's images.)
 
 # %% tags=["claim"]
-for name in ("saliency", "Grad-CAM"):
-    drawn, trained = alike[name]
-    assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
-    assert median(drawn) < 0.6 * median(trained) and median(trained) < 0.75
-assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
-drawn, trained = alike["gradient x input"]
-assert median(drawn) > 0.5 * median(trained)
+if len(images) < 5000:  # the images that come with the book
+    for name in ("saliency", "Grad-CAM"):
+        drawn, trained = alike[name]
+        assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
+        assert median(drawn) < 0.5 * median(trained) and median(trained) < 0.75
+    assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
+    drawn, trained = alike["gradient x input"]
+    assert median(drawn) > 0.5 * median(trained)
 
 # %% [markdown]
 # ### Do the pixels matter?
@@ -1965,21 +1998,24 @@ for name in ("random", "saliency", "Grad-CAM", "gradient x input"):
     )
 
 # %% tags=["claim"]
-pairs = zip(falls["saliency"][1], falls["random"][1], strict=True)
-assert all(a > 1.2 * b for a, b in pairs)
-middle = {name: median(on_ink) for name, (_, on_ink) in falls.items()}
-assert (
-    0.9 < middle["Grad-CAM"] / middle["random"] < middle["saliency"] / middle["random"]
-)
-for name in ("saliency", "Grad-CAM"):
-    assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
-assert median(falls["random"][1]) > 3 * median(falls["random"][0])
-assert median(falls["saliency"][0]) < 0.55 * median(falls["saliency"][1])
-dark = saliency(finished[0], x, y).flatten(1).topk(40, 1).indices
-assert ink.flatten(1).gather(1, dark).mean() < 0.7
-assert 1.05 < middle["Grad-CAM"] / middle["random"] < 1.6
-most = max(median(on_ink) for _, on_ink in falls.values())
-assert median(falls["gradient x input"][1]) == most
+if len(images) < 5000:  # the images that come with the book
+    pairs = zip(falls["saliency"][1], falls["random"][1], strict=True)
+    assert all(a > 1.2 * b for a, b in pairs)
+    middle = {name: median(on_ink) for name, (_, on_ink) in falls.items()}
+    assert (
+        0.9
+        < middle["Grad-CAM"] / middle["random"]
+        < middle["saliency"] / middle["random"]
+    )
+    for name in ("saliency", "Grad-CAM"):
+        assert median(falls[name][0]) > 1.7 * median(falls["random"][0])
+    assert median(falls["random"][1]) > 3 * median(falls["random"][0])
+    assert median(falls["saliency"][0]) < 0.5 * median(falls["saliency"][1])
+    dark = saliency(finished[0], x, y).flatten(1).topk(40, 1).indices
+    assert ink.flatten(1).gather(1, dark).mean() < 0.7
+    assert 1.05 < middle["Grad-CAM"] / middle["random"] < 1.6
+    most = max(median(on_ink) for _, on_ink in falls.values())
+    assert median(falls["gradient x input"][1]) == most
 for name, (_, on_ink) in falls.items():
     record(f"the logit falls, 40 pixels of the digit covered, {name}", on_ink)
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12. Normalisation
 #
-# Chapter 11 scaled every layer until the numbers in it had mean 0 and standard deviation 1, for one batch, before the first step. Then training begins, and they are left to themselves. This chapter puts the scaling into the network itself, **normalisation**, where it is done anew for every batch. That makes the mean and the spread a part of what is differentiated. It is easy to get wrong, and a network that has it wrong trains all the same, worse.
+# Chapter 11 scaled every layer until the numbers in it had mean 0 and standard deviation 1, for one batch, before the first step. Then training begins, and they are left to themselves. This chapter puts the scaling into the network itself, **normalisation**, where it is done anew for every batch. The mean and the spread are then a part of what is differentiated. That is easy to get wrong, and a network that has it wrong trains all the same, only worse.
 #
 # **You need:** chapters 5 and 6 (the backward pass), 9, 10 and 11. **You will reach:** BatchNorm with a backward pass of your own, LayerNorm, GroupNorm and RMSNorm, all checked against PyTorch's; and fewer errors. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
 
@@ -10,6 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from itertools import combinations
 from statistics import median
 from typing import Any, ClassVar
 
@@ -247,6 +248,10 @@ def check_standardize() -> None:
             right = x.mean(dims, keepdim=True)
             biased = ((x - right) ** 2).mean(dims, keepdim=True)
             n = x.numel() // biased.numel()
+            nested = x
+            for axis in dims:
+                nested = nested.var(axis, correction=0, keepdim=True)
+            beside = ((x - x.mean(dims[0], keepdim=True)) ** 2).mean(dims, keepdim=True)
             assert torch.allclose(mean, right), (
                 "the second tensor is not the mean over these axes"
                 + (": it is the variance" if torch.allclose(mean, biased) else "")
@@ -258,15 +263,28 @@ def check_standardize() -> None:
                 ((x**2).mean(dims, keepdim=True), "the mean was not subtracted first"),
                 (biased * n, "a sum, and the mean of the squares is wanted"),
                 ((x - right).abs().mean(dims, keepdim=True), "square the distances"),
-            ):
-                assert not torch.allclose(var, other, 1e-9), f"the variance: {why}"
+                (nested, "with several axes, that is the variance of variances: all "
+                 "numbers at once"),
+                (beside, "with several axes, the distances are from the mean over all "
+                 "of them"),
+            ):  # fmt: skip
+                if not torch.allclose(other, biased, 1e-9):
+                    assert not torch.allclose(var, other, 1e-9), f"the variance: {why}"
             assert torch.allclose(var, biased, 1e-9), (
                 f"the variance of shape {shape} over {dims} should be "
                 f"{biased.flatten()[0]:.4f}, not {var.flatten()[0]:.4f}"
             )
             centred = x - right
             for other, why in (
-                (centred / biased.sqrt(), "eps is not in it"),
+                (centred / biased.sqrt(), "eps is not added under the root"),
+                (centred / biased.clamp(min=eps).sqrt(), "eps is added, and is not the "
+                 "least that the variance may be"),
+                (centred / (biased + 1e-5).sqrt(), "eps is the one that is given, and "
+                 "not always 0.00001"),
+                (centred / (biased.sqrt() + eps**0.5), "one root of the sum, and not "
+                 "two roots"),
+                (centred / (biased + eps**2).sqrt(), "eps under the root as it is, and "
+                 "not its square"),
                 (centred / (biased.sqrt() + eps), "eps is added to the variance, and "
                  "then comes the root"),
                 (centred / (biased + eps), "divide by the root of the variance"),
@@ -353,7 +371,7 @@ assert layer.bias.grad.abs().max() < 1e-4 < 0.01 < layer.weight.grad.abs().max()
 
 
 # %%
-def nudged(place: int, by: float = 1e-4) -> float:
+def finite_difference(place: int, by: float = 1e-4) -> float:
     """How fast the first of the standardised numbers grows with one of the four."""
     ends = []
     for sign in (1, -1):
@@ -363,11 +381,11 @@ def nudged(place: int, by: float = 1e-4) -> float:
     return (ends[0] - ends[1]) / (2 * by)
 
 
-by_differences = [nudged(place) for place in range(4)]
+by_differences = [finite_difference(place) for place in range(4)]
 print("gradients:", *(f"{g:7.3f}" for g in by_differences))
 
 # %% [markdown] tags=["answer"]
-# Not 0.2 but a quarter of it, for when $z_1$ rises the mean follows, and the spread changes, too. The images that the loss does not read have gradients of the same size: they are in the mean and in the variance by which the first was standardised. In a network with BatchNorm an image's loss pulls at all images of its batch.
+# A quarter of 0.2: when $z_1$ rises, the mean follows, and the spread changes, too. The images that the loss does not read have gradients of the same size: they are in the mean and in the variance by which the first was standardised. In a network with BatchNorm an image's loss pulls at all images of its batch.
 
 # %% tags=["claim"]
 assert [round(g, 3) for g in by_differences] == [0.052, -0.064, -0.036, 0.048]
@@ -563,6 +581,13 @@ def check_one_line() -> None:
              "subtracted twice"),
         ):  # fmt: skip
             assert not torch.allclose(got, other), f"{given}: {why}"
+        for count in range(1, x.dim() + 1):
+            for axes in combinations(range(x.dim()), count):
+                one, two = (t.mean(axes, keepdim=True) for t in (g, g * normal))
+                wrong = (g - one - normal * two) / std
+                assert axes == dims or not torch.allclose(got, wrong), (
+                    f"{given}: both means are taken over {axes}, and not over dims"
+                )
         flat_sum = got.sum(dims).abs().max().item()
         hint = f"should add up to 0 over dims, and yours to {flat_sum:.3g}"
         if flat_sum < 1e-9:
@@ -582,7 +607,7 @@ assert (
 )
 
 # %% [markdown]
-# Chapter 6's engine could have found this gradient from `standardize` by itself, node by node, and so could PyTorch's. Written by hand it is one line, which reads $\hat z$ and $s$ and nothing else. (The input is kept, too: for second derivatives, when somebody calls `backward` with `create_graph=True`, the engine must see how $\hat z$ comes from it.) A `torch.autograd.Function` is how one tells the engine: `forward` computes and keeps, `backward` gets the gradients of all that came out and gives those of all that went in.
+# Chapter 6's engine could have found this gradient from `standardize` by itself, node by node, and so could PyTorch's. Written by hand it is one line, which reads $\hat z$ and $s$ and nothing else. (The input is kept, too: for second derivatives, when somebody calls `backward` with `create_graph=True`, the engine must see how $\hat z$ comes from it.) A `torch.autograd.Function` is how one tells the engine: `forward` computes and keeps, `backward` gets the gradients of all that came out and gives those of all that went in. Mean and variance are handed out for the record only, and `mark_non_differentiable` says so: no gradient comes back by way of them.
 
 
 # %% export="standardizing.py"
@@ -635,21 +660,22 @@ def theirs(x: Tensor) -> Tensor:
     return published(x, (0, 2, 3), 1e-5)
 
 
-x = 2 * torch.randn(32, 8, 14, 14, generator=source) + 1
-g = torch.randn(x.shape, generator=source)
-print(f"forward, largest difference: {(ours(x) - theirs(x)).abs().max():.1e}")
+source = torch.Generator().manual_seed(2)
+many, g_many = torch.randn(2, 32, 8, 14, 14, generator=source)
+many = 2 * many + 1
+print(f"forward, largest difference: {(ours(many) - theirs(many)).abs().max():.1e}")
 
 # %% [markdown] tags=["predict"]
 # There are two mistakes in these four lines. Which, and which of the two does harm? Two losses: one with a gradient drawn at random, and the other $\sum (\hat z_i + 1)^2$. What should the second one's gradient be? (Multiply it out.)
 
 # %%
-losses = {
-    "random": lambda out: (out * g).sum(),
+two_losses = {
+    "random": lambda out: (out * g_many).sum(),
     "squares": lambda out: ((out + 1) ** 2).sum(),
 }
 apart = {}
-for name, loss in losses.items():
-    right, wrong = (input_gradient(function, x, loss) for function in (ours, theirs))
+for name, loss in two_losses.items():
+    right, wrong = (input_gradient(way, many, loss) for way in (ours, theirs))
     apart[name] = right.norm().item(), (wrong - right).norm().item()
     print(f"{name:8} the gradient's length {apart[name][0]:.2g},", end=" ")
     print(f"length of the error {apart[name][1]:.2g}")
@@ -659,9 +685,10 @@ for name, loss in losses.items():
 # > `x.var` divides by one less than the count: that is the small difference in what comes out, and in a batch of two, a large one. The other mistake cannot be seen from outside. Under `no_grad` the mean and the variance become constants, and the paths through them are gone: the gradient is $g_i / s$, the first of the three terms. The second takes out what all $g_i$ have in common, the third what goes along with $\hat z_i$. With $g$ at random both are nearly 0, as a mean of many random numbers is. With the second loss they are everything: $\sum (\hat z_i + 1)^2 = \sum \hat z_i^2 + 2 \sum \hat z_i + m$, which is $2m$, but for ε, whatever $z$ is. The true gradient is next to 0, and the published one is some hundreds long. A layer is right when its **gradient** has been checked, and on *few* numbers: there the means of random ones are not nearly 0, either.
 
 # %% tags=["claim"]
-assert 1e-5 < (ours(x) - theirs(x)).abs().max() < 1e-3
+assert 1e-5 < (ours(many) - theirs(many)).abs().max() < 1e-3
 assert apart["random"][1] < 0.05 * apart["random"][0]
 assert apart["squares"][0] < 0.1 and apart["squares"][1] > 100
+source = torch.Generator().manual_seed(3)
 tiny = torch.randn(2, 3, generator=source)
 assert (
     standardize(tiny, (0,), 1e-5)[0] - published(tiny, (0,), 1e-5)
@@ -807,7 +834,7 @@ for momentum in (0.1, 0.9):
 assert round(away[0.1], 2) == 0.03 and round(away[0.9], 2) == 0.13
 
 # %% [markdown]
-# That is all of its parts. Here is the layer, for units, for sequences and for images:
+# That is all of its parts. Here is the layer, for units, for sequences and for images. `register_buffer` makes a tensor a buffer: `state_dict` has it, and no optimizer ever sees it. `num_batches_tracked` counts the batches and is read by nobody here; PyTorch's layer has it, and so each can load what the other has saved.
 
 
 # %% export="normalization.py"
@@ -933,7 +960,8 @@ unlock(
 
 # %%
 gamma, beta, epsilon = 1.5, -0.25, 1e-5
-B = torch.randn(10, 8, generator=source, dtype=torch.float64)  # ten batches, m = 8
+batches = torch.Generator().manual_seed(4)
+B = torch.randn(10, 8, generator=batches, dtype=torch.float64)  # ten batches, m = 8
 m = B.shape[1]
 mu_B = B.sum(1) / m
 var_B = ((B - mu_B[:, None]) ** 2).sum(1) / m
@@ -945,11 +973,11 @@ layer = BatchNorm1d(1, momentum=1.0).double()
 with torch.no_grad():
     layer.weight.fill_(gamma)
     layer.bias.fill_(beta)
-    trained = torch.cat([layer(batch[:, None]) for batch in B], 1).T
+    in_training = torch.cat([layer(batch[:, None]) for batch in B], 1).T
     layer.running_mean.fill_(E)
     layer.running_var.fill_(Var)
     fixed = layer.eval()(B[0][:, None])[:, 0]
-off = (trained - y).abs().max(), (fixed - inference).abs().max()
+off = (in_training - y).abs().max(), (fixed - inference).abs().max()
 print(f"largest differences: {off[0]:.0e} in training, {off[1]:.0e} at inference")
 
 # %% tags=["claim"]
@@ -961,13 +989,13 @@ assert max(off) < 1e-12
 # The ten layers once more, with a BatchNorm before each ReLU. No LSUV: the layers scale themselves.
 
 # %%
-normed, models = {}, {}
+normed, trained_at = {}, {}
 for lr in RATES:
     normed[lr] = []
     for seed in range(5):
         torch.manual_seed(seed)
-        models[lr, seed] = deep(nn.BatchNorm1d)
-        normed[lr].append(at_end(losses_of(models[lr, seed], lr, seed)))
+        trained_at[lr, seed] = deep(nn.BatchNorm1d)
+        normed[lr].append(at_end(losses_of(trained_at[lr, seed], lr, seed)))
     print(f"rate {lr:5}: five networks trained", flush=True)
 
 # %% [markdown] tags=["predict"]
@@ -1027,7 +1055,7 @@ for lr in RATES[3:]:
     print(f"            BatchNorm      {shown(normed[lr])}")
 
 # %% [markdown]
-# It trains, also at rates at which nothing trains without a norm. Compared with the right gradient it is worse at both, in the median of five seeds, and its best is level with that of the network without a norm. A wrong gradient need not announce itself. It costs.
+# It trains, also at rates at which nothing trains without a norm. Compared with the right gradient it is worse at both, in the median of five seeds, and its best is level with that of the network without a norm. A wrong gradient need not announce itself; it costs all the same.
 
 # %% tags=["claim"]
 for lr, found in without_paths.items():
@@ -1055,7 +1083,7 @@ mixed = torch.randperm(len(valid_flat), generator=torch.Generator().manual_seed(
 by_digit = mixed[:count][valid_labels[mixed[:count]].argsort(stable=True)]
 asked = {name: [] for name in ("evaluation", "batches of 500", "of 5", "by digit")}
 for seed in range(5):
-    model = copy.deepcopy(models[0.256, seed])
+    model = copy.deepcopy(trained_at[0.256, seed])
     some = valid_flat[mixed[:count]], valid_labels[mixed[:count]]
     asked["evaluation"].append(error_rate(model.eval(), *some, 500))
     asked["batches of 500"].append(error_rate(model.train(), *some, 500))
@@ -1077,11 +1105,11 @@ for name, rates in asked.items():
 typical = {name: median(rates) for name, rates in asked.items()}
 assert abs(typical["batches of 500"] - typical["evaluation"]) < 0.02
 assert 2.3 * typical["evaluation"] < typical["of 5"] and typical["by digit"] > 0.8
-moved = model[1].running_mean - models[0.256, 4][1].running_mean
+moved = model[1].running_mean - trained_at[0.256, 4][1].running_mean
 assert moved.abs().max() > 0.01
 
 # %% [markdown] exercise="neighbours" tags=["prompt"] difficulty="medium" minutes=30
-# ### Exercise 12.4: "its validation jumps about. Why?"
+# ### Exercise 12.4: why does its validation jump about?
 #
 # A colleague's model gives other error rates when the validation loader has another batch size. Write the test for it: `reads_neighbours(model, x)` says, `True` or `False`, whether the model, in the mode it is in, answers differently about the *first* image of `x` when the *others* are different images. `x` is a batch of 4 or more. The model may be any that leaves nothing to chance: do not look for layers by name, for what it contains may be of somebody's own making. It may count its calls. Rounding is no answer: if no number of the first image's answer changes by more than a thousandth of the largest number in it, that does not count. It is a test, and leaves no trace: parameters, buffers, gradients, modes and `x` are afterwards as they were.
 
@@ -1319,24 +1347,33 @@ for seed in range(5):
         movement[name].append([sum(row) / len(row) for row in steps])
         if name == "shaken":
             shaken.append(end)
-for name, found in movement.items():
-    layers = [median(layer) for layer in zip(*found, strict=True)]
-    print(f"{name:9} a unit's mean moves by", end=" ")
-    print(f"{min(layers):.2f} to {max(layers):.2f} deviations, by layer")
 print("losses: no norm  ", shown(plain[0.016]))
 print("        BatchNorm", shown(normed[0.256]))
 print("        shaken   ", shown(shaken))
+
+# %% tags=["figure"] alt="Ten columns of dots, one for each hidden layer. With BatchNorm all of them lie at 0. Shaken, all lie a little below 0.3. Without a norm they rise from about 0.05 in the first layer to between 0.14 and 0.34 in the tenth." caption="From one step to the next, how far a unit's mean moves: the median unit of each layer, the mean over all steps; a dot for each of five seeds"
+figure, ax = plt.subplots(figsize=(5.6, 2.6))
+for (name, found), colour, side in zip(
+    movement.items(), (1, 0, 2), (-0.15, 0, 0.15), strict=True
+):
+    for depth, layer in enumerate(zip(*found, strict=True), 1):
+        label = name if depth == 1 else None
+        ax.plot([depth + side] * 5, layer, "o", color=plot.COLOURS[colour], alpha=0.7,
+                label=label, markersize=4)  # fmt: skip
+ax.set(xlabel="layer", ylabel="deviations", xticks=range(1, 11), ylim=(-0.02, 0.45))
+ax.legend(loc="upper left", ncols=3)
 
 # %% tags=["claim"]
 for calm, wild in zip(movement["no norm"], movement["shaken"], strict=True):
     assert sum(wild) > 1.2 * sum(calm), (calm, wild)
     assert sum(a < b for a, b in zip(calm, wild, strict=True)) >= 8, (calm, wild)
+    assert max(abs(layer - (1 - math.sqrt(0.5))) for layer in wild) < 0.03, wild
 assert max(max(layers) for layers in movement["BatchNorm"]) < 0.03
 assert median(shaken) < median(plain[0.016])
 assert median(shaken) > median(normed[0.256])
 
 # %% [markdown]
-# BatchNorm does keep the means still, as promised. The noise undoes that: from one step to the next the means of the shaken network move further than those of the network without a norm at its best rate, for every seed and in at least eight of the ten layers (in the upper ones not by much). Still it ends with a lower loss, in the median of the five. The noise costs something. But a layer whose inputs do not keep still can hardly be what made training hard.
+# BatchNorm does keep the means still, as promised. The noise undoes that. (What moves there is the noise itself: two draws between −0.5 and 0.5 are typically 0.29 apart, in every layer.) From one step to the next the means of the shaken network move further than those of the network without a norm at its best rate, for every seed and in at least eight of the ten layers, though in the upper ones not by much; and yet it ends with a lower loss, in the median of the five. The noise costs something. Inputs that do not keep still, however, can hardly be what made training hard.
 #
 # What then? Santurkar et al. propose that the loss becomes smoother: the gradient holds for longer. That, too, can be measured in small. From where training is, go along the gradient, $2^{-10}$ times its length, then $2^{-9}$ times from the same place, and so on: which is the highest of these rates up to which the loss of this batch still falls, and how far has one gone? Both networks are trained at the *same* rate. (At rates of their own the one with the higher would win by itself: wherever it trains at a rate, steps of that rate must work.)
 
@@ -1384,14 +1421,15 @@ for lr in (0.016, 0.064):
         print(f"a length of {length:.2f}", flush=True)
 
 # %% [markdown]
-# At 0.064, where both have come about as far, the gradient can be followed for two to four times as long with BatchNorm, in the median of five seeds, by either measure. At 0.016, a rate at which the network with BatchNorm has hardly begun to learn, there is less between them. That agrees with the proposal. It does not prove it: "smoother" is another description of what happens, closer to it than the first one, and why a loss becomes smoother by this is still being argued about.
+# At 0.064, where both have come about as far, the gradient can be followed for two to four times as long with BatchNorm, in the median of five seeds, by either measure. (With other images it was up to eight times.) At 0.016, a rate at which the network with BatchNorm has hardly begun to learn, there is less between them. That agrees with the proposal. It does not prove it: "smoother" is another description of what happens, closer to it than the first one, and why a loss becomes smoother by this is still being argued about.
 
 # %% tags=["claim"]
 for lr, least in ((0.016, 1.0), (0.064, 1.8)):
     for bare, with_norm in zip(
         reach[lr, "no norm"], reach[lr, "BatchNorm"], strict=True
     ):
-        assert least * bare <= with_norm < 5 * bare, reach
+        assert least * bare <= with_norm, reach
+        assert with_norm < 5 * bare or len(images) > 5000, reach  # others: up to 8
 assert median(normed[0.064]) < 1.6 and median(normed[0.016]) > 1.8
 
 # %% [markdown] tags=["aside"]
@@ -1402,11 +1440,11 @@ assert median(normed[0.064]) < 1.6 and median(normed[0.016]) > 1.8
 # %% tags=["aside"]
 torch.manual_seed(0)
 layer, turned = nn.Linear(20, 8, bias=False), {}
-x, g = torch.randn(50, 20), torch.randn(50, 8)
+inputs, g_out = torch.randn(50, 20), torch.randn(50, 8)
 for factor in (1.0, 10.0):
     weight = (factor * layer.weight).detach().requires_grad_()
-    out, _, _ = standardize(x @ weight.T, (0,), 1e-5)
-    (grad,) = torch.autograd.grad(out, weight, g)
+    out, _, _ = standardize(inputs @ weight.T, (0,), 1e-5)
+    (grad,) = torch.autograd.grad(out, weight, g_out)
     moved = weight - 0.001 * grad
     along = (moved * weight).sum() / weight.norm() ** 2
     across = (moved - along * weight).norm() / weight.norm()
@@ -1448,22 +1486,20 @@ assert torch.allclose(both, torch.tensor([[-1.0, -1], [1, 1]]), atol=1e-3)
 # %% [markdown]
 # The way out is another choice of axes: let each *image* be standardised by itself, over its units, or over all its channels and places. Its mean needs no neighbours, and there is no second mode. That is **LayerNorm** (Ba, Kiros and Hinton, 2016). It standardises the last axes, as many as it is told: language models are made with it, and there each piece of a text is standardised by itself, over its features, however long the text is. With channels there is room in between: **GroupNorm** (Wu and He, 2018) deals an image's channels into groups, each with a mean of its own.
 
-# %% tags=["figure", "slide"] alt="Three tables of four rows, the images, and four columns, the channels; each cell is divided into four places. Cells of one colour share a mean. Under BatchNorm each column has a colour, under LayerNorm each row; under GroupNorm the left and the right half of each row are two colours, pale in the lower two rows." caption="Who shares a mean? Each cell is a channel of an image, the small squares its places; cells of one colour share (pale and strong are two)"
-figure, axes = plt.subplots(1, 3, figsize=(5.6, 2.3))
+# %% tags=["figure", "slide"] alt="Three tables of three rows, the images, and four columns, the channels; each cell is divided into four places. Cells of one colour share a mean. Under BatchNorm each column has a colour, under LayerNorm each row; under GroupNorm the left and the right half of each row have one of their own, six in all." caption="Who shares a mean? Each cell is a channel of an image, the small squares its places; cells of one colour share (LayerNorm is told all axes of an image)"
+figure, axes = plt.subplots(1, 3, figsize=(5.6, 1.9))
 shares = {
     "BatchNorm": lambda n, c: c, "LayerNorm": lambda n, c: n,
     "GroupNorm": lambda n, c: 2 * n + c // 2,
 }  # fmt: skip
 for ax, (title, who) in zip(axes, shares.items(), strict=True):
-    for n in range(4):
+    for n in range(3):
         for c in range(4):
-            number = who(n, c)
-            colour = plot.COLOURS[number % 4]
-            alpha = 0.85 if number < 4 else 0.4
+            colour = plot.COLOURS[who(n, c)]
             for place in range(4):
                 spot = c + 0.04 + 0.46 * (place % 2), n + 0.04 + 0.46 * (place // 2)
-                ax.add_patch(plt.Rectangle(spot, 0.42, 0.42, fc=colour, alpha=alpha))
-    ax.set(xlim=(0, 4), ylim=(4, 0), xticks=[], yticks=[], aspect="equal")
+                ax.add_patch(plt.Rectangle(spot, 0.42, 0.42, fc=colour))
+    ax.set(xlim=(0, 4), ylim=(3, 0), xticks=[], yticks=[], aspect="equal")
     ax.set_title(title)
     ax.set_xlabel("channels")
     ax.spines[:].set_visible(False)
@@ -1508,13 +1544,13 @@ def check_group() -> None:
         n, c, given = shape[0], shape[1], f"shape {shape}, {groups} groups"
         kept, eps = x.clone(), 0.1
 
-        def by_hand(ways: Tensor) -> Tensor:
+        def by_hand(ways: Tensor, eps: float = eps) -> Tensor:
             """Standardised among the channels that have the same number."""
             out = torch.empty_like(x)  # noqa: B023
             for image in range(n):  # noqa: B023
                 for number in set(ways.tolist()):
                     part = kept[image, ways == number]  # noqa: B023
-                    spread = (part.var(correction=0) + eps).sqrt()  # noqa: B023
+                    spread = (part.var(correction=0) + eps).sqrt()
                     out[image, ways == number] = (part - part.mean()) / spread
             return out
 
@@ -1550,6 +1586,36 @@ def check_group() -> None:
                 assert not torch.allclose(got, wrong), (
                     f"{given}: you have {c // groups} groups of {groups}"
                 )
+        for other in (0.0, 1e-5, 2 * eps, eps**2):
+            near = f"eps is {eps}, and yours seems to be {other:g}"
+            if groups < c or x.dim() > 2:
+                assert not torch.allclose(
+                    got, by_hand(number // (c // groups), other), 1e-8
+                ), f"{given}: {near}"
+        rows = x.reshape(n, groups, -1)
+        middle = rows - rows.mean(-1, keepdim=True)
+        if rows.shape[-1] > 1:
+            unbiased = (rows.var(-1, keepdim=True) + eps).sqrt()
+            for other, why in (
+                (middle, "the mean is taken away, and nothing is divided"),
+                (middle / unbiased, "the variance is the biased one: leave it to "
+                 "Standardized"),
+            ):  # fmt: skip
+                assert not torch.allclose(got, other.reshape(x.shape)), (
+                    f"{given}: {why}"
+                )
+        for places, why in (
+            (x.reshape(groups, -1), "whole images are dealt out: each image is cut "
+             "into groups by itself"),
+            (x.reshape(n, -1, groups).transpose(1, 2), "a group is one of every so "
+             "many numbers: whole channels, neighbours, are wanted"),
+        ):  # fmt: skip
+            spread = (places.var(-1, correction=0, keepdim=True) + eps).sqrt()
+            wrong = (places - places.mean(-1, keepdim=True)) / spread
+            wrong = wrong.transpose(1, 2) if wrong.dim() == 3 else wrong
+            assert groups == 1 or not torch.allclose(got, wrong.reshape(x.shape)), (
+                f"{given}: {why}"
+            )
         batch = (0, *range(2, x.dim()))
         spread = (x.var(batch, correction=0, keepdim=True) + eps).sqrt()
         assert not torch.allclose(got, (x - x.mean(batch, keepdim=True)) / spread), (
@@ -1713,17 +1779,19 @@ order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
 fitted, rest = order.split([len(order) * 4 // 5, len(order) - len(order) * 4 // 5])
 
 
-def in_pairs(norm: Callable | None, lr: float, seed: int) -> nn.Module:
+def in_pairs(
+    norm: Callable | None, lr: float, seed: int, *callbacks: Callback
+) -> nn.Module:
     """Trained on 800 images, two at a time; in evaluation mode."""
     torch.manual_seed(seed)
     model, rows = deep(norm, depth=3), fitted[torch.randperm(len(fitted))[:800]]
     loader = BatchLoader(flat[rows], labels[rows], batch_size=2)
     descent = torch.optim.SGD(model.parameters(), lr=lr)
-    Learner(model, cross_entropy, descent, loader).fit(1)
+    Learner(model, cross_entropy, descent, loader, callbacks=[*callbacks]).fit(1)
     return model.eval()
 
 
-held_back, pairs = rest[:800], {}
+held_back, pairs, learnt, in_large = rest[:800], {}, {}, []
 for name, norm in (
     ("no norm", None), ("BatchNorm", nn.BatchNorm1d), ("LayerNorm", nn.LayerNorm),
 ):  # fmt: skip
@@ -1732,18 +1800,28 @@ for name, norm in (
         for lr in (0.004, 0.016, 0.064)
     }
     lr = min(tried, key=tried.get)
-    pairs[name] = [
-        error_rate(in_pairs(norm, lr, seed), valid_flat, valid_labels, 500)
-        for seed in range(5)
-    ]
+    pairs[name], learnt[name] = [], []
+    for seed in range(5):
+        recorder = Recorder()
+        model = in_pairs(norm, lr, seed, recorder)
+        learnt[name].append(sum(recorder.losses[-100:]) / 100)
+        pairs[name].append(error_rate(model, valid_flat, valid_labels, 500))
+        if name == "BatchNorm":  # and with no running statistics
+            model.train()
+            in_large.append(error_rate(model, valid_flat, valid_labels, 500))
     rates = " ".join(f"{rate:5.1%}" for rate in sorted(pairs[name]))
-    print(f"{name:9} rate {lr}: {rates} wrong", flush=True)
+    print(f"{name:9} rate {lr}: {rates} wrong,", end=" ")
+    print(f"training loss {median(learnt[name]):.2f}", flush=True)
+rates = " ".join(f"{rate:5.1%}" for rate in sorted(in_large))
+print(f"BatchNorm, by 500:    {rates} wrong")
 
 # %% [markdown]
-# BatchNorm is lost, at the best of its rates; with LayerNorm the same network trains at batch size 2 about as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
+# BatchNorm is lost, at the best of its rates, and it is lost in training: in the last hundred steps its loss (the median over five seeds) is not far below the 2.3 of guessing. Poor running statistics, averages over batches of two, are not the reason. The last line has the same networks in training mode, in batches of 500 images, with the mean and the variance of these; most of the answers are wrong all the same. With LayerNorm the network trains at batch size 2 about as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
 
 # %% tags=["claim"]
 assert min(pairs["BatchNorm"]) > 2 * max(pairs["LayerNorm"])
+assert min(in_large) > 0.5, in_large
+assert min(learnt["BatchNorm"]) > 1.9 and max(learnt["LayerNorm"]) < 1.6, learnt
 assert median(pairs["LayerNorm"]) < min(0.3, 1.2 * median(pairs["no norm"]))
 assert 2 * 7 * 7 == 98
 record("batches of two, BatchNorm, median error rate", median(pairs["BatchNorm"]))
@@ -2086,6 +2164,9 @@ with torch.no_grad():
         ratios.append(spent[0] / spent[1])
 print(f"largest difference of a logit: {off:.0e}")
 print(f"one image: with the norms {median(ratios):.2f} times as long as folded")
+
+# %% [markdown]
+# The logits are the same but for rounding. One image at a time, the network with its norms took a fifth to a third longer than the folded one on the machine that made this page; the last line says what it is on yours.
 
 # %% tags=["claim"]
 assert [type(a) for a in short] == [type(b) for b in small_cnn()]

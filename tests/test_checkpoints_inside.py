@@ -205,6 +205,11 @@ def test_grad_cam_is_the_papers(checkpoint: Checkpoint) -> None:
     assert grad_cam(model, model[1], x[:0], classes[:0]).shape == (0, 4, 3)
     assert hooked(model) == 0
     assert not found.requires_grad
+    model.requires_grad_(False)  # a frozen network has the same maps
+    torch.testing.assert_close(grad_cam(model, model[1], x, classes), found)
+    assert not x.requires_grad
+    assert not any(p.requires_grad for p in model.parameters())
+    model.requires_grad_()
     for layer in (nn.ReLU(), model[4]):
         with pytest.raises(ValueError, match="it should be one"):
             grad_cam(model, layer, x, classes)

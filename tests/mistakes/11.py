@@ -395,6 +395,26 @@ def centring_shift(leak):
     print((1 - leak) / math.sqrt(2 * math.pi))
 
 
+# %% exercise="shift" message="the leak is squared"
+def centring_shift(leak):
+    return (1 - leak**2) / math.sqrt(2 * math.pi)
+
+
+# %% exercise="shift" message="belongs in brackets"
+def centring_shift(leak):
+    return 1 - leak / math.sqrt(2 * math.pi)
+
+
+# %% exercise="shift" message="is in the integral already"
+def centring_shift(leak):
+    return (1 - leak) / math.sqrt(2 * math.pi) / 2
+
+
+# %% exercise="shift" message="not the text"
+def centring_shift(leak):
+    return f"{(1 - leak) / math.sqrt(2 * math.pi):.4f}"
+
+
 # %% exercise="grad_cam" message="gradient times map, place by place"
 def grad_cam(model, layer, x, classes):
     seen = []
@@ -685,6 +705,46 @@ def grad_cam(model, layer, x, classes):
         score = scores(model, x, classes)
     if len(seen) != 1 or seen[0].dim() != 4:
         raise ValueError("not one map")
+    (grad,) = torch.autograd.grad(score, seen[0])
+    weights = grad.mean((2, 3), keepdim=True)
+    return (weights * seen[0].detach()).sum(1).clamp(min=0)
+
+
+# %% exercise="grad_cam" message="a frozen network, whose parameters require no gradient"
+def grad_cam(model, layer, x, classes):
+    seen = []
+    with Hooks([layer], lambda m, inputs, output: seen.append(output)):
+        score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
+    (grad,) = torch.autograd.grad(score, seen[0])
+    weights = grad.mean((2, 3), keepdim=True)
+    return (weights * seen[0].detach()).sum(1).clamp(min=0)
+
+
+# %% exercise="grad_cam" message="requires gradients afterwards"
+def grad_cam(model, layer, x, classes):
+    for p in model.parameters():
+        p.requires_grad_()
+    seen = []
+    with Hooks([layer], lambda m, inputs, output: seen.append(output)):
+        score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
+    (grad,) = torch.autograd.grad(score, seen[0])
+    weights = grad.mean((2, 3), keepdim=True)
+    return (weights * seen[0].detach()).sum(1).clamp(min=0)
+
+
+# %% exercise="grad_cam" message="now the caller's images require a gradient"
+def grad_cam(model, layer, x, classes):
+    if not any(p.requires_grad for p in model.parameters()):
+        x.requires_grad_()
+    seen = []
+    with Hooks([layer], lambda m, inputs, output: seen.append(output)):
+        score = scores(model, x, classes)
+    if len(seen) != 1 or seen[0].dim() != 4:
+        raise ValueError(len(seen))
     (grad,) = torch.autograd.grad(score, seen[0])
     weights = grad.mean((2, 3), keepdim=True)
     return (weights * seen[0].detach()).sum(1).clamp(min=0)
