@@ -23,7 +23,7 @@ from groundup.run import load_results
 from groundup.site import serve
 
 REPEATS = 5
-PLANNED = 14  # chapters
+CHAPTERS = 14  # chapters
 SQUEEZABLE = {".html", ".css", ".js", ".svg", ".json", ".xml", "", ".ico"}  # a woff2 or png is compressed already
 
 Row = tuple[str, float, str, float]  # what, measured, unit, and the most that it may be
@@ -45,13 +45,13 @@ def rows(book: Book, folder: Path) -> Iterator[Row]:
     yield "groundup --help", median(partial(groundup, book, "--help")), "s", 0.2
 
     yield f"export, all {last} chapters, from nothing", median(partial(export_afresh, book)), "s", 3
-    small, large = (synthetic(folder / f"synthetic{n}", n) for n in (PLANNED // 2, PLANNED))
+    small, large = (synthetic(folder / f"synthetic{n}", n) for n in (CHAPTERS // 2, CHAPTERS))
     ratios, seconds = [], []
     for _ in range(REPEATS):  # alternately, so that a busy machine slows both
         half = timed(lambda: checkpoints(parse_book(small)))
         seconds.append(timed(lambda: checkpoints(parse_book(large))))
         ratios.append(seconds[-1] / half)
-    what = f"export, {PLANNED} chapters that fill 8 modules of 250 lines"
+    what = f"export, {CHAPTERS} chapters that fill 8 modules of 250 lines"
     yield what, statistics.median(seconds), "s", 3
     yield "  the same, over half as many chapters", statistics.median(ratios), "×", 2.5
 
@@ -85,7 +85,7 @@ def copied(book: Book, folder: Path) -> Book:
 
 
 def synthetic(folder: Path, chapters: int) -> Book:
-    """A book as large as the planned one: chapter 1 fills the modules, every later one restates a function of each."""
+    """A book as large as ours: chapter 1 fills the modules, every later one restates a function of each."""
     (folder / "chapters").mkdir(parents=True)
     (folder / "src").mkdir()
     for number in range(1, chapters + 1):

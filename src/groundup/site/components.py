@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from markdown.extensions.toc import slugify
 from markupsafe import Markup
 
-from groundup.book.plan import PARTS, PLAN, Planned
+from groundup.book.plan import PARTS, PLAN
 from groundup.site import cells, ends, layout
 from groundup.site.cells import ChapterPage
 from groundup.site.navigation import ROMAN
@@ -38,15 +38,15 @@ class Heading:
 
 @dataclass(frozen=True)
 class Next:
-    """The chapter after this one; `stem` is empty while it is planned."""
+    """Where a reader goes from the end of a chapter: `link` is relative to the chapter's page."""
 
-    number: int
+    kicker: str
     title: str
     promise: str
-    stem: str
+    link: str
 
 
-def chapter(page: ChapterPage, notebook: Any, next_chapter: Next | None, glossary: dict[str, str]) -> str:
+def chapter(page: ChapterPage, notebook: Any, next_page: Next, glossary: dict[str, str]) -> str:
     """The body of a chapter's page."""
     head, rest = ends.head(notebook.cells)
     foot, rest = ends.foot(rest)
@@ -57,7 +57,7 @@ def chapter(page: ChapterPage, notebook: Any, next_chapter: Next | None, glossar
         (
             top.head(page, head, part, len(PLAN)),
             body.show(page, layout.blocks(rest)),
-            top.foot(page, foot, next_chapter, glossary),
+            top.foot(page, foot, next_page, glossary),
         )
     )
 
@@ -67,10 +67,12 @@ def exercise(page: ChapterPage, found: layout.Exercise) -> str:
     return _template("blocks").exercise(page, found)
 
 
-def following(number: int, stems: dict[int, str]) -> Next | None:
-    """The chapter after chapter `number`, by the plan."""
-    plan: Planned | None = next((plan for plan in PLAN if plan.number == number + 1), None)
-    return Next(plan.number, plan.title, plan.promise, stems.get(plan.number, "")) if plan else None
+def following(number: int, stems: dict[int, str]) -> Next:
+    """The chapter after chapter `number`, by the plan; after the last one, the page that looks back."""
+    plan = next((plan for plan in PLAN if plan.number == number + 1), None)
+    if plan is None or plan.number not in stems:
+        return Next("The end", "Looking back", "what you built, and what you can read now", "../../looking-back/")
+    return Next(f"Next: chapter {plan.number}", plan.title, plan.promise, f"../{stems[plan.number]}/")
 
 
 def _heading(page: ChapterPage, found: layout.Exercise) -> Heading:

@@ -1,4 +1,4 @@
-"""The ledger: what is unlocked and how that was shown, what stays locked, and what was never locked."""
+"""The ledger: what is unlocked and how that was shown, and what was never locked."""
 
 from __future__ import annotations
 
@@ -60,17 +60,6 @@ def unlocked(book: Book) -> str:
         for number, certificate in found
     )
     return f'<div class="certificates">\n{cards}\n</div>'
-
-
-def planned(book: Book) -> str:
-    """What the chapters to come will unlock."""
-    done = {name for _, found in certificates(book) for name in (found["name"], *found["also"])}
-    rows = []
-    for plan in PLAN:
-        names = ", ".join(f"`{name}`" for name in plan.unlocks if name not in done)
-        if names:
-            rows.append(f"| {plan.number}. {plan.title} | {names} |")
-    return "\n".join(["| chapter | will unlock |", "|:--|:--|", *rows])
 
 
 def base_vocabulary(book: Book) -> str:

@@ -1,4 +1,4 @@
-"""The order of the pages: how to start, the chapters that exist by part, the reference."""
+"""The order of the pages: how to start, the chapters by part, a look back, the reference."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def nav(chapters: Mapping[int, Chapter]) -> Nav:
         {"Home": "index.md"},
         {"Start here": [{"Set-up": "setup.md"}, {"How to read this book": "how-to-read.md"}]},
         *parts,
+        {"The end": [{"Looking back": "looking-back.md"}]},
         {
             "Reference": [
                 {"The ledger": "ledger.md"},

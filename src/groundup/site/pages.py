@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groundup.book import Book, BookError
 from groundup.book.plan import PARTS, PLAN, Planned
-from groundup.site import curve, ledger, mosaic
+from groundup.site import curve, ledger, looking_back, mosaic
 from groundup.site.navigation import ROMAN
 
 MARKER = re.compile(r"^<!-- ([\w ]+) -->$", re.MULTILINE)  # those with a colon are filled in when the page is HTML
@@ -38,21 +38,20 @@ def _linked(book: Book, word: str, number: int) -> str:
 
 
 def _chapter_map(book: Book) -> str:
-    rates = curve.error_rates(book)
+    chapters, rates = book.chapters(), curve.error_rates(book)
     lines = ['<div class="map">']
     for part, title in enumerate(PARTS, 1):
-        lines.append(f'<section class="part"><h3 id="part-{part}"><span>Part {ROMAN[part - 1]}</span> {title}</h3>')
-        lines.append(f'<ol start="{next(plan.number for plan in PLAN if plan.part == part)}">')
-        lines += [_map_item(book, plan, rates.get(plan.number)) for plan in PLAN if plan.part == part]
-        lines.append("</ol></section>")
+        plans = [plan for plan in PLAN if plan.part == part and plan.number in chapters]
+        if plans:
+            lines.append(f'<section class="part"><h3 id="part-{part}"><span>Part {ROMAN[part - 1]}</span> {title}</h3>')
+            lines.append(f'<ol start="{plans[0].number}">')
+            lines += [_map_item(book, plan, rates.get(plan.number)) for plan in plans]
+            lines.append("</ol></section>")
     return "\n".join([*lines, "</div>"])
 
 
 def _map_item(book: Book, plan: Planned, rate: float | None) -> str:
-    title, promise = html.escape(plan.title), html.escape(plan.promise)
-    path = book.chapters().get(plan.number)
-    if path is None:
-        return f'<li value="{plan.number}" class="planned"><b>{title}</b> <i>planned</i><p>{promise}</p></li>'
+    title, promise, path = html.escape(plan.title), html.escape(plan.promise), book.chapter(plan.number)
     wrong = f'<span><span class="rate">{curve.percent(rate)}</span> of the digits read wrongly</span>' if rate else ""
     exercises = " ".join(f"{plan.number}.{name}" for name in _exercises(book.executed(plan.number)))
     progress = f'<span class="js-only" data-exercises="{exercises}"></span>'
@@ -100,7 +99,10 @@ GENERATED: dict[str, Callable[[Book], str]] = {
     "chapter map": _chapter_map,
     "error curve": _error_curve,
     "unlocked names": ledger.unlocked,
-    "planned names": ledger.planned,
+    "lines written": looking_back.lines_written,
+    "map of the package": looking_back.package_map,
+    "unlocked by chapter": looking_back.unlocked_names,
+    "to read on": looking_back.to_read,
     "base vocabulary": ledger.base_vocabulary,
     "freed names": ledger.freed,
     "what is undecided": ledger.undecided,
