@@ -33,12 +33,13 @@ def grad_cam(model: nn.Module, layer: nn.Module, x: Tensor, classes: Tensor) -> 
     """Where a layer's feature maps speak for an image's class.
 
     Shapes: (N, C, H, W), (N,) -> (N, H', W') of the layer's output. Paper: Selvaraju
-    et al. 2017, arXiv:1610.02391, eq. 1 and 2. Raises: ValueError for a layer that
-    gives no feature maps, or is not called once.
+    et al. 2017, arXiv:1610.02391, eq. 1 and 2. What comes behind the layer must not
+    change its output in place. Raises: ValueError for a layer that gives no feature
+    maps, or is not called once.
     """
     seen: list[Tensor] = []
     with Hooks([layer], lambda m, inputs, output: seen.append(output)):
-        score = scores(model, x, classes)
+        score = scores(model, x.detach().requires_grad_(), classes)
     if len(seen) != 1 or seen[0].dim() != 4:
         shapes = [tuple(maps.shape) for maps in seen]
         raise ValueError(f"{layer} gives {shapes}: it should be one (N, K, H, W)")

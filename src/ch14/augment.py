@@ -130,7 +130,7 @@ def tta(
     """Test-time augmentation: the mean of the probabilities for versions of each image.
 
     The images as they are, and `versions` - 1 by `random_affine`; the model is asked in
-    evaluation mode. Shapes: x (N, C, H, W) -> (N, K). Raises: ValueError for no version.
+    evaluation mode. Shapes: x (N, C, H, W) -> (N, K). Raises: ValueError for none.
     """
     if versions < 1:
         raise ValueError(f"{versions=}: 1 or more are needed")

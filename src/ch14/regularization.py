@@ -42,9 +42,12 @@ def beta(alpha: float, count: int, generator: torch.Generator | None = None) -> 
     """
     if not 0 < alpha <= 4:
         raise ValueError(f"{alpha=}: give a number above 0, and 4 at most")
-    found = torch.empty(0, dtype=torch.float64)
+    device = generator.device if generator else "cpu"
+    found = torch.empty(0, dtype=torch.float64, device=device)
     while len(found) < count:
-        pairs = torch.rand(2, count, generator=generator, dtype=torch.float64)
+        pairs = torch.rand(
+            2, count, generator=generator, dtype=found.dtype, device=device
+        )
         first, second = pairs ** (1 / alpha)
         total = first + second
         found = torch.cat([found, (first / total)[(total <= 1) & (total > 0)]])
@@ -71,7 +74,7 @@ def mixup(
 
 
 class Mixup(Callback):
-    """Trains on mixtures of two images, for losses that take probabilities as labels."""
+    """Trains on mixtures of two images; the loss must take probabilities as labels."""
 
     order = 10  # after Augment
 
