@@ -10,17 +10,14 @@ miniai, which is no package: the folder of that name from https://github.com/fas
 
 from __future__ import annotations
 
-import datetime
 import json
 import logging
-import platform
 import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,6 +36,7 @@ except ImportError as error:
 
 from ch08.data import BatchLoader
 from ch08.learner import Learner
+from header import header
 
 EPOCHS, ROUNDS, RATE = 4, 45, 0.05
 x, y = torch.randn(6400, 784), torch.randint(0, 10, (6400,))
@@ -183,15 +181,13 @@ def main() -> None:
         for name, values in found.items():
             low, high = min(values), max(values)
             print(f"{batch_size:5} {name:10} {statistics.median(values):.3f}, {low:.3f} to {high:.3f}", flush=True)
-    packages = ("torch", "fastai", "lightning")
-    result = {
-        "what": "processor time of an epoch, as a multiple of a bare loop's; 784-50-10, 6,400 rows, one thread",
-        "command": "make results",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, 2 shared cores",
-        "versions": {package: version(package) for package in packages} | {"miniai": "course22p2"},
-        "ratios": ratios,
-    }
+    result = header(
+        "processor time of an epoch, as a multiple of a bare loop's; 784-50-10, 6,400 rows, one thread",
+        "fastai",
+        "lightning",
+    )
+    result["versions"]["miniai"] = "course22p2"
+    result["ratios"] = ratios
     target = Path(__file__).resolve().parents[1] / "docs" / "results" / "learner.json"
     target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"written: {target}")

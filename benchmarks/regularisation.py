@@ -8,13 +8,10 @@ does, and about ten minutes.
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
-import platform
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -31,6 +28,7 @@ from ch13.models import small_cnn
 from ch13.regularization import Mixup
 from ch13.schedules import Scheduled, one_cycle
 from groundup.data import mnist
+from header import header
 
 SEEDS = range(5)
 os.environ["DATA"] = "embedded"
@@ -221,13 +219,10 @@ def main() -> None:
         "dense": error_rates(x, y, dense_recipe | {"epochs": 4}),
         "CNN": error_rates(x, y, recipe | {"epochs": 2}),
     }
-    result = {
-        "what": "chapter 13: held-back losses of all choices, means of three seeds; error rates with the full MNIST",
-        "command": "make results",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} processors",
-        "versions": {"torch": version("torch")},
+    result = header(
+        "chapter 13: held-back losses of all choices, means of three seeds; error rates with the full MNIST"
+    )
+    result |= {
         "seeds": {"choices": [0, 1, 2], "full": [*SEEDS]},
         "choices": choices,
         "error_rates": table,

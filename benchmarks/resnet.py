@@ -8,10 +8,8 @@ The full MNIST comes from GROUNDUP_MNIST or a download. One thread, unless `--th
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import math
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +24,7 @@ from torch.nn import functional as F
 from ch14.augment import tta
 from ch14.images import ImageSet, read_set
 from ch14.recipe import Recipe, resnet_learner
+from header import header
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "results" / "resnet.json"
 EPOCHS = 40  # of the five seeds on the embedded images
@@ -60,15 +59,9 @@ def read() -> dict[str, Any]:
 
 def write(change: Callable[[dict[str, Any]], None]) -> None:
     """Put something into the file."""
-    found = {
-        "what": "the book's ResNet: seconds are wall-clock time of the training",
-        "command": "make results",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, 2 shared cores",
-        "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__},
-        **{key: value for key, value in read().items() if isinstance(value, dict | list) and key != "versions"},
-    }
+    found = header("the book's ResNet: seconds are wall-clock time of the training")
+    found |= {"threads": torch.get_num_threads()}
+    found |= {key: value for key, value in read().items() if key not in found}
     change(found)
     TARGET.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
