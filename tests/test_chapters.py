@@ -29,7 +29,7 @@ MORE_LINES = {
     11: 170,  # instruments (75 lines), a start, an activation and two maps, each with what it refuses
     12: 230,  # five layers, each with its docstring and what it refuses (165), their backward pass, folding
     13: 300,  # bilinear sampling and grids (60 lines), random maps (40), mixup (45), calibration (45), dropout, a loss
-    14: 950,  # a network, its count, its bends (250); sets of images and what can be wrong with them (200); two programs
+    14: 950,  # a network, its count, its bends (250); sets of images and what can be wrong with them (200); programs
 }
 MODULE_LINES = 250
 COLUMNS = 88  # what a page shows without scrolling
