@@ -28,6 +28,7 @@ MORE_LINES = {
     10: 275,  # four optimizers, with one vector for speed (61 lines), saving and checking; schedules (70)
     11: 170,  # instruments (75 lines), a start, an activation and two maps, each with what it refuses
     12: 230,  # five layers, each with its docstring and what it refuses (165), their backward pass, folding
+    13: 300,  # bilinear sampling and grids (60 lines), random maps (40), mixup (45), calibration (45), dropout, a loss
 }
 MODULE_LINES = 250
 COLUMNS = 88  # what a page shows without scrolling

@@ -155,7 +155,8 @@ _NORMS = (
 _REGULARISERS = (
     Lock(_NN + "Dropout", "random", "dropout"),
     Lock(_F + "cross_entropy(label_smoothing=)", "function", f"{_NN}CrossEntropyLoss(label_smoothing=)"),
-    Lock(_F + "grid_sample", "function", "affine_grid"),
+    Lock(_F + "affine_grid", "function"),
+    Lock(_F + "grid_sample", "function"),
 )
 _RESNET = (Lock(_NN + "AdaptiveAvgPool2d", "layer", "adaptive_avg_pool2d"), Lock(_NN + "Identity", "layer"))
 

@@ -156,7 +156,7 @@ def bench(book: Book, options: Namespace) -> int:
 
 def results(book: Book, options: Namespace) -> int:
     """Measure anew what pages show from docs/results, beside libraries that the book does not need."""
-    return _python(book, "benchmarks/learner.py")
+    return max(_python(book, f"benchmarks/{name}.py") for name in ("regularisation", "learner"))
 
 
 def _python(book: Book, *arguments: str) -> int:
