@@ -1001,15 +1001,14 @@ for size, measured in others["ratios"].items():
 
 # %% tags=["aside", "claim"]
 for medians in rivals.values():
-    assert min(medians, key=medians.get) == "chapter 8" and medians["chapter 8"] < 1.04
-assert all(
-    rivals[size]["miniai"] < rivals[size]["chapter 8"] + 0.05 for size in ("64", "256")
-)
+    assert medians["chapter 8"] < 1.04
+    assert medians["chapter 8"] < min(medians["fastai"], medians["Lightning"]) - 0.2
+    assert abs(medians["chapter 8"] - medians["miniai"]) < 0.05
 assert rivals["64"]["fastai"] > 2 > rivals["1024"]["fastai"]
 assert rivals["64"]["Lightning"] > 1.5 > rivals["1024"]["Lightning"]
 
 # %% [markdown] tags=["aside"]
-# Ours takes the least in every row. Before miniai, which is built like it, that is a hair where batches are small, less than the turns differ among themselves; before the other two it is most there, since what they do, they do at every batch.
+# Ours and miniai, which is built like it, are within five hundredths of each other in every row, less than the turns differ among themselves. The other two take more, and most where batches are small: what they do, they do at every batch.
 
 # %% [markdown]
 # ## Watching

@@ -316,9 +316,6 @@ ax.axis("off")
 assert math.isclose(0.45 * 10 + 0.3 * 20 + 0.15 * 30 + 0.1 * 50, 20)
 assert math.isclose(0.75 * 0.6, 0.45) and math.isclose(0.25 * 0.4, 0.1)
 
-# %% export="augment.py"
-"""Augmentation: other versions of the same images, whole batches at once."""
-
 # %% [markdown] exercise="sample" tags=["prompt"] difficulty="hard" minutes=40
 # ### Exercise 13.1: between the pixels
 #
@@ -332,6 +329,9 @@ assert math.isclose(0.75 * 0.6, 0.45) and math.isclose(0.25 * 0.4, 0.1)
 
 
 # %% tags=["solution"] export="augment.py"
+"""Augmentation: other versions of the same images, whole batches at once."""
+
+
 def sample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Images read between their pixels; beyond their edges there are zeros.
 
@@ -551,7 +551,9 @@ assert 0.25 < wrong_share < 0.45, wrong_share
 # %% [markdown]
 # Around it, two functions of PyTorch. `grid_sample` is the same with other units: its places run from −1 at one edge of the image to 1 at the other, whatever the size, and it takes $(x, y)$, the column first. `affine_grid` computes the places for a turned, scaled, shifted image. Such a map is a table of two rows and three columns for each image, $\theta$ ("theta"). In it $x$ and $y$ are places, from −1 to 1:
 #
-# $$x_{\text{old}} = \theta_{00}\, x + \theta_{01}\, y + \theta_{02} \qquad y_{\text{old}} = \theta_{10}\, x + \theta_{11}\, y + \theta_{12}$$
+# $$x_{\text{old}} = \theta_{00}\, x + \theta_{01}\, y + \theta_{02}$$
+#
+# $$y_{\text{old}} = \theta_{10}\, x + \theta_{11}\, y + \theta_{12}$$
 
 
 # %% export="augment.py"
@@ -1036,9 +1038,6 @@ print("mean", sum(outputs) / 4, " without dropout", (h * v).sum().item())
 # %% tags=["claim"]
 assert outputs == [24, 12, 12, 0] and sum(outputs) / 4 == (h * v).sum() == 12
 
-# %% export="regularization.py"
-"""Regularisation: what keeps a network from learning its images by heart."""
-
 # %% [markdown] exercise="dropout" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 13.3: dropout
 #
@@ -1052,6 +1051,9 @@ assert outputs == [24, 12, 12, 0] and sum(outputs) / 4 == (h * v).sum() == 12
 
 
 # %% tags=["solution"] export="regularization.py"
+"""Regularisation: what keeps a network from learning its images by heart."""
+
+
 def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Each number 0 with probability `p`, else divided by 1 - p; in training only."""
     if not training or p == 0:
@@ -1225,7 +1227,9 @@ assert once.amax(1).mean() > averaged.amax(1).mean() + 0.01
 #
 # Cross-entropy is never content. For a right answer with probability 0.999 it still asks for more, and since the softmax gets to 1 only for infinite logits, there is no end to it. **Label smoothing** (Szegedy et al., 2016) asks for less: of the label's 1, a share $\varepsilon$ ("epsilon") is dealt out evenly to all $K$ classes. With $\varepsilon = 0.1$ and ten classes the right one is to have 0.91, the others 0.01 each. Labels are probabilities then, $t_{nk}$ for image $n$ and class $k$, and the loss is the cross-entropy of chapter 7, written for any of these:
 #
-# $$L = -\frac1N \sum_n \sum_k t_{nk} \log p_{nk} \qquad t_{nk} = (1 - \varepsilon)\,[k = \text{label}_n] + \frac{\varepsilon}{K}$$
+# $$L = -\frac1N \sum_n \sum_k t_{nk} \log p_{nk}$$
+#
+# $$t_{nk} = (1 - \varepsilon)\,[k = \text{label}_n] + \frac{\varepsilon}{K}$$
 #
 # (The bracket is 1 where it is true and 0 elsewhere.)
 
