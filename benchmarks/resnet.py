@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from ch14.augment import tta
 from ch14.images import ImageSet, read_set
 from ch14.recipe import Recipe, resnet_learner
+from ch14.resnet import ResidualBlock
 from header import header
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "results" / "resnet.json"
@@ -255,7 +256,11 @@ def side_by_side(seeds: list[int]) -> None:
     """Ours and the twin, in turns."""
     images, recipe = read_set("embedded"), Recipe()
     for seed in seeds:
-        pair = {"ours": trained(recipe, images, seed), "twin": twin(recipe, images, seed)}
+        runs = {
+            "ours": lambda seed=seed: trained(recipe, images, seed),
+            "twin": lambda seed=seed: twin(recipe, images, seed),
+        }
+        pair = {name: runs[name]() for name in sorted(runs, reverse=seed % 2 == 1)}
 
         def change(found: dict[str, Any], pair: dict[str, Any] = pair) -> None:
             for name, run in pair.items():
@@ -267,6 +272,72 @@ def side_by_side(seeds: list[int]) -> None:
         print(
             f"ours / twin, processor time: {pair['ours']['processor_seconds'] / pair['twin']['processor_seconds']:.2f}"
         )
+
+
+# ------------------------------------------------------------------------------------------ depth, in longer runs
+
+STEPS = 500
+RATES = (0.003, 0.01, 0.03, 0.1)
+
+
+def deep(block: Callable[[], nn.Module], depth: int) -> nn.Sequential:
+    """The chapter's network of one width, two layers in a block."""
+    blocks = [block() for _ in range((depth - 2) // 2)]
+    stem = [nn.Conv2d(1, 16, 4, stride=4, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    model = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    return model
+
+
+def plain() -> nn.Module:
+    """Two convolutions, each with a norm and a ReLU, and no way round them."""
+    layers = [(nn.Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()) for _ in range(2)]
+    return nn.Sequential(*layers[0], *layers[1])
+
+
+BLOCKS: dict[str, Callable[[], nn.Module]] = {
+    "plain": plain,
+    "residual": lambda: ResidualBlock(16, 16),
+    "zero initialisation": lambda: ResidualBlock(16, 16, zero_init=True),
+}
+
+
+def training_loss(name: str, depth: int, lr: float, seed: int, images: ImageSet) -> float:
+    """The mean of the last fifty steps, with batches of 64, AdamW and one cycle."""
+    torch.manual_seed(seed)
+    model = deep(BLOCKS[name], depth)
+    x, y = prepared(images)[0], images.labels
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, STEPS, cycle_momentum=False)
+    losses: list[float] = []
+    while len(losses) < STEPS:
+        for rows in torch.randperm(len(x)).split(64)[: STEPS - len(losses)]:
+            loss = F.cross_entropy(model(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+    return sum(losses[-50:]) / 50
+
+
+def depth(seeds: list[int]) -> None:
+    """Every kind of block at every depth, at the rate that was best for two other seeds."""
+    images = read_set("embedded")
+    for name in BLOCKS:
+        for layers in (6, 12, 24):
+            tried = {lr: sum(training_loss(name, layers, lr, seed, images) for seed in (100, 101)) / 2 for lr in RATES}
+            lr = min(tried, key=lambda rate: tried[rate])
+            ends = [training_loss(name, layers, lr, seed, images) for seed in seeds]
+            row = {"tried": {str(rate): loss for rate, loss in tried.items()}, "lr": lr, "seeds": seeds, "losses": ends}
+            write(
+                lambda found, name=name, layers=layers, row=row: (
+                    found.setdefault("depth", {"steps": STEPS}).setdefault(name, {}).update({str(layers): row})
+                )
+            )
+            print(f"{name}, {layers} layers, rate {lr}: {' '.join(f'{x:.4f}' for x in sorted(ends))}", flush=True)
 
 
 # --------------------------------------------------------------------------------------------- PyTorch's own example
@@ -321,7 +392,7 @@ def example(seeds: list[int], epochs: int) -> None:
 
 def main() -> None:
     """Make the parts that are asked for, or all."""
-    parts = {"embedded": embedded, "ablation": ablation, "side_by_side": side_by_side, "mnist": mnist}
+    parts = {"embedded": embedded, "depth": depth, "ablation": ablation, "side_by_side": side_by_side, "mnist": mnist}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(parts)}, example; all if none is given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
