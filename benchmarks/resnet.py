@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -276,8 +277,7 @@ def side_by_side(seeds: list[int]) -> None:
 
 # ------------------------------------------------------------------------------------------ depth, in longer runs
 
-STEPS = 500
-RATES = (0.003, 0.01, 0.03, 0.1)
+RATES = {25: (0.01, 0.02, 0.05, 0.12, 0.3), 500: (0.003, 0.01, 0.03, 0.1)}  # by the number of steps
 
 
 def deep(block: Callable[[], nn.Module], depth: int) -> nn.Sequential:
@@ -304,40 +304,45 @@ BLOCKS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def training_loss(name: str, depth: int, lr: float, seed: int, images: ImageSet) -> float:
-    """The mean of the last fifty steps, with batches of 64, AdamW and one cycle."""
+def training_loss(name: str, depth: int, steps: int, lr: float, seed: int, images: ImageSet) -> float:
+    """The mean of the last ten steps, with batches of 64, AdamW and one cycle."""
     torch.manual_seed(seed)
     model = deep(BLOCKS[name], depth)
     x, y = prepared(images)[0], images.labels
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, STEPS, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps, cycle_momentum=False)
     losses: list[float] = []
-    while len(losses) < STEPS:
-        for rows in torch.randperm(len(x)).split(64)[: STEPS - len(losses)]:
+    while len(losses) < steps:
+        for rows in torch.randperm(len(x)).split(64)[: steps - len(losses)]:
             loss = F.cross_entropy(model(x[rows]), y[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-    return sum(losses[-50:]) / 50
+    return sum(losses[-10:]) / 10
 
 
 def depth(seeds: list[int]) -> None:
-    """Every kind of block at every depth, at the rate that was best for two other seeds."""
+    """Every kind of block at every depth, at the rate that is the best in the median of three other seeds."""
     images = read_set("embedded")
-    for name in BLOCKS:
-        for layers in (6, 12, 24):
-            tried = {lr: sum(training_loss(name, layers, lr, seed, images) for seed in (100, 101)) / 2 for lr in RATES}
-            lr = min(tried, key=lambda rate: tried[rate])
-            ends = [training_loss(name, layers, lr, seed, images) for seed in seeds]
-            row = {"tried": {str(rate): loss for rate, loss in tried.items()}, "lr": lr, "seeds": seeds, "losses": ends}
-            write(
-                lambda found, name=name, layers=layers, row=row: (
-                    found.setdefault("depth", {"steps": STEPS}).setdefault(name, {}).update({str(layers): row})
-                )
-            )
-            print(f"{name}, {layers} layers, rate {lr}: {' '.join(f'{x:.4f}' for x in sorted(ends))}", flush=True)
+    for steps, rates in RATES.items():
+        for name in BLOCKS:
+            for layers in (6, 12, 24):
+                run = partial(training_loss, name, layers, steps, images=images)
+                tried = {lr: median(run(lr=lr, seed=seed) for seed in (100, 101, 102)) for lr in rates}
+                lr = min(tried, key=lambda rate: tried[rate] if math.isfinite(tried[rate]) else math.inf)
+                ends = [run(lr=lr, seed=seed) for seed in seeds]
+                row = {"tried": {str(rate): loss for rate, loss in tried.items()}, "lr": lr, "losses": ends}
+
+                def change(found: dict[str, Any], place: tuple[str, ...], row: dict[str, Any] = row) -> None:
+                    for key in place:
+                        found = found.setdefault(key, {})
+                    found.update(row)
+
+                write(partial(change, place=("depth", str(steps), name, str(layers))))
+                rounded = " ".join(f"{x:.4f}" for x in sorted(ends))
+                print(f"{steps} steps, {name}, {layers} layers, rate {lr}: {rounded}", flush=True)
 
 
 # --------------------------------------------------------------------------------------------- PyTorch's own example

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 14. A ResNet
 #
-# A network with more layers can compute more. So one would expect that it also does better, at least on the images that it was trained with. This chapter makes networks of 6, 12 and 24 layers, and the deepest is the worst of the three. One addition mends it. With that, the last network of the book is built, and everything that the chapters before have made is used once, together: the lowest error of the book, and a program that trains on whatever images you give it.
+# A network with more layers can compute more. So one would expect that it also does better, at least on the images that it was trained with. This chapter makes networks of 6, 12 and 24 layers, and then one small change that decides what they are worth. With it the last network of the book is built, and what the chapters before have found best is used once, together: the lowest error of the book, and a program that trains on whatever images you give it.
 #
-# **You need:** chapters 8 (the learner), 9 (convolutions), 12 (BatchNorm) and 13 (augmentation). **You will reach:** the residual block and a ResNet, counted by hand; a test for "is it better?"; the book's last number; `python -m ch14.train` and `python -m ch14.predict`. **Time:** about four and a half hours, two of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 7 to 13. **You will reach:** the residual block and a ResNet, counted by hand; a test for "is it better?"; the book's last number; `python -m ch14.train` and `python -m ch14.predict`. **Time:** about four and a half hours, two of them for the exercises; the computer needs about a minute.
 
 # %%
 import argparse
@@ -57,7 +57,7 @@ count = len(order) * 4 // 5
 fitted, rest = order.split([count, len(order) - count])
 
 # %% [markdown]
-# ## Deeper is worse
+# ## More layers
 #
 # One convolution with a stride of 4 takes an image to 16 channels of 7 × 7. After it come convolutions of 3 × 3, 16 channels to 16 channels, each with a BatchNorm and a ReLU; then the mean of each channel, and a linear layer. There is nothing else in it, so that depth is all that changes. Two convolutions make a `PlainBlock`; with the first and the last layer, 2, 5 and 11 of them are 6, 12 and 24 layers.
 
@@ -97,41 +97,33 @@ def deep(block: Callable[[int], nn.Module], depth: int) -> nn.Sequential:
 
 
 # %% [markdown]
-# Trained are they for 25 steps, with 64 images each, by AdamW on one cycle. Every network gets a rate of its own: the one of four that leads to the lowest loss on the images held back. Then five seeds. We look at the *training* loss, the mean of the last ten steps; this is not about over-fitting. (A few seconds for each of the next two cells.)
+# They are trained for 25 steps, with 64 images each, by AdamW on one cycle. We look at the *training* loss, the mean of the last ten steps; this is not about over-fitting. Every network gets a rate of its own, of five the one with the lowest median over three seeds (recorded, since it takes a while). Five other seeds then run here.
 
 
 # %%
-DEPTHS, STEPS = (6, 12, 24), 25
+STEPS = 25
+done = recorded("resnet")
 
 
-def short_run(block: Callable, depth: int, lr: float, seed: int) -> tuple:
-    """The losses of each step, and the model."""
+def short_run(block: Callable, depth: int, lr: float, seed: int) -> list[float]:
+    """The losses of each step."""
     torch.manual_seed(seed)
     model, recorder = deep(block, depth), Recorder()
-    rows = fitted[torch.randperm(len(fitted))[: 64 * STEPS]]
+    rows = torch.randperm(len(images))[: 64 * STEPS]
     loader = BatchLoader(images[rows], labels[rows], batch_size=64)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     callbacks = [Scheduled(lr=one_cycle(lr)), recorder]
     Learner(model, cross_entropy, optimizer, loader, callbacks=callbacks).fit(1)
-    return recorder.losses, model
+    return recorder.losses
 
 
-@torch.no_grad()
-def held_back_loss(model: nn.Module) -> float:
-    # in training mode: after 25 steps running statistics lag behind
-    return cross_entropy(model(images[rest[:800]]), labels[rest[:800]]).item()
-
-
-def by_depth(block: Callable, rates: Sequence[float]) -> dict[int, list]:
-    """For each depth the losses of five seeds, at the best of the rates."""
+def by_depth(block: Callable, kind: str, depths: tuple = (6, 12, 24)) -> dict:
+    """For each depth the losses of five seeds, at the best rate of its kind."""
     found = {}
-    for depth in DEPTHS:
-        tried = {lr: held_back_loss(short_run(block, depth, lr, 0)[1]) for lr in rates}
-        lr = min(tried, key=lambda rate: tried[rate] if tried[rate] > 0 else math.inf)
-        found[depth] = [short_run(block, depth, lr, seed)[0] for seed in range(1, 6)]
-        ends = " ".join(
-            f"{at_end(run):.2f}" for run in sorted(found[depth], key=at_end)
-        )
+    for depth in depths:
+        lr = done["depth"]["25"][kind][str(depth)]["lr"]
+        found[depth] = [short_run(block, depth, lr, seed) for seed in range(5)]
+        ends = " ".join(f"{end:.2f}" for end in sorted(map(at_end, found[depth])))
         print(f"{depth:2} layers, rate {lr}: {ends}", flush=True)
     return found
 
@@ -144,19 +136,24 @@ def at_end(losses: list[float]) -> float:
 # Put the three depths in order of their training loss.
 
 # %%
-plain = by_depth(PlainBlock, (0.02, 0.05, 0.12, 0.3))
+plain = by_depth(PlainBlock, "plain")
 
 # %% [markdown] tags=["answer"]
-# The 24 layers have hardly begun (2.3 is guessing), 12 are better, and 6 are the best. He, Zhang, Ren and Sun, who found the same on larger images with networks of 20 and of 56 layers, called it **degradation**: it is no over-fitting, for it is the training loss that gets worse. And the numbers do not explode, for BatchNorm sees to it at every layer.
+# The 24 layers have hardly begun (2.3 is guessing), 12 are better, and 6 are the best. After 500 steps, recorded likewise, it is the same order. He, Zhang, Ren and Sun, who found it on larger images, with networks of 20 and of 56 layers trained to the end, called it **degradation**. It is no over-fitting, since it is the training loss that gets worse. And the numbers do not explode, for BatchNorm sees to it at every layer.
 
 # %% tags=["claim"]
 ends = {depth: median(map(at_end, runs)) for depth, runs in plain.items()}
 assert ends[6] < ends[12] < ends[24] and ends[24] > 1.4 * ends[6], ends
-for depth in DEPTHS:
-    record(f"plain, {depth} layers, median training loss", ends[depth])
+long = {
+    kind: {int(depth): median(row["losses"]) for depth, row in rows.items()}
+    for kind, rows in done["depth"]["500"].items()
+}
+assert long["plain"][6] < long["plain"][12] < long["plain"][24]
+for depth, end in ends.items():
+    record(f"plain, {depth} layers, median training loss", end)
 
 # %% [markdown]
-# It is not that a deep network *cannot* do what a shallow one does. Take the 6 layers and put 18 behind the last ReLU that hand on what they are given: the result is a 24-layer network with exactly the same loss. So there is a good place among its weights, and descent does not get there. Each of the 18 would have to learn to do nothing, by a convolution whose every kernel is 0 but for a single 1 in the middle, and it starts from random numbers.
+# It is not that a deep network *cannot* do what a shallow one does. Take the 6 layers and put 18 behind the last ReLU that hand on what they are given: the result is a 24-layer network with the same loss. So there is a good place among its weights, and descent does not get there. Each of the 18 would have to learn to do nothing: a single 1, in the middle of the kernel by which channel $k$ reads channel $k$, 0 everywhere else, and a $\gamma$ ("gamma") and a $\beta$ ("beta") that undo the norm. It starts from random numbers.
 #
 # ## Add what you have found to what you were given
 #
@@ -164,7 +161,7 @@ for depth in DEPTHS:
 #
 # $$y = \operatorname{ReLU}\big(x + F(x)\big)$$
 #
-# To do nothing is now to make $F$ zero, and everything between nothing and something is a small change of weights. Its smallest example has one number for $x$, 3, and for $F$ a multiplication by a weight of 0.1. Backward it has two ways, too. Say that the gradient of $y$ is 1. What $x$ gets through $F$ is $0.1 \cdot 1$, and by the shortcut, 1:
+# To do nothing is now to make $F$ zero, and everything between nothing and something is a small change of weights. Its smallest example has one number for $x$, 3, and for $F$ a multiplication by a weight of 0.1. Here are three such blocks in a row, without their ReLUs, which change no positive number, and the same three with shortcuts. Where there are two ways forward there are two ways backward: a gradient of 1 comes back as $0.1 \cdot 1$ through $F$, and as 1 by the shortcut.
 
 # %% tags=["figure", "slide"] alt="Two chains of three blocks each. Above, plain blocks: each multiplies by 0.1, the values are 3, 0.3, 0.03 and 0.003, and the gradients, read from the right, 1, 0.1, 0.01 and 0.001. Below, the same blocks with an arc around each and a plus behind it: the values are 3, 3.3, 3.63 and 3.993, the gradients from the right 1, 1.1, 1.21 and 1.331." caption="Three blocks that multiply by 0.1; in ink the values, in orange the gradients, to be read from the right. Below, each has a shortcut around it"
 figure, axes = plt.subplots(2, 1, figsize=(5.6, 3.6))
@@ -196,13 +193,20 @@ for ax, values, grads in rows:
     ax.axis("off")
 
 # %% [markdown]
-# In general, with $G$ for the gradient of what is put into the ReLU, and $J$ for the matrix of the derivatives of $F$ (chapter 5's Jacobian):
+# The lower 1.331 is $1 + 3 \cdot 0.1 + 3 \cdot 0.01 + 0.001$: there are eight ways from one end to the other, one by shortcuts only, three through one of the boxes, three through two, and one through all. In the upper row there is only the last. Whether gradients shrink there or grow depends on what stands in the boxes (with BatchNorm they will grow); what the shortcuts add is a way on which nothing happens to them.
+
+# %% tags=["claim"]
+assert math.isclose(3 * 1.1**3, 3.993) and math.isclose(3 * 0.1**3, 0.003)
+assert math.isclose(1.1**3, 1.331) and math.isclose(1.331, 1 + 0.3 + 0.03 + 0.001)
+
+# %% [markdown]
+# In general, let $L$ be the loss, $G$ its gradient by what is put into the block's last ReLU, and $J$ the matrix of the derivatives of $F$ (chapter 5's Jacobian; $J^\top$, "J transposed"). If $x$ changes by $d$, the sum changes by $d + Jd$. So
 #
 # $$\frac{\partial L}{\partial x} = G + J^\top G$$
 #
-# The first term does not depend on any weight. Whatever state the block is in, its input hears what the blocks above want. Multiply that out for three blocks and there are eight ways from one end to the other, each of which takes, at every block, either the convolutions or the shortcut.
+# The first term has passed through none of the block's weights. Wherever the last ReLU lets anything through, what the blocks above want reaches the input whole.
 #
-# For the sum $x$ and $F(x)$ need the same shape. Where a block halves the image or changes the channels, a convolution of 1 × 1 with the same stride brings $x$ to it, followed by a norm: a **projection shortcut**. Everywhere else the shortcut is nothing at all, and a module that does nothing has a name:
+# To be added, $x$ and $F(x)$ need the same shape. Where a block halves the image or changes the channels, a convolution of 1 × 1 with the same stride brings $x$ to it, followed by a norm: a **projection shortcut**. Everywhere else the shortcut is nothing at all, and a module that does nothing has a name:
 
 
 # %% export="resnet.py"
@@ -446,7 +450,7 @@ for seed in range(5):
 
 
 # %% [markdown] tags=["predict"]
-# With shortcuts, and again each at the best of four rates: will 24 layers now be better than 6, as good, or still worse?
+# With shortcuts, and again each at its best rate: will 24 layers now be better than 6, as good, or still worse? And after 500 steps?
 
 
 # %%
@@ -454,7 +458,11 @@ def residual(channels: int) -> nn.Module:
     return ResidualBlock(channels, channels)
 
 
-shortcut = by_depth(residual, (0.01, 0.02, 0.05, 0.12))
+shortcut = by_depth(residual, "residual")
+print("recorded, 500 steps:")
+for kind in ("plain", "residual"):
+    row = (f"{depth} layers {loss:.4f}" for depth, loss in long[kind].items())
+    print(f"{kind:8}", ", ".join(row))
 
 # %% [markdown] tags=["answer"]
 # Depth does no harm any more: 24 layers end about where 6 do, 12 even lower in the median, and each of the five networks of 24 layers is below all five that have no shortcuts. On digits of 7 × 7 there is little that depth could be good for; what has been gained is that one may choose it.
@@ -464,8 +472,8 @@ same = {depth: median(map(at_end, runs)) for depth, runs in shortcut.items()}
 assert max(map(at_end, shortcut[24])) < min(map(at_end, plain[24]))
 assert same[12] < ends[12] and same[24] < 0.75 * ends[24], (ends, same)
 assert max(same[12], same[24]) < 1.25 * same[6], same
-for depth in DEPTHS:
-    record(f"residual, {depth} layers, median training loss", same[depth])
+for depth, end in same.items():
+    record(f"residual, {depth} layers, median training loss", end)
 
 # %% tags=["figure"] alt="Two panels of falling curves, the training loss over 25 steps, for 6, 12 and 24 layers. On the left, without shortcuts, the 24 layers stay above 2, and the 6 come down the furthest. On the right, with shortcuts, the three fall together, to about 1." caption="The training loss, step by step, the median of five seeds"
 figure, axes = plt.subplots(1, 2, figsize=(5.6, 2.6), sharey=True)
