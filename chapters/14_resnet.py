@@ -7,6 +7,7 @@
 
 # %%
 import argparse
+import copy
 import gzip
 import hashlib
 import json
@@ -25,12 +26,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import matplotlib
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, relu
+from torch.nn.functional import cosine_similarity, cross_entropy, relu
 
-from ch13.augment import tta
+from ch13.augment import random_affine, tta
 from ch13.calibration import expected_calibration_error
 from ch13.callbacks import Metrics, Recorder, StopAtNaN
 from ch13.checkpoint import Checkpoint
@@ -157,7 +159,7 @@ for depth, end in ends.items():
 #
 # ## Add what you have found to what you were given
 #
-# So make it easy to do nothing. Let the two convolutions compute what is to be *added* to what came in, the **residual** $F(x)$, and let what came in go round them, by a **shortcut** (or **skip connection**):
+# So make it easy to do nothing. Let the two convolutions compute what is to be *added* to what came in, the **residual** $F(x)$, and let what came in go round them, by a **shortcut** (or **skip connection**). This is a **residual block**:
 #
 # $$y = \operatorname{ReLU}\big(x + F(x)\big)$$
 #
@@ -488,56 +490,77 @@ axes[0].set(ylabel="loss", ylim=(0, None))
 axes[1].legend()
 
 # %% [markdown]
-# Why is the deep plain network so hard to train? Look at the gradient before the first step: how large is it at the output of each block, on the way from the loss (right) to the image (left)?
+# Why is the deep plain network so hard to train? Look at the gradient before the first step, 24 layers: how long is it at the output of each block, on the way from the loss (right) to the image (left)?
 
 
 # %%
-def gradient_sizes(block: Callable, seed: int) -> list[float]:
-    """The norm of the loss's gradient by what each of eleven blocks puts out."""
+def gradients(block: Callable, seed: int, rows: Tensor) -> tuple[list, list]:
+    """Of eleven blocks: by what each puts out, and by its first convolution."""
     torch.manual_seed(seed)
     model = deep(block, 24)
-    x, outputs = images[fitted[:256]], []
+    x, outputs, weights = images[rows], [], []
     for layer in model:
         x = layer(x)
         if isinstance(layer, PlainBlock | ResidualBlock):
-            x.retain_grad()
             outputs.append(x)
-    cross_entropy(x, labels[fitted[:256]]).backward()
-    return [output.grad.norm().item() for output in outputs]
+            weights.append(layer.conv1.weight)
+    found = torch.autograd.grad(cross_entropy(x, labels[rows]), [*outputs, *weights])
+    return [*found[:11]], [*found[11:]]
 
 
-sizes = {
-    name: [gradient_sizes(block, seed) for seed in range(5)]
-    for name, block in (("plain", PlainBlock), ("with shortcuts", residual))
-}
-grows = {name: [run[0] / run[-1] for run in runs] for name, runs in sizes.items()}
-for name, found in grows.items():
-    print(f"{name:15} first block / last:", *(f"{x:7.1f}" for x in sorted(found)))
+some, others = fitted[:256], fitted[256:512]
+kinds = {"plain": PlainBlock, "with shortcuts": residual}
+lengths: dict[str, list] = {name: [] for name in kinds}
+agree: dict[str, list] = {name: [] for name in kinds}
+for name, block in kinds.items():
+    for seed in range(5):
+        outputs, one = gradients(block, seed, some)
+        _, other = gradients(block, seed, others)
+        lengths[name].append([grad.norm().item() for grad in outputs])
+        pairs = zip(one, other, strict=True)
+        cosines = (cosine_similarity(a.flatten(), b.flatten(), 0) for a, b in pairs)
+        agree[name].append([cosine.item() for cosine in cosines])
+grows = {name: [run[0] / run[-1] for run in runs] for name, runs in lengths.items()}
+for name, ratios in grows.items():
+    print(f"{name:15} first block / last:", *(f"{x:7.1f}" for x in sorted(ratios)))
 
-# %% tags=["figure"] alt="Norms of gradients on a logarithmic axis against the block, one to eleven, five lines of either kind. To the right they begin alike; going to the left the lines without shortcuts rise more than twentyfold by the first block, those with shortcuts about fourfold." caption="Before the first step: the norm of the gradient by what each block puts out, 24 layers, five seeds"
+# %% tags=["figure"] alt="Lengths of gradients on a logarithmic axis against the block, one to eleven, five lines of either kind. To the right they begin alike; going to the left the lines without shortcuts rise more than fifteenfold by the first block, those with shortcuts about fourfold." caption="The length of the gradient by what each block puts out, five seeds"
 figure, ax = plt.subplots(figsize=(5.6, 2.5))
-for (name, runs), colour in zip(sizes.items(), plot.COLOURS[1::-1], strict=True):
+for (name, runs), colour in zip(lengths.items(), plot.COLOURS[1::-1], strict=True):
     for n, run in enumerate(runs):
         label = name if n == 0 else None
         ax.plot(range(1, 12), run, color=colour, alpha=0.7, label=label)
-ax.set(xlabel="block", ylabel="norm of the gradient", yscale="log")
+ax.set(xlabel="block", ylabel="length of the gradient", yscale="log")
 ax.set_xticks(range(1, 12))
 ax.legend()
 
 # %% [markdown]
-# It does not vanish; BatchNorm sees to that. It grows on its way back, from the last block to the first more than fifteenfold without shortcuts and four- or fivefold with them, in all five pairs. Steps of one length for all then fit the last blocks or the first. (That this is what makes training hard is plausible, and no experiment of ours has shown it.)
+# It does not vanish. It grows on its way back, without shortcuts more than fifteenfold from the last block to the first, with them about fourfold, in all five pairs. But AdamW makes steps of about one length from gradients of any length; this cannot be the reason in our runs. So look at the direction. Take two batches of 256 images, and for each block's first convolution the gradients of its weights: what is the cosine of the angle between the two? 1 would be the same direction; 0, that they have nothing to do with each other.
+
+# %%
+for name, runs in agree.items():
+    middle = [median(seeds) for seeds in zip(*runs, strict=True)]
+    print(f"{name:15}", *(f"{cosine:5.2f}" for cosine in middle))
+
+# %% [markdown]
+# In the first blocks of the plain network two batches of the same ten digits ask for unrelated changes: what one step does for its batch is chance to the next. With shortcuts the batches agree from the first block on. Balduzzi et al. (*The Shattered Gradients Problem*, 2017) found this in fully connected and convolutional networks; with depth, they say, gradients come to resemble white noise.
 
 # %% tags=["claim"]
 assert min(grows["plain"]) > 15 and max(grows["with shortcuts"]) < 6.5, grows
 assert min(grows["with shortcuts"]) > 3
+early = {name: [max(run[:4]) for run in runs] for name, runs in agree.items()}
+assert median(early["plain"]) < 0.15, early
+assert all(min(run) > 0.2 for run in agree["with shortcuts"]), agree
 
 # %% [markdown]
 # > [!QUOTE] Paper box: deep residual learning
 # > K. He, X. Zhang, S. Ren and J. Sun, *Deep Residual Learning for Image Recognition* (CVPR 2016), arXiv:1512.03385. Equations 1 and 2, a block whose shapes fit and one whose shapes do not:
 # >
-# > $$\mathbf y = \mathcal F(\mathbf x, \{W_i\}) + \mathbf x \qquad\qquad \mathbf y = \mathcal F(\mathbf x, \{W_i\}) + W_s \mathbf x$$
+# > $$\mathbf y = \mathcal F(\mathbf x, \{W_i\}) + \mathbf x$$
 # >
-# > and the ReLU comes after the addition. A year later the same four authors (*Identity Mappings in Deep Residual Networks*, ECCV 2016, arXiv:1603.05027) left out what stands behind the sum. Then block $l$ takes $\mathbf x_l$ to $\mathbf x_{l+1} = \mathbf x_l + \mathcal F(\mathbf x_l, \mathcal W_l)$, and over many blocks, equation 4:
+# > $$\mathbf y = \mathcal F(\mathbf x, \{W_i\}) + W_s \mathbf x$$
+# >
+# > and the ReLU comes after the addition. In the same year the four authors (*Identity Mappings in Deep Residual Networks*, ECCV 2016, arXiv:1603.05027) left out what stands behind the sum. Then block $l$ takes $\mathbf x_l$ to $\mathbf x_{l+1} = \mathbf x_l + \mathcal F(\mathbf x_l, \mathcal W_l)$, and over many blocks, equation 4:
 # >
 # > $$\mathbf x_L = \mathbf x_l + \sum_{i=l}^{L-1} \mathcal F(\mathbf x_i, \mathcal W_i)$$
 # >
@@ -572,37 +595,37 @@ assert (total - xs[-1]).abs().max() < 1e-4
 # %% [markdown]
 # ### Begin with nothing?
 #
-# If doing nothing is a good place, why not start there? With the last norm's scale $\gamma$ at 0, each new block is the ReLU of its shortcut, and 24 layers begin as if they were 2. Goyal et al. (2017) started their large networks so, and many libraries have an option for it, **zero initialisation** of the last scale.
+# If doing nothing is a good place, why not start there? With the last norm's scale $\gamma$ at 0, each new block is the ReLU of its shortcut, and 24 layers begin as if they were 2. Goyal et al. (2017) started their ResNet-50 so, for batches of 8,192 images, and many libraries have an option for it, **zero initialisation** of the last scale.
 
 # %% [markdown] tags=["predict"]
-# Will it help, in a run of 25 steps? At all three depths?
+# Will it help, in a run of 25 steps? In one of 500?
 
 
 # %%
-def begins_empty(channels: int) -> nn.Module:
-    return ResidualBlock(channels, channels, zero_init=True)
-
-
-empty = by_depth(begins_empty, (0.02, 0.05, 0.12, 0.3))
+for steps, found in done["depth"].items():
+    for kind in ("residual", "zero initialisation"):
+        rows = (
+            f"{depth} layers {median(row['losses']):.4f}"
+            for depth, row in found[kind].items()
+        )
+        print(f"{steps:>3} steps, {kind:19}", ", ".join(rows))
 
 # %% [markdown] tags=["answer"]
-# In runs as short as these it costs where the network is shallow: with 6 and with 12 layers the median is higher, with 24 it is about level. As long as $\gamma$ is 0, the gradient of the block's two convolutions is 0 as well, and its first step goes to the norm alone. What is meant for a hundred layers and for days of training need not suit a dozen and a second; ours begin with $\gamma = 1$.
+# ZEROTEXT
 
 # %% tags=["claim"]
-zero = {depth: median(map(at_end, runs)) for depth, runs in empty.items()}
-if len(images) < 5000:
-    assert zero[6] > 1.03 * same[6] and zero[12] > 1.1 * same[12], (zero, same)
-    assert 0.75 < zero[24] / same[24] < 1.25, (zero, same)
-for depth in DEPTHS:
-    record(f"zero initialisation, {depth} layers, median training loss", zero[depth])
-start = begins_empty(4)
+brief = {
+    kind: [median(row["losses"]) for row in rows.values()]
+    for kind, rows in done["depth"]["25"].items()
+}
+start = ResidualBlock(4, 4, zero_init=True)
 start(rand(3, 4, 5, 5)).square().sum().backward()
 assert start.conv1.weight.grad.abs().max() == start.conv2.weight.grad.abs().max() == 0
 assert start.norm2.weight.grad.abs().max() > 0
 
 # %% [markdown]
 # > [!BUG] Break it: the residual networks that were not what they seemed
-# > fast.ai's course of 2022 has a block that hands an argument on (`nbs/13_resnet.ipynb`). In our words it had been, when the lesson was given:
+# > fast.ai's course of 2022 has a block that hands an argument on (`nbs/13_resnet.ipynb`). In our words, shortened, it had been, when the lesson was given:
 
 
 # %%
@@ -640,7 +663,7 @@ print(*[name for name, _ in block.named_parameters()], sep=", ")
 
 # %% [markdown] tags=["answer"]
 # > [!SUCCESS] What was wrong
-# > `Block` takes `norm` and does not hand it on; the default is `None`; so the blocks had no BatchNorm at all. A default that turns a thing off makes forgetting it silent. The notebook says so today: a reader, Piotr Czapla, had noticed it after the lesson, and when it was mended, zero initialisation of the last scale, which the lesson had used, did worse in every model that they tried. (Theirs were small networks, as are ours.) The line that shows it is a list of what the network consists of, and we shall write one that also counts.
+# > `Block` takes `norm` and does not hand it on; the default is `None`; so the blocks had no BatchNorm at all. A default that turns a thing off makes forgetting it silent. The notebook says so today: Piotr Czapla noticed it after the lesson. Zero initialisation of the last scale stood in the same function, behind `if norm:`, and so had never run either; when it did, it did worse in every model that they tried, and they took it out. The line that shows it is a list of what the network consists of, and we shall write one that also counts.
 
 # %% tags=["claim"]
 assert not any(isinstance(m, nn.BatchNorm2d) for m in block.modules())
@@ -649,7 +672,7 @@ assert block(rand(5, 16, 14, 14)).shape == (5, 32, 7, 7)
 # %% [markdown] tags=["aside"]
 # #### Aside: norm and ReLU first
 #
-# In the paper of 2016 the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. This is called **pre-activation**. Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
+# In the second paper (arXiv:1603.05027) the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. This is called **pre-activation**. Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
 
 
 # %% tags=["aside"]
@@ -667,9 +690,7 @@ class PreActivation(nn.Module):
         return x + self.conv2(relu(self.norm2(hidden)))
 
 
-DEPTHS = (12,)
-ahead = by_depth(PreActivation, (0.02, 0.05, 0.12))
-DEPTHS = (6, 12, 24)
+ahead = by_depth(PreActivation, "residual", depths=(12,))
 usual, bottleneck = 2 * 9 * 64 * 64, 64 * 16 + 9 * 16 * 16 + 16 * 64
 print(f"64 channels: {usual:,} weights in two convolutions, {bottleneck:,} in three")
 
@@ -681,7 +702,7 @@ assert (usual, bottleneck) == (73_728, 4_352)
 # %% [markdown]
 # ## One number for each channel
 #
-# Chapter 9's network ended on 32 channels of 3 × 3, and a linear layer with a weight for each of these 288 numbers and each class. It fits images of one size. `Means` above takes the mean of each channel over all places, **global average pooling**: then the last layer needs one weight for each channel and class, and images may have any size. PyTorch's `AdaptiveAvgPool2d(1)` does it. It can do more: whatever the size of what comes, it puts out the size that it was told. For the general case, output $i$ of $n$ is the mean of the inputs from place $i\,m/n$, rounded down, to $(i+1)\,m/n$, rounded up, if there are $m$. Five numbers to three: the inputs 0 and 1, then 1 to 3, then 3 and 4. A place at a border may be read twice.
+# Chapter 9's network ended on 32 channels of 3 × 3, and a linear layer with a weight for each of these 288 numbers and each class. It fits images of one size. `Means` above takes the mean of each channel over all places, **global average pooling** (Lin, Chen and Yan, 2013): then the last layer needs one weight for each channel and class, and images may have any size. PyTorch's `AdaptiveAvgPool2d(1)` does it. It can do more: whatever the size of what comes, it puts out the size that it was told. For the general case, output $i$ of $n$ is the mean of the inputs from place $i\,m/n$, rounded down, to $(i+1)\,m/n$, rounded up, if there are $m$. Five numbers to three: the inputs 0 and 1, then 1 to 3, then 3 and 4. A place at a border may be read twice.
 
 # %% [markdown] exercise="shares" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 14.2: from any size to a given one
@@ -1028,23 +1049,23 @@ assert sum(c[1] for c in costs) + 25 * 16 * 196 + 640 == 2_602_176
 assert summary(model, (1, 28, 28)).endswith("78,010   2,602,176")
 
 # %% [markdown]
-# Halve the image and double the channels, and a convolution costs as many multiply-adds as before: 16 channels at 14 × 14 and 32 at 7 × 7 need the same 451,584. The parameters lie mostly at the end, the work is spread evenly. The stem at full size, with a stride of 1, would alone cost four times as much, and everything behind it as well.
+# Halve the image and double the channels, and a convolution costs as many multiply-adds as before: 16 channels at 14 × 14 and 32 at 7 × 7 need the same 451,584. The parameters lie mostly at the end, the work is spread evenly. (At 4 × 4, since 7 cannot be halved, 64 channels cost a little more.) The stem at full size, with a stride of 1, would alone cost four times as much, and nearly everything behind it as well: 9.5 million multiply-adds in place of 2.6.
 
 # %% [markdown]
 # > [!NOTE]- Aside: the family
-# > **VGG** (Simonyan and Zisserman, 2014) showed that small kernels, 3 × 3 throughout, and depth (16 to 19 layers) are enough; 138 million parameters, most of them in the linear layers at its end. **Inception** (Szegedy et al., 2014) put convolutions of several sizes side by side in a block, and ended on global average pooling. **ResNet** (2015) went to 152 layers. **DenseNet** (Huang et al., 2016) does not add what came in, it puts the channels side by side, so that each layer reads all before it. **ResNeXt** and later nets group the channels (chapter 9's `groups`). **ConvNeXt** (Liu et al., 2022) took a ResNet and changed one thing after another to what transformers do: a stem of 4 × 4 with a stride of 4, depthwise 7 × 7 kernels, LayerNorm, GELU, fewer norms. The shortcut has stayed in all of them, and each layer of a transformer has two.
+# > **VGG** (Simonyan and Zisserman, 2014) showed that small kernels, 3 × 3 throughout, and depth (16 to 19 layers) are enough; 138 million parameters, most of them in the linear layers at its end. **Inception** (Szegedy et al., 2014) put convolutions of several sizes side by side in a block, and ended on global average pooling. **ResNet** (2015) went to 152 layers. **DenseNet** (Huang et al., 2016) does not add what came in, it puts the channels side by side, so that each layer reads all before it. **ResNeXt** and later nets group the channels (chapter 9's `groups`). **ConvNeXt** (Liu et al., 2022) took a ResNet and changed one thing after another to what transformers do: a stem of 4 × 4 with a stride of 4, depthwise 7 × 7 kernels, LayerNorm, GELU, fewer norms. Every one since ResNet has connections that go past its layers, and each layer of a GPT has two shortcuts.
 
 # %% [markdown]
 # ## The whole library, once
 #
-# Everything that the chapters before have found: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image, label smoothing, and test-time augmentation (13), in batches (7), by the learner (8). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes; half a pixel or so is enough. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
+# What the chapters before have found: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image, label smoothing, and test-time augmentation (13), in batches (7), by the learner (8). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
 
 
 # %% export="augment.py"
 def waves(x: Tensor, bend: float, generator: torch.Generator | None = None) -> Tensor:
     """Smooth displacements for `grid_sample`, 4 × 4 cosine waves with random heights.
 
-    `bend` is their root mean square in pixels, the even shift left out.
+    `bend` is their root mean square in pixels along each axis, the even shift left out.
     Shapes: x (N, C, H, W) -> (N, H, W, 2).
     """
     N, _, H, W = x.shape
@@ -1106,7 +1127,7 @@ class Warp(Callback):
             learner.x = random_warp(learner.x, generator=own, **self.settings)
 
 
-# %% tags=["figure"] alt="Two rows of eight small images of the same two digits, as they are at the left and then as random waves bend them: strokes lean and swell." caption="Two digits as they are, left, and bent by random waves of 1.2 pixels, nearly twice those of the recipe"
+# %% tags=["figure"] alt="Two rows of eight small images of the same two digits, as they are at the left and then as random waves bend them: strokes lean and swell." caption="In the first column two digits as they are, then bent by random waves of 1.2 pixels, nearly twice those of the recipe"
 figure, axes = plt.subplots(2, 8, figsize=(5.6, 1.5))
 source = torch.Generator().manual_seed(3)
 for row, digit in zip(axes, (5, 8), strict=True):
@@ -1182,7 +1203,7 @@ def resnet_learner(
 # One run, so that you see it happen. (About twenty seconds, one line for every epoch.)
 
 # %%
-recipe = Recipe(epochs=14)
+recipe = Recipe(epochs=12)
 start = time.process_time()
 learner = resnet_learner(
     recipe, images, labels, seed=0, fill=-mean / std,
@@ -1193,16 +1214,16 @@ final = learner.model.eval()
 print(f"{time.process_time() - start:.0f} seconds of the processor")
 
 # %%
-moves = {n: getattr(recipe, n) / 2 for n in ("rotate", "shift", "scale")}
+moves = {n: getattr(recipe, n) / 2 for n in ("rotate", "shift", "scale")}  # gentler
+source = torch.Generator().manual_seed(0)
 with torch.no_grad():
     logits = torch.cat([final(batch) for batch in valid_images.split(500)])
     several = torch.cat(
         [
-            tta(final, batch, 8, torch.Generator().manual_seed(0),
-                fill=-mean / std, **moves)
+            tta(final, batch, 8, source, fill=-mean / std, **moves)
             for batch in valid_images.split(500)
         ]
-    )  # fmt: skip
+    )
 wrong_once, wrong_tta = (
     logits.argmax(1) != valid_labels,
     several.argmax(1) != valid_labels,
@@ -1215,15 +1236,14 @@ assert wrong_tta.float().mean() < 0.016
 record("one run in the chapter, error rate", wrong_tta.float().mean().item())
 
 # %% [markdown]
-# One run is luck. For the five seeds there is no time on this page; they were run apart, with the command `make results`, by the same program that you will have at the end of the chapter, and this is what it wrote down.
+# One run is luck. For the five seeds there is no time on this page; they were run apart (`make results`), by the same recipe with 40 epochs in place of 12.
 
 # %%
-done = recorded("resnet")
 five = done["embedded"]
 rates = sorted(run["error_rate"] for run in five["runs"])
 print(f"{done['machine']}, torch {done['versions']['torch']}, {five['epochs']} epochs")
 print(f"{len(rates)} seeds:", " ".join(f"{rate:.1%}" for rate in rates))
-print(f"median {median(rates):.1%}; a run took {five['seconds']:.0f} s")
+print(f"median {median(rates):.1%}; {five['seconds']:.0f} s of the processor a run")
 
 # %% tags=["claim"]
 assert median(rates) < 0.013
@@ -1232,9 +1252,11 @@ record("error rates of all seeds", rates)
 
 # %% [markdown]
 # ### What it gets wrong
+#
+# The **confusion matrix** counts, for each digit, which answers it was given.
 
 # %% tags=["figure"] alt="Left a table of ten by ten, the digit against the answer, with a small number in some of its cells, most of them 1. Right a grid of small images, the digits that were answered wrongly: strokes that are missing, loops that have not closed." caption="Left the confusion matrix, rows the true digit, columns the answer, zeros and the right answers left out; right the images that are wrong, with the answer, and the truth in brackets"
-figure = plt.figure(figsize=(5.6, 3.0))
+figure = plt.figure(figsize=(5.6, 3.0), layout="none")
 left = figure.add_axes((0.08, 0.17, 0.42, 0.79))
 answers = several.argmax(1)
 matrix = torch.bincount(10 * valid_labels + answers, minlength=100).view(10, 10)
@@ -1270,7 +1292,7 @@ print(f"expected calibration error {gap:.3f}")
 print(f"confidence where it is wrong: {confidence[wrong_tta].mean():.1%}")
 
 # %% [markdown]
-# It is too modest, by about as much as label smoothing asked for: a tenth of each label was dealt out to all classes, so 0.91 was wanted of it for the right one. Chapter 13's temperature would mend it. Where it is wrong it is much less sure than elsewhere.
+# It is too modest, by about as much as label smoothing asked for: a tenth of each label was dealt out to all classes, so 0.91 was wanted of it for the right one. (This is also why the training loss above ends where it does: with such labels nothing gets below 0.50.) Chapter 13's temperature would mend it. Where it is wrong it is much less sure than elsewhere.
 
 # %% tags=["claim"]
 assert 0.03 < gap < 0.15 and confidence.mean() < 1 - wrong_tta.float().mean()
@@ -1393,11 +1415,13 @@ print(f"wrong as it is, right by eight versions: {once_only}; the reverse: {tta_
 print(f"coins do as much with a probability of {sign_test(once_only, tta_only):.2f}")
 
 # %% [markdown]
-# It is nothing to bet on: a thousand images, and so few on which the two disagree. How few would be enough? If all disagreements go one way, six: two rows of 64, 3 %. Below that no test can tell, whatever the models are. Two networks that are both right about 99 images in 100 need many thousand images to be told apart, and so we go where there are ten thousand.
+# It decides nothing: a thousand images, and so few on which the two disagree. By custom one speaks of a difference from 5 % down. Five images that all go one way make 6 %, six make 3 %, and 14 against 3 make 1 %. So we go where there are ten thousand.
 
 # %% tags=["claim"]
-assert sign_test(once_only, tta_only) > 0.01 or len(images) > 5000
-assert sign_test(6, 0) < 0.05 < sign_test(5, 0)
+assert sign_test(once_only, tta_only) > 0.2 or len(images) > 5000
+assert [round(sign_test(*pair), 2) for pair in ((5, 0), (6, 0), (14, 3))] == [
+    0.06, 0.03, 0.01
+]  # fmt: skip
 assert math.isclose(
     2 * sum(math.comb(10, k) for k in range(6)) / 2**10, 1.246, abs_tol=5e-4
 )
@@ -1438,6 +1462,75 @@ for name, runs in done.get("side_by_side", {}).items():
 for name, runs in done.get("ablation", {}).items():
     rates = ordered = sorted(run["error_rate"] for run in runs)
     print(f"{name:26} {median(rates):.1%} wrong, {ordered[0]:.1%} to {ordered[-1]:.1%}")
+
+# %% [markdown] tags=["aside"]
+# #### Aside: digits of another source
+#
+# Matplotlib brings fonts with it: digits of our size, printed instead of written, and few of them. **Fine-tuning** goes on with the training of a network on new images, here the forty digits of four regular fonts; the eighty of their bold and their italic forms tell what it is worth. Beside it the same network from new weights, and the trained one with new training for its last layer only.
+
+# %% tags=["aside"]
+def printed(font: Path, digit: int) -> Tensor:
+    """White on black, 28 × 28."""
+    figure = plt.figure(figsize=(0.28, 0.28), dpi=100, facecolor="black")
+    place = {"ha": "center", "va": "center_baseline"}
+    figure.text(0.5, 0.5, str(digit), font=font, fontsize=16, color="white", **place)
+    figure.canvas.draw()
+    pixels = torch.tensor(list(bytes(figure.canvas.buffer_rgba()))).view(28, 28, 4)
+    plt.close(figure)
+    return pixels[None, :, :, 0] / 255
+
+
+def further(start: str, seed: int) -> tuple[float, float]:
+    """Error rates after 30 steps: other fonts, and handwriting."""
+    torch.manual_seed(seed)
+    model = copy.deepcopy(final)
+    if start == "new weights":
+        for module in model.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    last = start == "last layer only"
+    parameters = ([*model.children()][-1] if last else model).parameters()
+    optimizer = torch.optim.AdamW(parameters, lr=0.001 if start == "all" else 0.003)
+    model.train(not last)
+    for _ in range(30):
+        x = random_affine(some, rotate=10, shift=2, scale=0.1, fill=-mean / std)
+        loss = cross_entropy(model(x), digits[:40])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        wrong = error_rate(model(unseen), digits[40:])
+        return wrong, error_rate(model(valid_images[::2]), valid_labels[::2])
+
+
+folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+regular = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")
+others = [f"{name}-Bold" for name in regular[:3]] + ["STIXGeneralBol"]
+others += ["DejaVuSans-Oblique", "DejaVuSerif-Italic", "DejaVuSansMono-Oblique"]
+fonts = [folder / f"{name}.ttf" for name in (*regular, *others, "STIXGeneralItalic")]
+prints = torch.stack([printed(font, digit) for font in fonts for digit in range(10)])
+prints, digits = normalize(prints, mean, std), torch.arange(10).repeat(len(fonts))
+some, unseen = prints[:40], prints[40:]
+with torch.no_grad():
+    before = error_rate(final(unseen), digits[40:])
+print(f"before: {before:.1%} of the printed digits wrong")
+tuned = {}
+for start in ("new weights", "last layer only", "all"):
+    tuned[start] = [further(start, seed) for seed in range(5)]
+    here, there = ([f"{rate:.1%}" for rate in sorted(r)] for r in zip(*tuned[start], strict=True))
+    print(f"{start:15} printed {' '.join(here)}, written {' '.join(there)}")
+
+# %% [markdown] tags=["aside"]
+# Forty images are too few for new weights. The last layer alone learns what the printed digits share with the written ones, which is nearly all. With all weights set free the new digits are learnt still better, and the old ones, which no longer appear, are partly forgotten. Whoever needs both shows both.
+
+# %% tags=["aside", "claim"]
+if len(images) < 5000:
+    new, head, whole = (
+        [sorted(rates) for rates in zip(*tuned[start], strict=True)] for start in tuned
+    )
+    assert before > 0.05 and new[0][0] > before and head[0][-1] < 0.03
+    assert median(whole[0]) < median(head[0]) and whole[1][0] > head[1][-1] + 0.01
 
 # %% [markdown]
 # ## A program
@@ -2159,9 +2252,9 @@ assert load_trained(out).classes == ("a 1", "a 4", "a 7")
 # %% [markdown]
 # ## Recap
 #
-# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given can do nothing without having to learn it; its gradient has a way past it; and depth no longer hurts. A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end all the parts of the book were used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there, so that doing nothing is where it begins and not what it has to learn.**
+# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given has a way past itself, for the numbers and for their gradients, and depth no longer hurts. A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end what the book has found best was used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there; then doing nothing is near, and nothing that has to be learnt.**
 #
-# This is the end of the line that began with the weight of a straight line. Between the two there is no part that you have not built: product, gradient, tape, loop, convolution, optimizer, norm. What is new in the next paper that you read will be a block, a loss or a schedule, and you know where it goes.
+# This is the end of the line that began with the weight of a straight line. Between the two there is no part of which you have not built one: product, gradient, tape, loop, convolution, optimizer, norm. What is new in the next paper that you read will often be a block, a loss or a schedule, and you know where it goes.
 #
 # **Terms:** degradation, residual block, shortcut, skip connection, projection shortcut, zero initialisation, pre-activation, bottleneck, global average pooling, stem, stage, parameter count, multiply-add, summary, recipe, ablation, sign test, confusion matrix.
 #
