@@ -303,7 +303,7 @@ def check_block() -> None:
 
     def same(name: str, found: nn.Module, *settings: int) -> None:
         """That a convolution without a bias has these settings, and no other."""
-        assert isinstance(found, nn.Conv2d), f"{given}: {name} is {found}"
+        assert isinstance(found, nn.Conv2d), f"{given}: {name} is no nn.Conv2d: {found}"
         assert found.bias is None, f"{name} has a bias, which the norm takes away"
         wanted = nn.Conv2d(*settings, bias=False)  # type: ignore[arg-type]
         told = str(found).replace("padding=same", "padding=(1, 1)")
@@ -678,7 +678,7 @@ assert (usual, bottleneck) == (73_728, 4_352)
 # %% [markdown] exercise="shares" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 14.2: from any size to a given one
 #
-# Write `shares(size, out)`: the matrix, of shape `(out, size)` and in float64, that takes `size` numbers to their `out` means. Row $i$ reads the places from $i\,m/n$, rounded down, up to and without $(i+1)\,m/n$, rounded up ($m$ is `size`, $n$ is `out`), and all the places that it reads count alike. With this matrix the pooling of an image is two products, one for the rows and one for the columns. It must be right for every pair of sizes; a float that should be 7 may be a little more.
+# Write `shares(size, out)`: the matrix, of shape `(out, size)` and in float64, that takes `size` numbers to their `out` means. A row reads the places from the first of the two numbers above up to, and without, the second; all that it reads count alike. With this matrix the pooling of an image is two products, one for the rows and one for the columns. It must be right for every pair of sizes; a float that should be 7 may be a little more.
 
 # %% [markdown] tags=["hint"]
 # `a // b` rounds down. How can it be made to round up?
@@ -874,7 +874,7 @@ def check_cost() -> None:
         return int(got[0]), int(got[1])
 
     for a, b, h, w, s in (
-        (4, 4, 6, 10, 1), (3, 5, 8, 6, 2), (5, 3, 7, 9, 2), (6, 6, 9, 5, 2),
+        (5, 5, 6, 10, 1), (3, 5, 8, 6, 2), (5, 3, 7, 9, 2), (6, 6, 9, 5, 2),
         (3, 7, 5, 4, 1), (7, 6, 8, 11, 3), (16, 32, 14, 14, 2),
     ):  # fmt: skip
         given = f"block_cost({a}, {b}, {h}, {w}, {s})"
@@ -889,12 +889,12 @@ def check_cost() -> None:
         assert (parameters, products) != (wanted, right), (
             f"{given}: the parameters come first, then the multiply-adds"
         )
-        biased = "these convolutions have no bias"
+        biased = f"there are {norms} norms, and the convolutions have no bias"
+        two = f"{norms} norms, with two parameters a channel; statistics are none"
         reads = "the second convolution reads as many channels as go out"
         for other, why in (
             (convs, "the norms' parameters are missing: two for each channel"),
-            (convs + norms * b, f"{norms} norms, with two parameters for each channel"),
-            (convs + norms * 4 * b, "running statistics are no parameters"),
+            (convs + norms * b, two), (convs + norms * 4 * b, two),
             (first + second + 4 * b, "the projection shortcut is missing"),
             (first + second + a * b + 6 * b, "this block's shortcut is the identity"),
             (first + second + 6 * b * projected, "the projection's convolution is missing"),
@@ -921,6 +921,8 @@ def check_cost() -> None:
             ((first + second) * P + way * full, "the projection skips places, too"),
             ((first + second) * P, "the shortcut's convolution is missing"),
             ((first + second + a * b) * P, "this block's shortcut is the identity"),
+            (convs * h * -(-w // s), "the stride leaves fewer rows, too"),
+            (convs * -(-h // s) * w, "the stride leaves fewer columns, too"),
             (2 * wanted, "a product and its addition are one multiply-add"),
             (right * P, "norms are not counted"), (wanted + b * P, "the sum of F and "
              "shortcut is not counted"), (convs, "a weight is used at every place of the "

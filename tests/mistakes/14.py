@@ -438,7 +438,7 @@ def block_cost(in_channels, out_channels, height, width, stride):
     return (weights + way) * places, parameters
 
 
-# %% exercise="cost" message="these convolutions have no bias"
+# %% exercise="cost" message="2 norms, and the convolutions have no bias"
 def block_cost(in_channels, out_channels, height, width, stride):
     weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
     norms, way = 2, 0
