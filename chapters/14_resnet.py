@@ -874,7 +874,7 @@ def check_cost() -> None:
         return int(got[0]), int(got[1])
 
     for a, b, h, w, s in (
-        (5, 5, 6, 10, 1), (3, 5, 8, 6, 2), (5, 3, 7, 9, 2), (6, 6, 9, 5, 2),
+        (5, 5, 6, 10, 1), (5, 7, 8, 6, 2), (5, 3, 7, 9, 2), (6, 6, 9, 5, 2),
         (3, 7, 5, 4, 1), (7, 6, 8, 11, 3), (16, 32, 14, 14, 2),
     ):  # fmt: skip
         given = f"block_cost({a}, {b}, {h}, {w}, {s})"
@@ -897,7 +897,7 @@ def check_cost() -> None:
             (convs + norms * b, two), (convs + norms * 4 * b, two),
             (first + second + 4 * b, "the projection shortcut is missing"),
             (first + second + a * b + 6 * b, "this block's shortcut is the identity"),
-            (first + second + 6 * b * projected, "the projection's convolution is missing"),
+            (first + second + 6 * b * projected, "the projection has weights, too"),
             (convs + 4 * b, "two norms are counted; the shortcut has a third"),
             (right + 2 * (a - b), "norm1 stands behind conv1: out_channels"),
             (right + first - second, reads), (right + 9 * a * a - second, reads),
@@ -909,6 +909,7 @@ def check_cost() -> None:
             if other != right:
                 assert parameters != other, f"{given}, the parameters: {why}"
         assert parameters == right, f"{given}: {parameters} parameters, not {right}"
+        axes = "the stride leaves fewer rows and fewer columns"
         full, floor = h * w, (h // s) * (w // s)
         for other, why in (
             (convs * full, "count the places of the output: the stride leaves fewer"),
@@ -921,12 +922,11 @@ def check_cost() -> None:
             ((first + second) * P + way * full, "the projection skips places, too"),
             ((first + second) * P, "the shortcut's convolution is missing"),
             ((first + second + a * b) * P, "this block's shortcut is the identity"),
-            (convs * h * -(-w // s), "the stride leaves fewer rows, too"),
-            (convs * -(-h // s) * w, "the stride leaves fewer columns, too"),
+            (convs * h * -(-w // s), axes), (convs * -(-h // s) * w, axes),
             (2 * wanted, "a product and its addition are one multiply-add"),
             (right * P, "norms are not counted"), (wanted + b * P, "the sum of F and "
-             "shortcut is not counted"), (convs, "a weight is used at every place of the "
-             "output"),
+             "shortcut is not counted"), (convs, "a weight is used at every place of "
+             "the output"),
             (convs * -(-(h * w) // s**2), "rows and columns are rounded up, each"),
             (convs * (h // s + 1) * (w // s + 1), "where the stride divides the size, "
              "nothing is left over"),
