@@ -243,10 +243,10 @@ unlock(
 # %% [markdown] exercise="block" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 14.1: the residual block
 #
-# Write `ResidualBlock(in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False)`, a module of two convolutions with 3 × 3 kernels and no bias, called `conv1` and `conv2`, each followed by a norm, `norm1` and `norm2`, which is made by `norm(out_channels)`. The stride is the first one's business. `shortcut` is `nn.Identity()` where that fits; otherwise an `nn.Sequential` of a 1 × 1 convolution without a bias and a norm. Two ReLUs: one between the convolutions, one behind the sum. With `zero_init` the last norm's `weight` begins at 0. Images of any size must fit, odd ones as well.
+# Write `ResidualBlock(in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False)`, a module of two convolutions with 3 × 3 kernels, a padding of 1 and no bias, called `conv1` and `conv2`, each followed by a norm, `norm1` and `norm2`, which is made by `norm(out_channels)`. The stride is the first one's business. `shortcut` is `nn.Identity()` where that fits; otherwise an `nn.Sequential` of a 1 × 1 convolution without a bias and a norm. Two ReLUs: one between the convolutions, one behind the sum. With `zero_init` the `weight` of `norm2` begins at 0. Images of any size must fit, odd ones as well.
 
 # %% [markdown] tags=["hint"]
-# Which of the two convolutions has to know the stride, and what must the shortcut do then? With a padding of 1, a 3 × 3 kernel and a stride of 1 leave the size alone.
+# Which of the two convolutions has to know the stride, and what must the shortcut do then? With a padding of 1 and a stride of 1, a 3 × 3 kernel leaves the size alone.
 
 # %% [markdown] tags=["hint"]
 # The identity fits only if neither the stride nor the channels change the shape: two conditions. What happens to the sign of a residual if there is a ReLU behind `norm2` as well?
@@ -307,95 +307,83 @@ def check_block() -> None:
     class Norm(nn.BatchNorm2d):
         """Tells whether it was made by what was given."""
 
+    def same(name: str, found: nn.Module, *settings: int) -> None:
+        """That a convolution without a bias has these settings, and no other."""
+        assert isinstance(found, nn.Conv2d), f"{given}: {name} is no nn.Conv2d: {found}"
+        assert found.bias is None, f"{name} has a bias, which the norm takes away"
+        wanted = nn.Conv2d(*settings, bias=False)  # type: ignore[arg-type]
+        told = str(found).replace("padding=same", "padding=(1, 1)")
+        assert told == str(wanted), f"{given}: {name} is {found}, and not {wanted}"
+
     for size, out, stride in ((4, 4, 1), (3, 5, 2), (4, 4, 2), (5, 3, 1)):
         given = f"ResidualBlock({size}, {out}, {stride})"
         try:
             block = ResidualBlock(size, out, stride, norm=Norm)
             empty = ResidualBlock(size, out, stride, zero_init=True)
-            assert isinstance(ResidualBlock(size, out), nn.Module)
-        except AssertionError:
-            raise AssertionError("ResidualBlock is to be an nn.Module") from None
+            plain = ResidualBlock(size, out)
         except Exception as error:
             raise AssertionError(
                 f"{given}: your code stops: {in_words(error)}"
             ) from error
+        assert isinstance(block, nn.Module), "ResidualBlock is to be an nn.Module"
         names = ("conv1", "norm1", "conv2", "norm2", "shortcut")
         missing = [name for name in names if not hasattr(block, name)]
         assert not missing, f"{given} has no {missing}: use the names of the exercise"
-        for name, wanted in (
-            ("conv1", (size, out, stride)), ("conv2", (out, out, 1)),
-        ):  # fmt: skip
-            conv = getattr(block, name)
-            assert isinstance(conv, nn.Conv2d), f"{name} is no convolution: {conv}"
-            kernel = (conv.kernel_size, conv.padding)
-            assert kernel == ((3, 3), (1, 1)), (
-                f"{name} has kernel and padding {kernel}: 3 and 1 leave the size alone"
-            )
-            assert conv.bias is None, f"{name} has a bias, which the norm takes away"
-            found = conv.in_channels, conv.out_channels, conv.stride[0]
-            assert found == wanted, (
-                f"{given}: {name} goes from {found[0]} to {found[1]} channels with a "
-                f"stride of {found[2]}, and should from {wanted[0]} to {wanted[1]} "
-                f"with {wanted[2]}"
-            )
+        same("conv1", block.conv1, size, out, 3, stride, 1)
+        same("conv2", block.conv2, out, out, 3, 1, 1)
         assert all(isinstance(getattr(block, n), Norm) for n in ("norm1", "norm2")), (
             "norm1 and norm2 are to be made by `norm`, which was given"
         )
         assert block.norm1 is not block.norm2, "one norm stands for both: make two"
-        fits = size == out and stride == 1
-        if fits:
-            assert isinstance(block.shortcut, nn.Identity), (
+        way = block.shortcut
+        if size == out and stride == 1:
+            assert isinstance(way, nn.Identity), (
                 f"{given}: nothing changes the shape: the shortcut is nn.Identity(), "
-                f"and not {block.shortcut}"
+                f"and not {way}"
             )
         else:
-            parts = [*block.shortcut.children()]
-            assert not isinstance(block.shortcut, nn.Identity), (
+            assert not isinstance(way, nn.Identity), (
                 f"{given}: the shape changes, by the channels or by the stride, and "
                 "the shortcut is the identity"
             )
-            assert len(parts) == 2 and isinstance(parts[0], nn.Conv2d), (
-                f"{given}: a shortcut of a convolution and a norm, not of {parts}"
+            assert isinstance(way, nn.Sequential) and len(way) == 2, (
+                f"{given}: the shortcut is an nn.Sequential of a convolution and a "
+                f"norm, and not {way}"
             )
-            conv = parts[0]
-            about = conv.kernel_size[0], conv.stride[0], conv.padding[0], conv.bias
-            assert about == (1, stride, 0, None), (
-                f"{given}: the shortcut's convolution has kernel, stride, padding and "
-                f"bias {about}: 1, {stride}, 0 and none are wanted"
-            )
-            assert isinstance(parts[1], Norm), "the shortcut's norm is made by `norm`"
-        strides = ResidualBlock(size, out).conv1.stride
+            same("the shortcut's convolution", way[0], size, out, 1, stride, 0)
+            assert isinstance(way[1], Norm), "the shortcut's norm is made by `norm`"
+        strides = plain.conv1.stride
         assert strides == (1, 1), f"the stride is 1 if none is given, and not {strides}"
         torch.manual_seed(3)
+        x = torch.randn(2, size, 7, 5)
+        kept = x.clone()
+        try:
+            begun, got = empty(x), block(x)
+        except Exception as error:
+            raise AssertionError(
+                f"{given}, images of 7 × 5: your code stops: {in_words(error)}"
+            ) from error
+        assert torch.equal(x, kept), "x has changed: it is the shortcut's, too"
+        assert isinstance(got, Tensor), f"forward returns a {type(got).__name__}"
+        for norm in (m for m in empty.modules() if isinstance(m, nn.BatchNorm2d)):
+            wanted = torch.full((out,), float(norm is not empty.norm2))
+            assert torch.equal(norm.weight, wanted), (
+                "with zero_init the weight of norm2 begins at 0, one for each channel, "
+                "and that of no other norm"
+            )
+        assert (block.norm2.weight == 1).all(), "without zero_init, the weight is 1"
+        assert empty.conv2.weight.any(), (
+            "with zero_init conv2 is 0 as well, and no gradient reaches either"
+        )
         with torch.no_grad():
-            assert (empty.norm2.weight == 0).all(), (
-                "with zero_init the weight of norm2 begins at 0"
-            )
-            others = [m for m in empty.modules() if isinstance(m, nn.BatchNorm2d)]
-            assert all((m.weight == 1).all() for m in others if m is not empty.norm2), (
-                "with zero_init the weights of norm2 begin at 0, and of no other norm"
-            )
-            assert all((p == 1).all() for p in block.norm2.parameters() if p.any()), (
-                "without zero_init the scales begin at 1, as BatchNorm's do"
-            )
-            assert (block.norm2.weight == 1).all(), "without zero_init, the weight is 1"
             for p in block.parameters():
                 p.normal_(0.3)
-            x = torch.randn(2, size, 7, 5)
-            kept = x.clone()
-            try:
-                got = block.eval()(x)
-            except Exception as error:
-                raise AssertionError(
-                    f"{given}, images of 7 × 5: your code stops: {in_words(error)}"
-                ) from error
-            assert torch.equal(x, kept), "x has changed: it is the shortcut's, too"
-            assert isinstance(got, Tensor), f"forward returns {got!r}"
-            first = block.norm1(block.conv1(x))
-            F, way = block.norm2(block.conv2(relu(first))), block.shortcut(x)
-            bare = block.norm2(block.conv2(first))
-            unnormed = block.norm2(block.conv2(relu(block.conv1(x))))
-            last = block.conv2(relu(first))
+            got = block(x)
+            conv1, norm1 = block.conv1, block.norm1
+            conv2, norm2 = block.conv2, block.norm2
+            way, first = way(x), norm1(conv1(x))
+            F, bare = norm2(conv2(relu(first))), norm2(conv2(first))
+            wanted = relu(F + way)
             for other, why in (
                 (relu(F), "the shortcut is not added"),
                 (F, "the shortcut is not added, and there is no ReLU at the end"),
@@ -403,16 +391,21 @@ def check_block() -> None:
                 (relu(F) + way, "the ReLU stands behind the sum, not before it"),
                 (relu(relu(F) + way), "a ReLU behind norm2: F could only add"),
                 (relu(bare + way), "there is no ReLU between the convolutions"),
-                (relu(unnormed + way), "norm1 is not used"),
-                (relu(last + way), "norm2 is not used"),
+                (relu(norm2(conv2(relu(conv1(x)))) + way), "norm1 is not used"),
+                (relu(conv2(relu(first)) + way), "norm2 is not used"),
+                (relu(norm2(conv2(norm1(relu(conv1(x))))) + way), "a ReLU before "
+                 "norm1, which belongs behind it"),
+                (relu(norm2(relu(conv2(relu(first)))) + way), "a ReLU before norm2"),
+                (relu(norm2(relu(conv2(norm1(relu(conv1(x)))))) + way), "each norm "
+                 "stands straight behind its convolution, before the ReLU"),
+                (relu(norm2(conv2(relu(norm1(conv1(relu(x)))))) + way), "conv1 is "
+                 "given x itself, and not ReLU(x)"),
                 (relu(F + relu(way)), "a ReLU in the shortcut: nothing stands there"),
                 (relu(way - F), "F is subtracted"), (relu(F - way), "the shortcut is "
                  "subtracted"), (relu(F * way), "multiplied, not added"),
                 (relu(F + first), "the shortcut begins behind the first convolution"),
                 (relu(way), "F is not added"),
-                (relu(block.norm2(block.conv2(relu(way)))), "one convolution only"),
             ):  # fmt: skip
-                wanted = relu(F + way)
                 if other.shape == wanted.shape and not torch.allclose(other, wanted):
                     assert got.shape != other.shape or not torch.allclose(got, other), (
                         f"{given}: {why}"
@@ -423,6 +416,13 @@ def check_block() -> None:
             assert torch.allclose(got, wanted, atol=1e-5), (
                 f"{given}: other numbers come out than ReLU(shortcut(x) + F(x))"
             )
+        assert begun.requires_grad, "no gradient finds its way through forward"
+        (begun**2).sum().backward()
+        moved = empty.norm2.weight.grad
+        assert moved is not None and moved.any(), "norm2's weight gets no gradient"
+        empty.norm2.weight.data.fill_(0.5)
+        empty(x)
+        assert empty.norm2.weight.all(), "forward sets norm2's weight to 0 anew"
 
 
 check_block()
@@ -710,7 +710,7 @@ assert (usual, bottleneck) == (73_728, 4_352)
 # %% [markdown] exercise="shares" tags=["prompt"] difficulty="medium" minutes=20
 # ### Exercise 14.2: from any size to a given one
 #
-# Write `shares(size, out)`: the matrix, of shape `(out, size)` and in float64, that takes `size` numbers to their `out` means. With it the pooling of an image is two products, one for the rows and one for the columns. No float may be needed to find the places: with sizes in the thousands a rounded product lands beside its place.
+# Write `shares(size, out)`: the matrix, of shape `(out, size)` and in float64, that takes `size` numbers to their `out` means. A row reads the places from the first of the two numbers above up to, and without, the second; all that it reads count alike. With this matrix the pooling of an image is two products, one for the rows and one for the columns. It must be right for every pair of sizes; a float that should be 7 may be a little more.
 
 # %% [markdown] tags=["hint"]
 # `a // b` rounds down. How can it be made to round up?
@@ -726,8 +726,8 @@ assert (usual, bottleneck) == (73_728, 4_352)
 def shares(size: int, out: int) -> Tensor:
     """The matrix that averages `size` numbers to `out`: each row adds up to 1.
 
-    Row i is spread over the places from i * size / out, rounded down, to
-    (i + 1) * size / out, rounded up. Shapes: (out, size).
+    Row i is spread evenly over the places from i * size / out, rounded down, up to and
+    without (i + 1) * size / out, rounded up. Shapes: (out, size).
     """
     rows = torch.zeros(out, size, dtype=torch.float64)
     for i in range(out):
@@ -762,37 +762,45 @@ def check_shares() -> None:
 
     for size, out in (
         (5, 3), (6, 2), (7, 4), (4, 4), (3, 7), (1, 3), (9, 1), (22, 6), (30, 22),
-        (7, 25), (2401, 49), (10**6 + 1, 3),
+        (7, 25), (22, 22), (28, 26),
     ):  # fmt: skip
         got = answer(size, out)
-        wanted = torch.zeros(out, size, dtype=torch.float64)
-        disjoint, sums = wanted.clone(), wanted.clone()
-        for i in range(out):
-            first, last = i * size // out, ((i + 1) * size + out - 1) // out
-            wanted[i, first:last] = 1 / (last - first)
-            sums[i, first:last] = 1
-            end = (i + 1) * size // out
-            disjoint[i, first:end] = 1 / max(end - first, 1)
+        place, i = torch.arange(size), torch.arange(out)[:, None]
+        first, end = i * size // out, (i + 1) * size // out
+        last = ((i + 1) * size + out - 1) // out
+        read = ((first <= place) & (place < last)).double()
+        wanted = read / read.sum(1, keepdim=True)
+        disjoint = ((first <= place) & (place < end)).double()
+        ends = torch.minimum(place + 1, (i + 1) * size / out)
+        overlap = (ends - torch.maximum(place, i * size / out)).clamp(0).double()
         given = f"shares({size}, {out})"
         for other, why in (
-            (sums, "sums, and not means: divide by how many places there are"),
+            (read, "sums, and not means: divide by how many places there are"),
             (
-                disjoint,
+                disjoint / (end - first).clamp(1),
                 "the last place is to be rounded up: these slices do not overlap",
             ),
-            (sums * out / size, "divided by size / out; a slice may have more places"),
-            (sums / size, "divided by all places, and not by those of the slice"),
-        ):
+            (overlap * out / size, "every place of a slice counts alike, one at its "
+             "border as well"),
+            (read * out / size, "divided by size / out; a slice may have more places"),
+            (read / size, "divided by all places, and not by those of the slice"),
+        ):  # fmt: skip
             if not torch.allclose(other, wanted):
                 assert not torch.allclose(got, other), f"{given}: {why}"
-        rows = (got.sum(1) - 1).abs().max()
-        assert rows < 1e-9, f"{given}: a row adds up to another number than 1"
-        read = [row.nonzero().flatten().tolist() for row in got]
-        right = [row.nonzero().flatten().tolist() for row in wanted]
-        for i, (a, b) in enumerate(zip(read, right, strict=True)):
-            ends = [a[0], a[-1]], [b[0], b[-1]]
-            assert a == b, f"{given}: output {i} reads {ends[0]}, and should {ends[1]}"
-        assert torch.allclose(got, wanted, atol=1e-12), f"{given}: not all are alike"
+        for k in range(out):
+            a, b = (row[k].nonzero().flatten().tolist() for row in (got, read))
+            assert a == b, f"{given}: output {k} reads the places {a}, and should {b}"
+            total = float(got[k].sum())
+            assert abs(total - 1) < 1e-6, (
+                f"{given}: output {k} reads the right places, but its shares add up to "
+                f"{total:.4g} and not to 1"
+            )
+        assert torch.allclose(got, wanted, 0, 1e-6), (
+            f"{given}: the shares of one output are not all alike"
+        )
+        assert torch.allclose(got, wanted, 0, 1e-12), (
+            f"{given}: right to about seven digits, as float32 is: float64 throughout"
+        )
 
 
 check_shares()
@@ -890,56 +898,70 @@ def check_cost() -> None:
             raise AssertionError(
                 f"block_cost{given}: your code stops: {in_words(error)}"
             ) from error
-        assert isinstance(got, tuple) and len(got) == 2, f"two numbers, not {got!r}"
-        assert all(type(n) is int for n in got), f"whole numbers, not {got}: use //"
-        return got
+        assert isinstance(got, (tuple, list)) and len(got) == 2, (
+            f"two numbers are wanted, and not {got!r}"
+        )
+        whole = all(hasattr(n, "__index__") for n in got)
+        assert whole, f"whole numbers are wanted, and not {got}: use //"
+        return int(got[0]), int(got[1])
 
     for a, b, h, w, s in (
-        (7, 6, 7, 9, 3), (3, 5, 8, 6, 2), (4, 4, 6, 10, 1), (5, 3, 7, 9, 2),
-        (6, 6, 9, 5, 2), (3, 7, 5, 4, 1), (16, 32, 14, 14, 2),
+        (5, 5, 6, 10, 1), (5, 7, 8, 6, 2), (5, 3, 7, 9, 2), (6, 6, 9, 5, 2),
+        (3, 7, 5, 4, 1), (7, 6, 8, 11, 3), (16, 32, 14, 14, 2),
     ):  # fmt: skip
         given = f"block_cost({a}, {b}, {h}, {w}, {s})"
         parameters, products = answer(a, b, h, w, s)
-        block = ResidualBlock(a, b, s)
-        right = sum(p.numel() for p in block.parameters())
-        first, second, way = 9 * a * b, 9 * b * b, a * b
+        right = sum(p.numel() for p in ResidualBlock(a, b, s).parameters())
         projected = s != 1 or a != b
-        norms = 3 if projected else 2
-        convs = first + second + way * projected
+        first, second, way = 9 * a * b, 9 * b * b, a * b * projected
+        norms = 2 + projected
+        convs = first + second + way
         P = -(-h // s) * -(-w // s)
+        wanted = convs * P
+        assert (parameters, products) != (wanted, right), (
+            f"{given}: the parameters come first, then the multiply-adds"
+        )
+        biased = f"there are {norms} norms, and the convolutions have no bias"
+        two = f"{norms} norms, with two parameters a channel; statistics are none"
+        reads = "the second convolution reads as many channels as go out"
         for other, why in (
             (convs, "the norms' parameters are missing: two for each channel"),
-            (convs + norms * b, "a norm has two parameters for each channel"),
-            (convs + norms * 4 * b, "running statistics are no parameters"),
+            (convs + norms * b, two), (convs + norms * 4 * b, two),
             (first + second + 4 * b, "the projection shortcut is missing"),
-            (first + second + way + 6 * b, "this block's shortcut is the identity"),
-            (first + second + 6 * b, "the projection's convolution is missing"),
-            (convs + 4 * b, "the shortcut's norm is missing"),
-            (2 * first + way * projected + norms * 2 * b, "the second convolution "
-             "reads what the first puts out: as many channels as go out"),
-            (right + (norms * b), "these convolutions have no bias"),
-            ((first + second) // 3 + way * projected + norms * 2 * b, "a kernel is "
-             "3 × 3: nine weights for each channel it reads"),
+            (first + second + a * b + 6 * b, "this block's shortcut is the identity"),
+            (first + second + 6 * b * projected, "the projection has weights, too"),
+            (convs + 4 * b, "two norms are counted; the shortcut has a third"),
+            (right + 2 * (a - b), "norm1 stands behind conv1: out_channels"),
+            (right + first - second, reads), (right + 9 * a * a - second, reads),
+            (right + norms * b, biased), (right + 2 * b, biased), (right + b, biased),
+            (right + 8 * way, "the projection is 1 × 1"),
+            (right - (first + second) * 2 // 3, "a kernel is 3 × 3: nine weights for "
+             "each channel it reads"),
         ):  # fmt: skip
             if other != right:
                 assert parameters != other, f"{given}, the parameters: {why}"
         assert parameters == right, f"{given}: {parameters} parameters, not {right}"
-        wanted = convs * P
+        axes = "the stride leaves fewer rows and fewer columns"
         full, floor = h * w, (h // s) * (w // s)
         for other, why in (
             (convs * full, "count the places of the output: the stride leaves fewer"),
             (convs * floor, "what is left is rounded up: a kernel stands at 0, 2, 4"),
-            (first * P + second * full + way * P * projected, "conv2 works at the size "
-             "that conv1 has left"),
-            (first * full + second * P + way * P * projected, "conv1 skips places"),
+            (convs * ((h - 3) // s + 1) * ((w - 3) // s + 1), "without a padding fewer "
+             "places would be left; these convolutions have one"),
+            (first * P + second * full + way * P, "conv2 works at the size that conv1 "
+             "has left"),
+            (first * full + (second + way) * P, "conv1 skips places"),
+            ((first + second) * P + way * full, "the projection skips places, too"),
             ((first + second) * P, "the shortcut's convolution is missing"),
-            ((first + second + way) * P, "this block's shortcut is the identity"),
-            (2 * convs * P, "a product and its addition are one multiply-add"),
-            (right * P, "norms are not counted"), (convs, "a weight is used at every "
-             "place of the output"),
-            ((convs + norms * 2 * b) * P, "norms are not counted"),
+            ((first + second + a * b) * P, "this block's shortcut is the identity"),
+            (convs * h * -(-w // s), axes), (convs * -(-h // s) * w, axes),
+            (2 * wanted, "a product and its addition are one multiply-add"),
+            (right * P, "norms are not counted"), (wanted + b * P, "the sum of F and "
+             "shortcut is not counted"), (convs, "a weight is used at every place of "
+             "the output"),
             (convs * -(-(h * w) // s**2), "rows and columns are rounded up, each"),
-            (convs * (h // s + 1) * (w // s + 1), "an even size is halved exactly"),
+            (convs * (h // s + 1) * (w // s + 1), "where the stride divides the size, "
+             "nothing is left over"),
         ):  # fmt: skip
             if other != wanted:
                 assert products != other, f"{given}, the multiply-adds: {why}"
@@ -1351,7 +1373,7 @@ def check_coins() -> None:
                 f"sign_test({a}, {b}): your code stops: {in_words(error)}"
             ) from error
         assert got is not None, "nothing came back: return a probability"
-        assert isinstance(got, (int, float)), f"a number is wanted, not {got!r}"
+        assert isinstance(got, (int, float)), f"a float is wanted, and not {got!r}"
         return float(got)
 
     def by_rows(a: int, b: int) -> float:
@@ -1367,6 +1389,8 @@ def check_coins() -> None:
         few = min(a, b)
         one_side = sum(math.comb(n, k) for k in range(few + 1)) / 2**n
         point = math.comb(n, few) / 2**n
+        upto = sum(math.comb(n, k) for k in range(max(a, b) + 1)) / 2**n
+        larger = "over the middle: a tail ends at the smaller count, and not the larger"
         given = f"sign_test({a}, {b})"
         for other, why in (
             (one_side, "in either direction: this is one side only"),
@@ -1377,6 +1401,7 @@ def check_coins() -> None:
             (right - 2 * point, "at least as unevenly: this division itself counts"),
             (1 - right, "the probability of the opposite: at least as unevenly"),
             (1 - right + 2 * point, "at most as unevenly; at least is wanted"),
+            (upto, larger), (2 * upto, larger), (min(1, 2 * upto), larger),
         ):  # fmt: skip
             if not math.isclose(other, right, abs_tol=1e-12):
                 assert not math.isclose(got, other, abs_tol=1e-12), f"{given}: {why}"
@@ -1405,7 +1430,9 @@ def check_coins() -> None:
         except ValueError:
             continue
         except Exception as error:
-            raise AssertionError(f"sign_test{pair}: {error!r}: a ValueError") from error
+            raise AssertionError(
+                f"sign_test{pair}: a ValueError is wanted, and not {error!r}"
+            ) from error
         raise AssertionError(f"sign_test{pair} gives {got}: a ValueError is wanted")
 
 
@@ -1570,7 +1597,7 @@ if len(images) < 5000:
 # %% [markdown] exercise="split" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 14.5: hold some back
 #
-# Write `split_by_class(labels, share=0.2, seed=0)`: two tensors of row numbers, those to train on and those to hold back, both in rising order. Every row is in one of them, and only in one. Of each class `share` is held back, rounded to the nearest whole number, at least one example and never all; which ones is drawn at random, the same for the same seed, and without disturbing anybody else's random numbers. `labels` may be any whole numbers, in any order: some folders are sorted by class. Raise `ValueError` for a class with a single example, and for a `share` that is not between 0 and 1.
+# Write `split_by_class(labels, share=0.2, seed=0)`: two tensors of row numbers, those to train on and those to hold back, both in rising order. Every row is in one of them, and only in one. Of each class `share` is held back, rounded to the nearest whole number (a half either way), at least one example and never all; which ones is drawn at random, the same for the same seed, and without disturbing PyTorch's or Python's own random numbers. `labels` may be any whole numbers, in any order: some folders are sorted by class. Raise `ValueError` for a class with a single example, and for a `share` that is not between 0 and 1.
 
 # %% [markdown] tags=["hint"]
 # Go class by class. `(labels == label).nonzero().flatten()` are the rows of one class.
@@ -1617,7 +1644,10 @@ def check_split() -> None:
         try:
             got = split_by_class(labels, *settings)
         except Exception as error:
-            raise AssertionError(f"your code stops: {in_words(error)}") from error
+            given = f"classes {labels.unique().tolist()}, share and seed {settings}"
+            raise AssertionError(
+                f"{given}: your code stops: {in_words(error)}"
+            ) from error
         assert got is not None, "nothing came back: return two tensors"
         assert isinstance(got, (tuple, list)) and len(got) == 2, "two tensors, please"
         assert all(isinstance(rows, Tensor) for rows in got), (
@@ -1635,7 +1665,7 @@ def check_split() -> None:
         return tuple(got)
 
     source = torch.Generator().manual_seed(4)
-    counts = {3: 40, 10: 25, -2: 11, 5: 3, 7: 2}
+    counts = {3: 40, 10: 26, -2: 11, 5: 3, 7: 2}
     labels = torch.cat([torch.full((n,), label) for label, n in counts.items()])
     for case in (labels, labels[torch.randperm(len(labels), generator=source)]):
         for share in (0.2, 0.3, 0.9):
@@ -1652,8 +1682,8 @@ def check_split() -> None:
             assert both == everything, "some rows are on neither side"
             swapped = len(held_back) > len(rows)
             assert swapped == (share > 0.5), (
-                f"share {share}: {len(held_back)} of {len(case)} rows are held back; "
-                "those to train on come first"
+                f"share {share}: {len(held_back)} of {len(case)} rows come second, "
+                "where those held back belong"
             )
             for part in (rows, held_back):
                 assert part.tolist() == sorted(part.tolist()), "rows in rising order"
@@ -1673,6 +1703,11 @@ def check_split() -> None:
     draws = [set(answer(labels, 0.2, seed)[1].tolist()) for seed in range(40)]
     first = sum(0 in rows for rows in draws)
     assert 1 <= first <= 30, f"row 0 is held back in {first} of 40 draws: at random"
+    different = {frozenset(row for row in rows if row < counts[3]) for rows in draws}
+    assert len(different) == 40, (
+        f"40 seeds, and only {len(different)} ways to hold back 8 rows of 40: each row "
+        "is to be drawn for itself"
+    )
     even = answer(torch.arange(400) % 2, 0.25, 0)[1]
     places = [even[even % 2 == k] // 2 for k in range(2)]
     assert not torch.equal(*places), (
@@ -1683,15 +1718,16 @@ def check_split() -> None:
     assert torch.equal(plain[1], answer(labels, 0.2, 0)[1]), "the defaults: 0.2 and 0"
     for wrong, why in (
         ((torch.tensor([1, 1, 2]), 0.2), "a class with a single example"),
-        ((labels, 0.0), "share 0"), ((labels, 1.0), "share 1"),
-        ((labels, -0.2), "share -0.2"),
+        *(((labels, bad), f"share {bad}") for bad in (0.0, 1.0, -0.2, 1.5, math.nan)),
     ):  # fmt: skip
         try:
             split_by_class(*wrong)
         except ValueError:
             continue
         except Exception as error:
-            raise AssertionError(f"{why}: {error!r}, not a ValueError") from error
+            raise AssertionError(
+                f"{why}: a ValueError is wanted, and not {error!r}"
+            ) from error
         raise AssertionError(f"{why}: a ValueError is wanted, and none came")
 
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 def shares(size: int, out: int) -> Tensor:
     """The matrix that averages `size` numbers to `out`: each row adds up to 1.
 
-    Row i is spread over the places from i * size / out, rounded down, to
-    (i + 1) * size / out, rounded up. Shapes: (out, size).
+    Row i is spread evenly over the places from i * size / out, rounded down, up to and
+    without (i + 1) * size / out, rounded up. Shapes: (out, size).
     """
     rows = torch.zeros(out, size, dtype=torch.float64)
     for i in range(out):

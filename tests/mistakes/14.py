@@ -98,7 +98,7 @@ class ResidualBlock(nn.Module):
         return relu(self.norm2(self.conv2(x)))
 
 
-# %% exercise="block" message="conv2 goes from"
+# %% exercise="block" message="conv2 is Conv2d(5, 5, kernel_size=(3, 3), stride=(2, 2)"
 class ResidualBlock(nn.Module):
     def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
         super().__init__()
@@ -107,6 +107,161 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, stride, 1, bias=False)
         self.norm2 = norm(out_channels)
         if zero_init:
+            nn.init.zeros_(self.norm2.weight)
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+    def forward(self, x):
+        x1 = relu(self.norm1(self.conv1(x)))
+        return relu(self.shortcut(x) + self.norm2(self.conv2(x1)))
+
+
+# %% exercise="block" message="a ReLU before norm1, which belongs behind it"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        if zero_init:
+            nn.init.zeros_(self.norm2.weight)
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+    def forward(self, x):
+        x1 = self.norm1(relu(self.conv1(x)))
+        return relu(self.shortcut(x) + self.norm2(self.conv2(x1)))
+
+
+# %% exercise="block" message="each norm stands straight behind its convolution"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        if zero_init:
+            nn.init.zeros_(self.norm2.weight)
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+    def forward(self, x):
+        x1 = self.norm1(relu(self.conv1(x)))
+        return relu(self.shortcut(x) + self.norm2(relu(self.conv2(x1))))
+
+
+# %% exercise="block" message="conv1 is given x itself, and not ReLU(x)"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        if zero_init:
+            nn.init.zeros_(self.norm2.weight)
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+    def forward(self, x):
+        x1 = relu(self.norm1(self.conv1(relu(x))))
+        return relu(self.shortcut(x) + self.norm2(self.conv2(x1)))
+
+
+# %% exercise="block" message="of a convolution and a norm, and not Conv2d(3, 5, kernel_size=(1, 1)"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        if zero_init:
+            nn.init.zeros_(self.norm2.weight)
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+    def forward(self, x):
+        x1 = relu(self.norm1(self.conv1(x)))
+        return relu(self.shortcut(x) + self.norm2(self.conv2(x1)))
+
+
+# %% exercise="block" message="with zero_init conv2 is 0 as well"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        if zero_init:
+            nn.init.zeros_(self.norm2.weight)
+            nn.init.zeros_(self.conv2.weight)
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+    def forward(self, x):
+        x1 = relu(self.norm1(self.conv1(x)))
+        return relu(self.shortcut(x) + self.norm2(self.conv2(x1)))
+
+
+# %% exercise="block" message="norm2's weight gets no gradient"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        if zero_init:
+            self.norm2.weight.requires_grad_(False).zero_()
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+    def forward(self, x):
+        x1 = relu(self.norm1(self.conv1(x)))
+        return relu(self.shortcut(x) + self.norm2(self.conv2(x1)))
+
+
+# %% exercise="block" message="forward sets norm2's weight to 0 anew"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        self.zero_init = zero_init
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm(out_channels))
+
+    def forward(self, x):
+        if self.zero_init:
+            self.norm2.weight.data.zero_()
+        x1 = relu(self.norm1(self.conv1(x)))
+        return relu(self.shortcut(x) + self.norm2(self.conv2(x1)))
+
+
+# %% exercise="block" message="begins at 0, one for each channel, and that of no other norm"
+class ResidualBlock(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1, norm=nn.BatchNorm2d, zero_init=False):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.norm1 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm2 = norm(out_channels)
+        if zero_init:
+            nn.init.zeros_(self.norm1.weight)
             nn.init.zeros_(self.norm2.weight)
         self.shortcut = nn.Identity()
         if stride != 1 or in_channels != out_channels:
@@ -134,7 +289,7 @@ def shares(size, out):
     return rows
 
 
-# %% exercise="shares" message="output 11 reads [14, 16], and should [15, 16]"
+# %% exercise="shares" message="output 11 reads the places [14, 15, 16], and should [15, 16]"
 def shares(size, out):
     rows = torch.zeros(out, size, dtype=torch.float64)
     for i in range(out):
@@ -157,6 +312,62 @@ def shares(size, out):
     rows = torch.zeros(out, size)
     for i in range(out):
         first, last = i * size // out, -(-(i + 1) * size // out)
+        rows[i, first:last] = 1 / (last - first)
+    return rows
+
+
+# %% exercise="shares" message="every place of a slice counts alike"
+def shares(size, out):
+    rows = torch.zeros(out, size, dtype=torch.float64)
+    for i in range(out):
+        first, last = i * size / out, (i + 1) * size / out
+        for place in range(size):  # by how much of it lies between the two
+            rows[i, place] = max(min(place + 1, last) - max(place, first), 0) / (last - first)
+    return rows
+
+
+# %% exercise="shares" message="output 0 reads the places [0, 1, 2], and should [0, 1]"
+def shares(size, out):
+    rows = torch.zeros(out, size, dtype=torch.float64)
+    for i in range(out):
+        first, last = i * size // out, -(-(i + 1) * size // out)
+        rows[i, first : last + 1] = 1 / (last + 1 - first)
+    return rows
+
+
+# %% exercise="shares" message="output 2 reads the right places, but its shares add up to 0.6667"
+def shares(size, out):
+    rows = torch.zeros(out, size, dtype=torch.float64)
+    for i in range(out):
+        first, last = i * size // out, (i + 1) * size // out + 1
+        rows[i, first:last] = 1 / (last - first)
+    return rows
+
+
+# %% exercise="shares" message="right to about seven digits, as float32 is"
+def shares(size, out):
+    rows = torch.zeros(out, size)
+    for i in range(out):
+        first, last = i * size // out, -(-(i + 1) * size // out)
+        rows[i, first:last] = 1 / (last - first)
+    return rows.double()
+
+
+# %% exercise="shares" message="output 15 reads the places [14, 15], and should [15]"
+def shares(size, out):
+    rows = torch.zeros(out, size, dtype=torch.float64)
+    for i in range(out):
+        first, last = math.floor(i / out * size), math.ceil((i + 1) / out * size)
+        rows[i, first:last] = 1 / (last - first)
+    return rows
+
+
+# %% exercise="shares" message="shares(28, 26): output"
+def shares(size, out):
+    ends = torch.linspace(0, size, out + 1)
+    rows = torch.zeros(out, size, dtype=torch.float64)
+    for i in range(out):
+        first, last = int(ends[i].floor()), int(ends[i + 1].ceil())
         rows[i, first:last] = 1 / (last - first)
     return rows
 
@@ -215,6 +426,101 @@ def block_cost(in_channels, out_channels, height, width, stride):
     return weights + norms * 2 * out_channels, 2 * weights * -(-height // stride) * -(-width // stride)
 
 
+# %% exercise="cost" message="the parameters come first, then the multiply-adds"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = in_channels * out_channels
+        norms += 1
+    places = -(-height // stride) * -(-width // stride)
+    parameters = weights + way + norms * 2 * out_channels
+    return (weights + way) * places, parameters
+
+
+# %% exercise="cost" message="2 norms, and the convolutions have no bias"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = in_channels * out_channels
+        norms += 1
+    places = -(-height // stride) * -(-width // stride)
+    parameters = weights + way + norms * 3 * out_channels
+    return parameters, (weights + way) * places
+
+
+# %% exercise="cost" message="the projection is 1 × 1"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = 9 * in_channels * out_channels
+        norms += 1
+    places = -(-height // stride) * -(-width // stride)
+    parameters = weights + way + norms * 2 * out_channels
+    return parameters, (weights + way) * places
+
+
+# %% exercise="cost" message="the projection skips places, too"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = in_channels * out_channels
+        norms += 1
+    places = -(-height // stride) * -(-width // stride)
+    parameters = weights + way + norms * 2 * out_channels
+    return parameters, weights * places + way * height * width
+
+
+# %% exercise="cost" message="without a padding fewer places would be left"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = in_channels * out_channels
+        norms += 1
+    places = ((height - 3) // stride + 1) * ((width - 3) // stride + 1)
+    parameters = weights + way + norms * 2 * out_channels
+    return parameters, (weights + way) * places
+
+
+# %% exercise="cost" message="norm1 stands behind conv1: out_channels"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = in_channels * out_channels
+        norms += 1
+    places = -(-height // stride) * -(-width // stride)
+    parameters = weights + way + (norms - 1) * 2 * out_channels + 2 * in_channels
+    return parameters, (weights + way) * places
+
+
+# %% exercise="cost" message="two norms are counted; the shortcut has a third"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = in_channels * out_channels
+    places = -(-height // stride) * -(-width // stride)
+    parameters = weights + way + norms * 2 * out_channels
+    return parameters, (weights + way) * places
+
+
+# %% exercise="cost" message="14880 multiply-adds, not 8928"
+def block_cost(in_channels, out_channels, height, width, stride):
+    weights = 9 * in_channels * out_channels + 9 * out_channels * out_channels
+    norms, way = 2, 0
+    if stride != 1 or in_channels != out_channels:
+        way = in_channels * out_channels
+        norms += 1
+    places = (height // stride + height % stride) * (width // stride + width % stride)
+    parameters = weights + way + norms * 2 * out_channels
+    return parameters, (weights + way) * places
+
+
 # %% exercise="coins" message="the middle is counted twice"
 def sign_test(first_only, second_only):
     if first_only < 0 or second_only < 0:
@@ -247,8 +553,21 @@ def sign_test(first_only, second_only):
     return sum(math.comb(n, k) * 0.5**n for k in range(n + 1) if abs(n - 2 * k) >= uneven)
 
 
-# %% exercise="coins" message="a ValueError is wanted"
+# %% exercise="coins" message="sign_test(-1, 3) gives 0.0"
 def sign_test(first_only, second_only):
+    n, uneven = first_only + second_only, abs(first_only - second_only)
+    return sum(math.comb(n, k) for k in range(n + 1) if abs(n - 2 * k) >= uneven) / 2**n
+
+
+# %% exercise="coins" message="over the middle: a tail ends at the smaller count"
+def sign_test(first_only, second_only):
+    n = first_only + second_only
+    return min(1, 2 * sum(math.comb(n, k) for k in range(first_only + 1)) / 2**n)
+
+
+# %% exercise="coins" message="a ValueError is wanted, and not AssertionError()"
+def sign_test(first_only, second_only):
+    assert first_only >= 0 and second_only >= 0
     n, uneven = first_only + second_only, abs(first_only - second_only)
     return sum(math.comb(n, k) for k in range(n + 1) if abs(n - 2 * k) >= uneven) / 2**n
 
@@ -280,7 +599,7 @@ def split_by_class(labels, share=0.2, seed=0):
     return (~held_back).nonzero().flatten(), held_back.nonzero().flatten()
 
 
-# %% exercise="split" message="those to train on come first"
+# %% exercise="split" message="come second, where those held back belong"
 def split_by_class(labels, share=0.2, seed=0):
     source = torch.Generator().manual_seed(seed)
     held_back = torch.zeros(len(labels), dtype=torch.bool)
@@ -325,4 +644,64 @@ def split_by_class(labels, share=0.2, seed=0):
         rows = (labels == label).nonzero().flatten()
         count = round(share * len(rows))
         held_back[rows[torch.randperm(len(rows), generator=source)[:count]]] = True
+    return (~held_back).nonzero().flatten(), held_back.nonzero().flatten()
+
+
+# %% exercise="split" message="ways to hold back 8 rows of 40"
+def split_by_class(labels, share=0.2, seed=0):
+    if not 0 < share < 1:
+        raise ValueError("share")
+    source = torch.Generator().manual_seed(seed)
+    held_back = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        rows = (labels == label).nonzero().flatten()
+        if len(rows) < 2:
+            raise ValueError("one")
+        count = min(max(round(share * len(rows)), 1), len(rows) - 1)
+        held_back[rows.roll(int(torch.randint(len(rows), (1,), generator=source)))[:count]] = True
+    return (~held_back).nonzero().flatten(), held_back.nonzero().flatten()
+
+
+# %% exercise="split" message="share 1.5: a ValueError is wanted, and none came"
+def split_by_class(labels, share=0.2, seed=0):
+    if share <= 0 or share == 1:
+        raise ValueError("share")
+    source = torch.Generator().manual_seed(seed)
+    held_back = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        rows = (labels == label).nonzero().flatten()
+        if len(rows) < 2:
+            raise ValueError("one")
+        count = min(max(round(share * len(rows)), 1), len(rows) - 1)
+        held_back[rows[torch.randperm(len(rows), generator=source)[:count]]] = True
+    return (~held_back).nonzero().flatten(), held_back.nonzero().flatten()
+
+
+# %% exercise="split" message="classes [-2, 3, 5, 7, 10], share and seed (0.2, 1): your code stops"
+def split_by_class(labels, share=0.2, seed=0):
+    if not 0 < share < 1:
+        raise ValueError("share")
+    source = torch.Generator().manual_seed(seed)
+    held_back = torch.zeros(len(labels), dtype=torch.bool)
+    for label in range(int(labels.max()) + 1):
+        rows = (labels == label).nonzero().flatten()
+        if len(rows) < 2:
+            raise ValueError("one")
+        count = min(max(round(share * len(rows)), 1), len(rows) - 1)
+        held_back[rows[torch.randperm(len(rows), generator=source)[:count]]] = True
+    return (~held_back).nonzero().flatten(), held_back.nonzero().flatten()
+
+
+# %% exercise="split" message="another seed, and the same rows"
+def split_by_class(labels, share=0.2, seed=0):
+    if not 0 < share < 1:
+        raise ValueError("share")
+    source = torch.Generator().manual_seed(seed)
+    held_back = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        rows = (labels == label).nonzero().flatten()
+        if len(rows) < 2:
+            raise ValueError("one")
+        count = min(max(round(share * len(rows)), 1), len(rows) - 1)
+        held_back[rows[-count:]] = True
     return (~held_back).nonzero().flatten(), held_back.nonzero().flatten()
