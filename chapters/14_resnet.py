@@ -1881,7 +1881,7 @@ def read_report(path: Path) -> dict[str, Any] | None:
         raise ValueError(f"{path} {why}: give another --out") from None
 
 
-def same(where: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+def must_agree(where: str, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raises: ValueError where settings differ, with those that do."""
     names = sorted(n for n in before | now if before.get(n) != now.get(n))
     if names:
@@ -1892,7 +1892,7 @@ def same(where: str, before: dict[str, Any], now: dict[str, Any]) -> None:
             for n in names
         ]
         why = f"{where} belong to another training ({', '.join(words)})"
-        raise ValueError(f"{why}: give another --out, or delete them")
+        raise ValueError(f"{why}: give its settings or another --out, or delete them")
 
 
 def look_at(out: Path) -> dict[str, Any] | None:
@@ -1942,7 +1942,7 @@ def tidy(folder: Path, *names: str) -> None:
 """Programs: what is asked of them, mistakes in one line, and an exit code."""
 
 
-def number(kind: type, low: float, high: float) -> Callable[[str], Any]:
+def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
     """A type for `argparse`: numbers from `low` to `high`."""
 
     def read(text: str) -> Any:
@@ -2060,13 +2060,13 @@ def train(
     settings = json.loads(json.dumps(settings))  # as it will be read
     last = folder / OWN[0]
     if done is not None:
-        same(f"{out} and its .json", done["settings"], settings)
+        must_agree(f"{out} and its .json", done["settings"], settings)
     if resume and done is not None and out.exists():
         print(f"{out} is finished: there is nothing to resume")
         tidy(folder, *OWN)
         return done
     if last.exists():
-        same(f"{folder} and its files", begun_with(last), settings)
+        must_agree(f"{folder} and its files", begun_with(last), settings)
     elif resume:
         print(f"{folder} holds nothing to resume: the training begins anew")
     mean, std = mean_std(images.images.float() / 255)
@@ -2084,8 +2084,9 @@ def train(
     try:
         folder.mkdir(exist_ok=resume)  # of two that begin at once, one fails here
     except FileExistsError:
-        remedy = "--resume goes on with it; to begin anew, delete the folder"
-        raise ValueError(f"{folder} is of one that has not ended: {remedy}") from None
+        why = f"{folder} is of a training that has not ended"
+        remedy = "give another --out, or --resume, if it was interrupted"
+        raise ValueError(f"{why}: {remedy}") from None
     try:
         learner.fit(recipe.epochs)
     finally:
@@ -2113,7 +2114,7 @@ def train(
         "history": learner.history,
     }
     if (other := look_at(out)) is not None:  # written while this training was at work
-        same(f"{out} and its .json", other["settings"], settings)
+        must_agree(f"{out} and its .json", other["settings"], settings)
     trained.save(out)
     write_json(Path(f"{out}.json"), report)
     tidy(folder, *OWN)
@@ -2132,26 +2133,26 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
 
     add = parser.add_argument
-    whole, size = number(int, 1, 10**6), number(float, 0, 1000)
+    whole, size = between(int, 1, 10**6), between(float, 0, 1000)
     add("--data", default="embedded", metavar="SET", help="embedded, mnist, or a "
         "folder: of IDX files, or of folders class/name.png")  # fmt: skip
     add("--out", type=Path, default=Path("model.pt"), help="the file for the network")
-    add("--seed", type=number(int, 0, 2**63 - 1), default=0, help="of random numbers")
+    add("--seed", type=between(int, 0, 2**63 - 1), default=0, help="of random numbers")
     add("--resume", action="store_true", help="go on after the last whole epoch")
     add("--epochs", type=whole, default=usual.epochs, help="passes over the images")
-    add("--batch-size", type=number(int, 2, 10**6), default=usual.batch_size,
+    add("--batch-size", type=between(int, 2, 10**6), default=usual.batch_size,
         help="images to a step")  # fmt: skip
-    add("--lr", type=number(float, 1e-9, 1000), default=usual.lr, help="the top rate")
+    add("--lr", type=between(float, 1e-9, 1000), default=usual.lr, help="the top rate")
     add("--widths", type=whole, nargs="+", default=usual.widths, help="channels of "
         "each stage")  # fmt: skip
-    add("--blocks", type=number(int, 1, 1000), default=usual.blocks, help="residual "
+    add("--blocks", type=between(int, 1, 1000), default=usual.blocks, help="residual "
         "blocks to a stage")  # fmt: skip
     add("--rotate", type=size, default=usual.rotate, help="degrees, up to which images "
         "are turned")  # fmt: skip
     add("--shift", type=size, default=usual.shift, help="pixels")
-    add("--scale", type=number(float, 0, 0.99), default=usual.scale, help="a share")
+    add("--scale", type=between(float, 0, 0.99), default=usual.scale, help="a share")
     add("--bend", type=size, default=usual.bend, help="pixels")
-    add("--threads", type=number(int, 1, 1024), help="of the processor; PyTorch's "
+    add("--threads", type=between(int, 1, 1024), help="of the processor; PyTorch's "
         "choice if not given")  # fmt: skip
     return parser.parse_args(argv)
 
@@ -2234,7 +2235,7 @@ def name_pictures(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("model", help="a file that ch14.train wrote")
     add("pictures", nargs="+", metavar="picture", help="PNG or JPEG files")
-    add("--top", type=number(int, 1, 1000), default=3, help="how many classes to name "
+    add("--top", type=between(int, 1, 1000), default=3, help="how many classes to name "
         "(3)")  # fmt: skip
     add("--resize", action="store_true", help="scale pictures to the network's size")
     add("--invert", action="store_true", help="for dark on light, if the network was "

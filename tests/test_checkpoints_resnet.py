@@ -497,7 +497,7 @@ def test_interrupted_anywhere_and_resumed_is_the_same(
         if (folder := tmp_path / f"{n}.pt.training").exists():
             assert [p.name for p in folder.iterdir()] == ["last.safetensors"]
             assert book.train.main(given) == 1
-            assert "--resume goes on" in capsys.readouterr().err
+            assert "has not ended: give another --out, or --resume" in capsys.readouterr().err
         report = trained(book, pictures, out, "--resume")
         assert out.read_bytes() == whole.read_bytes(), stop
         assert report["history"] == first["history"]
@@ -544,7 +544,7 @@ def test_resume_asks_for_the_same_training(
 ) -> None:
     for more, what in ((["--seed", "1"], "seed was 0 and is 1"), (["--lr", "0.5"], "lr was 0.01 and is 0.5")):
         assert book.train.main([*halted, "--resume", *more]) == 1
-        assert f"({what}): give another --out" in capsys.readouterr().err
+        assert f"({what}): give its settings or another --out" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setattr(book.train.torch, "get_num_threads", lambda: 77)
         assert book.train.main([*halted, "--resume"]) == 1

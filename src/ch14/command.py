@@ -10,7 +10,7 @@ from typing import Any
 from groundup.download import DataError
 
 
-def number(kind: type, low: float, high: float) -> Callable[[str], Any]:
+def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
     """A type for `argparse`: numbers from `low` to `high`."""
 
     def read(text: str) -> Any:

@@ -98,7 +98,7 @@ def read_report(path: Path) -> dict[str, Any] | None:
         raise ValueError(f"{path} {why}: give another --out") from None
 
 
-def same(where: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+def must_agree(where: str, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raises: ValueError where settings differ, with those that do."""
     names = sorted(n for n in before | now if before.get(n) != now.get(n))
     if names:
@@ -109,7 +109,7 @@ def same(where: str, before: dict[str, Any], now: dict[str, Any]) -> None:
             for n in names
         ]
         why = f"{where} belong to another training ({', '.join(words)})"
-        raise ValueError(f"{why}: give another --out, or delete them")
+        raise ValueError(f"{why}: give its settings or another --out, or delete them")
 
 
 def look_at(out: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from .command import in_one_line, number, program
+from .command import between, in_one_line, program
 from .images import read_picture
 from .model_file import Trained, load_trained
 
@@ -47,7 +47,7 @@ def name_pictures(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("model", help="a file that ch14.train wrote")
     add("pictures", nargs="+", metavar="picture", help="PNG or JPEG files")
-    add("--top", type=number(int, 1, 1000), default=3, help="how many classes to name "
+    add("--top", type=between(int, 1, 1000), default=3, help="how many classes to name "
         "(3)")  # fmt: skip
     add("--resize", action="store_true", help="scale pictures to the network's size")
     add("--invert", action="store_true", help="for dark on light, if the network was "

@@ -17,12 +17,12 @@ from torch import Tensor
 from .augment import tta
 from .callbacks import Metrics, StopAtNaN
 from .checkpoint import Checkpoint
-from .command import in_one_line, number, program
+from .command import between, in_one_line, program
 from .data import BatchLoader, mean_std, normalize
 from .images import ImageSet, read_set
 from .learner import Callback, Learner
 from .metrics import error_rate
-from .model_file import OWN, Trained, look_at, same, tidy, write_json
+from .model_file import OWN, Trained, look_at, must_agree, tidy, write_json
 from .progress import Progress
 from .recipe import Recipe, resnet_learner
 from .saving import load_state
@@ -98,13 +98,13 @@ def train(
     settings = json.loads(json.dumps(settings))  # as it will be read
     last = folder / OWN[0]
     if done is not None:
-        same(f"{out} and its .json", done["settings"], settings)
+        must_agree(f"{out} and its .json", done["settings"], settings)
     if resume and done is not None and out.exists():
         print(f"{out} is finished: there is nothing to resume")
         tidy(folder, *OWN)
         return done
     if last.exists():
-        same(f"{folder} and its files", begun_with(last), settings)
+        must_agree(f"{folder} and its files", begun_with(last), settings)
     elif resume:
         print(f"{folder} holds nothing to resume: the training begins anew")
     mean, std = mean_std(images.images.float() / 255)
@@ -122,8 +122,9 @@ def train(
     try:
         folder.mkdir(exist_ok=resume)  # of two that begin at once, one fails here
     except FileExistsError:
-        remedy = "--resume goes on with it; to begin anew, delete the folder"
-        raise ValueError(f"{folder} is of one that has not ended: {remedy}") from None
+        why = f"{folder} is of a training that has not ended"
+        remedy = "give another --out, or --resume, if it was interrupted"
+        raise ValueError(f"{why}: {remedy}") from None
     try:
         learner.fit(recipe.epochs)
     finally:
@@ -151,7 +152,7 @@ def train(
         "history": learner.history,
     }
     if (other := look_at(out)) is not None:  # written while this training was at work
-        same(f"{out} and its .json", other["settings"], settings)
+        must_agree(f"{out} and its .json", other["settings"], settings)
     trained.save(out)
     write_json(Path(f"{out}.json"), report)
     tidy(folder, *OWN)
@@ -170,26 +171,26 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
 
     add = parser.add_argument
-    whole, size = number(int, 1, 10**6), number(float, 0, 1000)
+    whole, size = between(int, 1, 10**6), between(float, 0, 1000)
     add("--data", default="embedded", metavar="SET", help="embedded, mnist, or a "
         "folder: of IDX files, or of folders class/name.png")  # fmt: skip
     add("--out", type=Path, default=Path("model.pt"), help="the file for the network")
-    add("--seed", type=number(int, 0, 2**63 - 1), default=0, help="of random numbers")
+    add("--seed", type=between(int, 0, 2**63 - 1), default=0, help="of random numbers")
     add("--resume", action="store_true", help="go on after the last whole epoch")
     add("--epochs", type=whole, default=usual.epochs, help="passes over the images")
-    add("--batch-size", type=number(int, 2, 10**6), default=usual.batch_size,
+    add("--batch-size", type=between(int, 2, 10**6), default=usual.batch_size,
         help="images to a step")  # fmt: skip
-    add("--lr", type=number(float, 1e-9, 1000), default=usual.lr, help="the top rate")
+    add("--lr", type=between(float, 1e-9, 1000), default=usual.lr, help="the top rate")
     add("--widths", type=whole, nargs="+", default=usual.widths, help="channels of "
         "each stage")  # fmt: skip
-    add("--blocks", type=number(int, 1, 1000), default=usual.blocks, help="residual "
+    add("--blocks", type=between(int, 1, 1000), default=usual.blocks, help="residual "
         "blocks to a stage")  # fmt: skip
     add("--rotate", type=size, default=usual.rotate, help="degrees, up to which images "
         "are turned")  # fmt: skip
     add("--shift", type=size, default=usual.shift, help="pixels")
-    add("--scale", type=number(float, 0, 0.99), default=usual.scale, help="a share")
+    add("--scale", type=between(float, 0, 0.99), default=usual.scale, help="a share")
     add("--bend", type=size, default=usual.bend, help="pixels")
-    add("--threads", type=number(int, 1, 1024), help="of the processor; PyTorch's "
+    add("--threads", type=between(int, 1, 1024), help="of the processor; PyTorch's "
         "choice if not given")  # fmt: skip
     return parser.parse_args(argv)
 
