@@ -10,17 +10,18 @@ import argparse
 import copy
 import gzip
 import hashlib
+import io
 import json
 import math
 import platform
 import random
-import shutil
 import struct
 import sys
 import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -831,7 +832,7 @@ class AdaptiveAvgPool2d(nn.Module):
                 f"images of shape {tuple(x.shape)}: (N, C, H, W) is wanted"
             )
         size = self.output_size
-        wanted = size if isinstance(size, tuple) else (size, size)
+        wanted = size if isinstance(size, (tuple, list)) else (size, size)
         if not all(n is None or (type(n) is int and n > 0) for n in wanted):
             raise ValueError(f"output_size {size}: give sizes of 1 or more, or None")
         height, width = (
@@ -1028,7 +1029,8 @@ def summary(model: nn.Module, shape: tuple[int, ...]) -> str:
     """A table of the layers that an image of `shape` (C, H, W) passes, in order.
 
     Each with the shape of its output, its parameters and its multiply-adds for one
-    image, and their sums. The model is afterwards as it was.
+    image; below, all parameters of the model, and the sum of the multiply-adds.
+    Functions are not seen. The model is afterwards as it was.
     """
     rows: list[tuple[str, str, tuple[int, ...], int, int]] = []
 
@@ -1057,7 +1059,8 @@ def summary(model: nn.Module, shape: tuple[int, ...]) -> str:
     for name, kind, size, own, products in rows:
         sizes = " × ".join(map(str, size))
         lines.append(f"{name:16} {kind:18} {sizes:14} {own:10,} {products:11,}")
-    parameters, products = sum(r[3] for r in rows), sum(r[4] for r in rows)
+    parameters = sum(p.numel() for p in model.parameters())
+    products = sum(row[4] for row in rows)
     return "\n".join([*lines, f"{'':50} {parameters:10,} {products:11,}"])
 
 
@@ -1175,7 +1178,10 @@ for row, digit in zip(axes, (5, 8), strict=True):
 
 @dataclass(frozen=True)
 class Recipe:
-    """With the images and the seed it fixes what a training leads to."""
+    """With the images and the seed it fixes what a training leads to.
+
+    On one machine, that is, with one number of threads and one PyTorch.
+    """
 
     epochs: int = 20
     batch_size: int = 64
@@ -1757,6 +1763,9 @@ check_split()
 
 
 # %% tags=["aside"] export="images.py"
+VALID = ("test", "valid", "val", "validation")
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Images to train on and images to validate with, and the names of the classes.
@@ -1769,6 +1778,7 @@ class ImageSet:
     valid_images: Tensor
     valid_labels: Tensor
     classes: tuple[str, ...]
+    left_out: tuple[Path, ...] = ()  # files of the folder that were not read
 
 
 def read_idx(path: Path) -> Tensor:
@@ -1791,27 +1801,37 @@ def read_idx(path: Path) -> Tensor:
         raise ValueError(f"{why}: get it anew") from None
 
 
+def hidden(name: str) -> bool:
+    """Whether it is the name of something that systems leave in folders."""
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db")
+
+
 def idx_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     """The files of images, "idx3" in their names, and those of their labels, "idx1".
 
     Under "train", and under "valid" what is called t10k, test or valid.
     """
     found: dict[str, tuple[Path, Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if "idx3" not in path.name or path.name.startswith("."):
+    files = [p for p in sorted(folder.iterdir()) if p.is_file() and not hidden(p.name)]
+    named = {path.name.lower(): path for path in files}
+    for name, path in named.items():
+        if "idx3" not in name:
             continue
-        name = path.name.replace("idx3", "idx1").replace("images", "labels")
-        other = [path.with_name(name.removesuffix(".gz") + end) for end in (".gz", "")]
-        there = [labels for labels in other if labels.is_file()]
-        if not there:
-            raise ValueError(f"{path} has no labels: {other[1].name} is missing")
-        kind = any(word in path.name for word in ("t10k", "test", "valid"))
-        part = "valid" if kind else "train"
+        name = name.removesuffix(".gz")
+        other = name.replace("idx3", "idx1").replace("images", "labels")
+        labels = named.get(other) or named.get(f"{other}.gz")
+        if not labels:
+            raise ValueError(f"{path} has no labels: {other} is missing")
+        words = name.replace("_", "-").replace(".", "-").split("-")
+        part = "valid" if {*words} & {"t10k", *VALID} else "train"
         first = found.get(part, (path,))[0].name
-        if first.removesuffix(".gz") != path.name.removesuffix(".gz"):
+        if first.lower().removesuffix(".gz") != name:
             why = f"{first} and {path.name}: two sets to {part} with"
             raise ValueError(f"{folder}: {why}: give each a folder of its own")
-        found.setdefault(part, (path, there[-1]))
+        found.setdefault(part, (path, labels))
+    if "valid" in found and "train" not in found:
+        why = f"{found['valid'][0]} is to validate with"
+        raise ValueError(f"{why}: put images to train on beside it")
     return found
 
 
@@ -1820,7 +1840,8 @@ def read_pair(images: Path, labels: Path) -> tuple[Tensor, Tensor]:
     x, y = read_idx(images), read_idx(labels)
     if x.dim() != 3 or y.dim() != 1 or len(x) != len(y) or not x.numel():
         given = f"{images} has shape {tuple(x.shape)}, {labels} {tuple(y.shape)}"
-        raise ValueError(f"{given}: (N, H, W) and (N,) are needed, N of 1 or more")
+        why = "grey images (N, H, W) and a label for each, (N,), are needed"
+        raise ValueError(f"{given}: {why}: get them anew")
     return x[:, None], y.long()
 
 
@@ -1835,8 +1856,21 @@ def read_picture(path: Path, size: tuple[int, int] | None = None) -> Tensor:
 
 def subfolders(folder: Path) -> list[Path]:
     """Those in a folder that are not hidden, by name."""
-    every = [p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._"]
-    return sorted(every)
+    every = [p for p in folder.iterdir() if p.is_dir() and not hidden(p.name)]
+    return sorted(p for p in every if p.suffix != ".training")  # the trainer's own
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Those that can be read, by name."""
+    kinds = (".png", ".jpg", ".jpeg")
+    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in kinds]
+    return [p for p in files if p.is_file() and not hidden(p.name)]
+
+
+def left_out(folder: Path, read: Iterable[Path]) -> tuple[Path, ...]:
+    """The files in a folder, and in those inside it, that are not among `read`."""
+    left = sorted({p for p in folder.rglob("*") if p.is_file()} - {*read})
+    return tuple(p for p in left if not any(map(hidden, p.relative_to(folder).parts)))
 
 
 def read_pictures(folder: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -1848,11 +1882,11 @@ def read_pictures(folder: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     labels, first = [], None
     classes = subfolders(folder)
     for label, place in enumerate(classes):
-        kinds = {".png", ".jpg", ".jpeg"}
-        files = sorted(p for p in place.iterdir() if p.suffix.lower() in kinds)
-        files = [p for p in files if not p.name.startswith(".")]
+        files = picture_files(place)
         if not files:
-            raise ValueError(f"{place} has no .png or .jpg: fill it, or take it away")
+            why = "has no .png or .jpg: fill it, or take it away"
+            also = " (train/ needs test/ or valid/ beside it)"
+            raise ValueError(f"{place} {why}{also if place.name == 'train' else ''}")
         for path in files:
             pictures.append(read_picture(path))
             first = first or path
@@ -1873,11 +1907,14 @@ def read_folder(folder: Path) -> ImageSet:
     Raises: ValueError for a folder that holds nothing of that.
     """
     inner = {place.name.lower(): place for place in subfolders(folder)}
-    test = next((inner[n] for n in ("test", "valid", "val") if n in inner), None)
+    test = next((inner[n] for n in VALID if n in inner), None)
     pairs = idx_pairs(folder)
+    roots = [inner["train"], test] if "train" in inner and test else [folder]
+    read = [p for r in roots for place in subfolders(r) for p in picture_files(place)]
     valid: tuple[Tensor, Tensor] | None = None
     if "train" in pairs:
         x, y = read_pair(*pairs["train"])
+        read = [p for p in folder.iterdir() if "idx" in p.name.lower()]
         valid = read_pair(*pairs["valid"]) if "valid" in pairs else None
         numbers = y.unique()
         names = tuple(str(n) for n in numbers.tolist())
@@ -1899,7 +1936,11 @@ def read_folder(folder: Path) -> ImageSet:
         wanted = "IDX files (*images-idx3-ubyte) or folders class/name.png"
         raise ValueError(f"{folder} holds no images: {wanted} are wanted there")
     if len(names) < 2:
-        raise ValueError(f"{folder} has one class, {names}: give at least two")
+        raise ValueError(f"{folder} has the classes {names}: give at least two")
+    if x.min() == x.max():
+        why = "all images are of one shade (what is transparent counts as white)"
+        raise ValueError(f"{folder}: {why}: give images with something to see")
+    left = left_out(folder, read)
     if valid is None:
         counts = torch.bincount(y)
         if counts.min() < 2:
@@ -1907,13 +1948,11 @@ def read_folder(folder: Path) -> ImageSet:
             why = "has one image: one to train on and one to validate with are needed"
             raise ValueError(f"{folder}: class {name!r} {why}")
         rows, held_back = split_by_class(y)
-        return ImageSet(x[rows], y[rows], x[held_back], y[held_back], names)
+        return ImageSet(x[rows], y[rows], x[held_back], y[held_back], names, left)
     if valid[0].shape[1:] != x.shape[1:]:
-        sizes = (
-            f"to train {tuple(x.shape[2:])}, to validate {tuple(valid[0].shape[2:])}"
-        )
+        sizes = f"{tuple(x.shape[2:])} and {tuple(valid[0].shape[2:])}"
         raise ValueError(f"{folder}: images of two sizes, {sizes}: scale all to one")
-    return ImageSet(x, y, *valid, names)
+    return ImageSet(x, y, *valid, names, left)
 
 
 def read_set(name: str) -> ImageSet:
@@ -1924,11 +1963,9 @@ def read_set(name: str) -> ImageSet:
     """
     if name in ("embedded", "mnist"):
         both = mnist_embedded() if name == "embedded" else mnist_full()
-        tensors = [t for part in both for t in part.tensors()]
-        x, y, valid_x, valid_y = tensors
+        x, y, valid_x, valid_y = (t for part in both for t in part.tensors())
         images = [(t.view(-1, 1, 28, 28) * 255).round().byte() for t in (x, valid_x)]
-        classes = tuple(map(str, range(10)))
-        return ImageSet(images[0], y, images[1], valid_y, classes)
+        return ImageSet(images[0], y, images[1], valid_y, tuple("0123456789"))
     folder = Path(name)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "is not there"
@@ -1941,7 +1978,9 @@ def read_set(name: str) -> ImageSet:
 
 
 # %% export="model_file.py"
-"""A trained network on disk, with all that is needed to ask it."""
+"""A trained network on disk, with all that is needed to ask it, and its report."""
+
+OWN = ("last.safetensors", "last.safetensors.part")  # in the folder of a training
 
 
 @dataclass
@@ -1977,9 +2016,8 @@ def load_trained(path: str | Path) -> Trained:
     Raises: ValueError for any other file.
     """
     if not Path(path).is_file():
-        raise ValueError(
-            f"{path}: there is no such file: `python -m ch14.train` makes one"
-        )
+        what = "is a folder" if Path(path).is_dir() else "is not there"
+        raise ValueError(f"{path} {what}: give a file that ch14.train wrote")
     try:
         state = load_state(path)
         weights = state.pop("weights")
@@ -1993,9 +2031,14 @@ def load_trained(path: str | Path) -> Trained:
             raise ValueError("its weights are those of another network")
         model.load_state_dict(weights)
         trained = Trained(model.eval(), **state)
+        names = trained.classes
+        if type(names) is not tuple or not all(type(name) is str for name in names):
+            raise ValueError(f"classes {names} that are no names")
         h, w = trained.shape
-        numbers = (h, w, trained.mean, trained.std)
-        if not all(0 <= n < math.inf for n in numbers) or trained.std == 0:
+        if not all(type(n) is int and 0 < n <= 4096 for n in (h, w)):
+            raise ValueError(f"impossible images, {h} × {w}")
+        numbers = trained.mean, trained.std
+        if not all(type(n) is float and 0 <= n <= 1 for n in numbers) or not numbers[1]:
             raise ValueError(f"impossible {numbers}")
         return trained
     except Exception as error:  # whatever a file that lies has led to
@@ -2003,17 +2046,104 @@ def load_trained(path: str | Path) -> Trained:
         raise ValueError(f"{what} ({error}): train one with ch14.train") from None
 
 
+def write_json(path: Path, content: Any) -> None:
+    """All of it, or nothing."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_report(path: Path) -> dict[str, Any] | None:
+    """What a training wrote down, or None. Raises: ValueError for another file."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return {**report, "settings": {**report["settings"]}}
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError):
+        why = "is there, and is no report of ch14.train"
+        raise ValueError(f"{path} {why}: give another --out") from None
+
+
+def must_agree(where: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raises: ValueError where settings differ, with those that do."""
+    names = sorted(n for n in before | now if before.get(n) != now.get(n))
+    if names:
+        words = [
+            f"{n} was {before.get(n)} and is {now.get(n)}"
+            if n != "images"
+            else "other images"
+            for n in names
+        ]
+        why = f"{where} belong to another training ({', '.join(words)})"
+        raise ValueError(f"{why}: give its settings or another --out, or delete them")
+
+
+def look_at(out: Path) -> dict[str, Any] | None:
+    """The report of what is there. Raises: ValueError where nothing can be written.
+
+    Nor is a file written over that is none of the trainer's.
+    """
+    report, folder = Path(f"{out}.json"), Path(f"{out}.training")
+    if out.is_dir() or report.is_dir() or not out.absolute().parent.is_dir():
+        raise ValueError(f"--out {out}: give a file, in a folder that is there")
+    inside = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    kind = folder.is_dir() and not folder.is_symlink()
+    if inside - {*OWN} or (folder.exists() and not kind):
+        why = f"{folder} is there, and is not of a training"
+        raise ValueError(f"{why}: give another --out")
+    try:
+        Path(f"{report}.part").touch()
+        Path(f"{report}.part").unlink()
+    except OSError as error:
+        why = f"--out {out}: cannot be written ({error.strerror})"
+        raise ValueError(f"{why}: give another file") from None
+    if out.exists():
+        try:
+            load_trained(out)
+        except ValueError:
+            why = "is there, and is no network of this book"
+            raise ValueError(f"{out} {why}: give another --out") from None
+        if not report.exists() and not inside:
+            why = f"{out} is there without {report.name}"
+            raise ValueError(f"{why}: give another --out, or delete {out}")
+    return read_report(report)
+
+
+def tidy(folder: Path, *names: str) -> None:
+    """Remove files, and the folder if nothing else is in it."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
 # %% [markdown]
 # A mistake in a program's arguments or in its files is no bug in the program, and deserves one line instead of forty:
 
 
 # %% export="command.py"
-"""Programs: mistakes in one line, and an exit code."""
+"""Programs: what is asked of them, mistakes in one line, and an exit code."""
+
+
+def between(kind: type, low: float, high: float) -> Callable[[str], Any]:
+    """A type for `argparse`: numbers from `low` to `high`."""
+
+    def read(text: str) -> Any:
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text}: give {low} to {high}")
+        return value
+
+    read.__name__ = kind.__name__
+    return read
 
 
 def program(main: Callable[[], int], package: str | None) -> None:
     """End with its exit code, if Python was started with -m; in a notebook, nothing."""
     if package:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # for letters that it has not
+            sys.stdout.reconfigure(errors="backslashreplace")
         sys.exit(main())
 
 
@@ -2021,11 +2151,17 @@ def in_one_line(work: Callable[[], None], interrupted: str) -> int:
     """Do it; what goes wrong becomes one line of error. Returns the exit code."""
     try:
         work()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # or nobody reads what is printed
         print(f"\ninterrupted: {interrupted}", file=sys.stderr)
         return 130
-    except (ValueError, OSError, FloatingPointError, DataError) as error:
+    except (ValueError, OSError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate" not in str(error):
+            raise
+        remedy = "smaller images, --widths or --batch-size need less"
+        print(f"error: there is not enough memory: {remedy}", file=sys.stderr)
         return 1
     return 0
 
@@ -2039,13 +2175,17 @@ def in_one_line(work: Callable[[], None], interrupted: str) -> int:
 
 
 class Stopwatch(Callback):
-    """How many seconds the training took, also over several starts."""
+    """How many seconds the training took, also over several starts; and its settings.
+
+    Both are in the state that is saved: what goes on must be the same training.
+    """
 
     order = 90
-    state = ("seconds",)
+    state = ("seconds", "settings")
 
-    def __init__(self) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         self.seconds = self.since = 0.0
+        self.settings = settings
 
     def before_fit(self, learner: Learner) -> None:
         self.since = time.monotonic()
@@ -2066,36 +2206,14 @@ def fingerprint(images: ImageSet) -> dict[str, Any]:
     return {"sizes": sizes, "classes": classes, "sha256": content.hexdigest()}
 
 
-def write_json(path: Path, content: Any) -> None:
-    """All of it, or nothing."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    """What stands in a file, or None. Raises: ValueError for a damaged one."""
-    if not path.is_file():
-        return None
+def begun_with(last: Path) -> dict[str, Any]:
+    """The settings of a training that has not ended."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: delete it ({error})") from None
-
-
-def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Which settings differ, in words."""
-    flat = [
-        {**{k: v for k, v in each.items() if k != "recipe"}, **each.get("recipe", {})}
-        for each in (before, now)
-    ]
-    names = sorted({n for n in flat[0] | flat[1] if flat[0].get(n) != flat[1].get(n)})
-    return ", ".join(
-        "other images"
-        if name == "images"
-        else f"{name} was {flat[0].get(name)} and is {flat[1].get(name)}"
-        for name in names
-    )
+        callbacks = dict(load_state(last)["callbacks"])
+        return {**callbacks["Stopwatch"]["settings"]}
+    except Exception as error:  # whatever a damaged file has led to
+        remedy = f"delete {last.parent} and begin anew"
+        raise ValueError(f"{last} is damaged: {remedy} ({error})") from None
 
 
 def probabilities(trained: Trained, images: Tensor, recipe: Recipe) -> Tensor:
@@ -2118,40 +2236,45 @@ def train(
 
     On the way each epoch's state is in the folder `out`.training. Returns the report.
     """
-    report_file, folder = Path(f"{out}.json"), Path(f"{out}.training")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise ValueError(f"--out {out}: give a file, in a folder that is there")
-    settings = {"seed": seed, "recipe": asdict(recipe), "images": fingerprint(images)}
+    done, folder = look_at(out), Path(f"{out}.training")
+    settings = {
+        "seed": seed, **asdict(recipe), "images": fingerprint(images),
+        "threads": torch.get_num_threads(), "torch": torch.__version__,
+    }  # fmt: skip
     settings = json.loads(json.dumps(settings))  # as it will be read
-    note, last = folder / "settings.json", folder / "last.safetensors"
-    begun, done = read_json(note), read_json(report_file)
-    finished = done is not None and done.get("settings") == settings and out.exists()
-    if resume and finished and not last.exists():
+    last = folder / OWN[0]
+    if done is not None:
+        must_agree(f"{out} and its .json", done["settings"], settings)
+    if resume and done is not None and out.exists():
         print(f"{out} is finished: there is nothing to resume")
+        tidy(folder, *OWN)
         return done
-    if last.exists() and not resume:
-        remedy = "--resume goes on with it, and without the folder it is forgotten"
-        raise ValueError(f"{folder} holds a training that has not ended: {remedy}")
-    if last.exists() and begun != settings:
-        how = differences(begun or {}, settings)
-        raise ValueError(
-            f"{folder} holds another training ({how}): delete it, or say so"
-        )
-    folder.mkdir(exist_ok=True)
-    write_json(note, settings)
+    if last.exists():
+        must_agree(f"{folder} and its files", begun_with(last), settings)
+    elif resume:
+        print(f"{folder} holds nothing to resume: the training begins anew")
     mean, std = mean_std(images.images.float() / 255)
     x, valid_x = (
         normalize(t.float() / 255, mean, std)
         for t in (images.images, images.valid_images)
     )
-    watch = Stopwatch()
+    watch = Stopwatch(settings)
     learner = resnet_learner(
         recipe, x, images.labels, seed, -mean / std, len(images.classes),
         BatchLoader(valid_x, images.valid_labels, batch_size=500),
         [Metrics(error_rate=error_rate), StopAtNaN(), watch, Progress(),
          Checkpoint(folder, resume=True)],
     )  # fmt: skip
-    learner.fit(recipe.epochs)
+    try:
+        folder.mkdir(exist_ok=resume)  # of two that begin at once, one fails here
+    except FileExistsError:
+        why = f"{folder} is of a training that has not ended"
+        remedy = "give another --out, or --resume, if it was interrupted"
+        raise ValueError(f"{why}: {remedy}") from None
+    try:
+        learner.fit(recipe.epochs)
+    finally:
+        tidy(folder, OWN[1])
     model = learner.model.eval()
     height, width = images.images.shape[2:]
     shape = (height, width)
@@ -2159,7 +2282,8 @@ def train(
         model, recipe.widths, recipe.blocks, images.classes, shape, mean, std
     )
     answers = probabilities(trained, images.valid_images, recipe).argmax(1)
-    plain = torch.cat([model(batch).argmax(1) for batch in valid_x.split(500)])
+    with torch.no_grad():
+        plain = torch.cat([model(batch).argmax(1) for batch in valid_x.split(500)])
     wrong = int((answers != images.valid_labels).sum())
     report = {
         "error_rate": wrong / len(answers),
@@ -2170,13 +2294,14 @@ def train(
         "data": data,
         "parameters": sum(p.numel() for p in model.parameters()),
         "settings": settings,
-        "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "python": platform.python_version(),
         "history": learner.history,
     }
+    if (other := look_at(out)) is not None:  # written while this training was at work
+        must_agree(f"{out} and its .json", other["settings"], settings)
     trained.save(out)
-    write_json(report_file, report)
-    shutil.rmtree(folder)
+    write_json(Path(f"{out}.json"), report)
+    tidy(folder, *OWN)
     return report
 
 
@@ -2191,36 +2316,28 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
 
-    def number(kind: type, low: float, high: float = math.inf) -> Callable:
-        def read(text: str) -> float:
-            value = kind(text)
-            if not low <= value < high:
-                raise argparse.ArgumentTypeError(f"{text}: {low} or more is possible")
-            return value
-
-        read.__name__ = kind.__name__
-        return read
-
     add = parser.add_argument
-    whole = number(int, 1)
+    whole, size = between(int, 1, 10**6), between(float, 0, 1000)
     add("--data", default="embedded", metavar="SET", help="embedded, mnist, or a "
         "folder: of IDX files, or of folders class/name.png")  # fmt: skip
     add("--out", type=Path, default=Path("model.pt"), help="the file for the network")
-    add("--seed", type=number(int, 0, 2**63), default=0, help="of all random numbers")
+    add("--seed", type=between(int, 0, 2**63 - 1), default=0, help="of random numbers")
     add("--resume", action="store_true", help="go on after the last whole epoch")
     add("--epochs", type=whole, default=usual.epochs, help="passes over the images")
-    add("--batch-size", type=number(int, 2), default=usual.batch_size, help="images "
-        "to a step")  # fmt: skip
-    add("--lr", type=number(float, 0), default=usual.lr, help="the highest rate")
+    add("--batch-size", type=between(int, 2, 10**6), default=usual.batch_size,
+        help="images to a step")  # fmt: skip
+    add("--lr", type=between(float, 1e-9, 1000), default=usual.lr, help="the top rate")
     add("--widths", type=whole, nargs="+", default=usual.widths, help="channels of "
         "each stage")  # fmt: skip
-    add("--blocks", type=whole, default=usual.blocks, help="residual blocks to a stage")
-    add("--rotate", type=number(float, 0), default=usual.rotate, help="degrees, up to "
-        "which images are turned")  # fmt: skip
-    add("--shift", type=number(float, 0), default=usual.shift, help="pixels")
-    add("--scale", type=number(float, 0, 1), default=usual.scale, help="a share")
-    add("--bend", type=number(float, 0), default=usual.bend, help="pixels")
-    add("--threads", type=whole, help="of the processor; PyTorch's choice if not given")
+    add("--blocks", type=between(int, 1, 1000), default=usual.blocks, help="residual "
+        "blocks to a stage")  # fmt: skip
+    add("--rotate", type=size, default=usual.rotate, help="degrees, up to which images "
+        "are turned")  # fmt: skip
+    add("--shift", type=size, default=usual.shift, help="pixels")
+    add("--scale", type=between(float, 0, 0.99), default=usual.scale, help="a share")
+    add("--bend", type=size, default=usual.bend, help="pixels")
+    add("--threads", type=between(int, 1, 1024), help="of the processor; PyTorch's "
+        "choice if not given")  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -2233,10 +2350,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             torch.set_num_threads(given.threads)
         named = {n: v for n, v in vars(given).items() if n in Recipe.__annotations__}
         recipe = Recipe(**{**named, "widths": tuple(given.widths)})
+        look_at(given.out)
         images = read_set(given.data)
+        if images.left_out:
+            first = f"the first {images.left_out[0]}"
+            print(f"left out: {len(images.left_out):,} files, {first}")
         sizes = f"{len(images.images):,} images, {len(images.valid_images):,} held back"
         print(f"{given.data}: {sizes}, {len(images.classes)} classes", flush=True)
-        done = train(recipe, given.seed, images, given.out, given.resume, given.data)
+        out, folder = given.out, f"{given.out}.training"
+        try:
+            done = train(recipe, given.seed, images, out, given.resume, given.data)
+        except FloatingPointError as error:
+            remedy = f"delete {folder}, if it is there, and give a smaller --lr"
+            raise ValueError(f"{error}: {remedy}") from None
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            for end in (".part", ".json.part"):
+                Path(f"{out}{end}").unlink(missing_ok=True)
+            why = f"{out} and {folder} cannot be written ({error})"
+            raise ValueError(f"{why}: make room, then --resume") from None
         share = f"{done['error_rate']:.2%} wrong ({done['wrong']} of {done['of']})"
         when = f"{done['seconds']:.1f} s, seed {given.seed}"
         print(f"result: {share}, {when}, {given.out}")
@@ -2252,8 +2385,32 @@ if __name__ == "__main__":
 """Name what pictures show: python -m ch14.predict model.pt image.png."""
 
 
+def ask(trained: Trained, name: str, given: argparse.Namespace) -> list[float]:
+    """The probability of each class. Raises: ValueError for what cannot be asked."""
+    if Path(name).is_dir():
+        raise ValueError(f"{name} is a folder: give the pictures in it")
+    h, w = trained.shape
+    picture = read_picture(Path(name), (h, w) if given.resize else None)
+    if picture.shape != (h, w):
+        sizes = f"{picture.shape[1]} × {picture.shape[0]} pixels"
+        wanted = f"the network knows {w} × {h}: --resize scales it"
+        raise ValueError(f"{name} has {sizes}, and {wanted}")
+    picture = 255 - picture if given.invert else picture
+    light = picture.float().mean().item() / 255
+    if picture.min() == picture.max():
+        print(f"note: {name} is of one shade, it shows nothing", file=sys.stderr)
+    elif abs(1 - light - trained.mean) < abs(light - trained.mean) / 2:
+        remedy = f"try {'without ' if given.invert else ''}--invert"
+        print(f"note: {name} may be dark for light: {remedy}", file=sys.stderr)
+    with torch.no_grad():
+        row = trained.model(trained.prepare(picture[None, None])).softmax(1)[0]
+    if not row.isfinite().all():
+        raise ValueError(f"{given.model} has impossible numbers: train it anew")
+    return row.tolist()
+
+
 def name_pictures(argv: Sequence[str] | None = None) -> int:
-    """The program. Returns the exit code."""
+    """The program. Returns the exit code: 1 if any picture could not be named."""
     parser = argparse.ArgumentParser(
         prog="python -m ch14.predict",
         description="Say what a network of ch14.train sees in pictures.",
@@ -2262,33 +2419,29 @@ def name_pictures(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("model", help="a file that ch14.train wrote")
     add("pictures", nargs="+", metavar="picture", help="PNG or JPEG files")
-    add("--top", type=int, default=3, help="how many classes to name (3)")
+    add("--top", type=between(int, 1, 1000), default=3, help="how many classes to name "
+        "(3)")  # fmt: skip
     add("--resize", action="store_true", help="scale pictures to the network's size")
     add("--invert", action="store_true", help="for dark on light, if the network was "
         "trained on light on dark, as MNIST is")  # fmt: skip
     given = parser.parse_args(argv)
+    wrong = []
 
     def work() -> None:
         trained = load_trained(given.model)
-        h, w = trained.shape
-        images = []
-        for name in given.pictures:
-            picture = read_picture(Path(name), (h, w) if given.resize else None)
-            if picture.shape != (h, w):
-                sizes = f"{picture.shape[1]} × {picture.shape[0]} pixels"
-                wanted = f"the network knows {w} × {h}: --resize scales it"
-                raise ValueError(f"{name} has {sizes}, and {wanted}")
-            images.append(255 - picture if given.invert else picture)
-        with torch.no_grad():
-            rows = trained.model(trained.prepare(torch.stack(images)[:, None]))
-        for name, row in zip(given.pictures, rows.softmax(1), strict=True):
-            best = row.argsort(descending=True)[: max(given.top, 1)].tolist()
-            print(
-                f"{name}:",
-                ", ".join(f"{trained.classes[k]} {row[k]:.1%}" for k in best),
-            )
+        names = [n if n.isprintable() else repr(n) for n in trained.classes]
+        for picture in given.pictures:
+            try:
+                row = ask(trained, picture, given)
+            except ValueError as error:
+                wrong.append(picture)
+                print(f"error: {error}", file=sys.stderr)
+                continue
+            best = sorted(zip(row, names, strict=True), reverse=True)[: given.top]
+            words = ", ".join(f"{name} {share:.1%}" for share, name in best)
+            print(f"{picture}: {words}", flush=True)
 
-    return in_one_line(work, "nothing was written")
+    return in_one_line(work, "the other pictures are not named") or int(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 import pickle
 import random
 import re
@@ -159,6 +160,20 @@ def test_summary_counts_what_there_is(book: SimpleNamespace) -> None:
 
 
 @pytest.mark.since(14)
+def test_summary_counts_every_parameter_once(book: SimpleNamespace) -> None:
+    conv = nn.Conv2d(2, 2, 1)
+    model = nn.Sequential(conv, conv)
+    model.own = nn.Parameter(torch.zeros(7))
+    assert book.summary.summary(model, (2, 3, 3)).splitlines()[-1].split()[0] == "13"
+
+
+@pytest.mark.since(14)
+def test_pooling_takes_a_list(book: SimpleNamespace) -> None:
+    x = rand(2, 3, 5, 6)
+    assert torch.equal(book.pooling.AdaptiveAvgPool2d([3, 2])(x), book.pooling.AdaptiveAvgPool2d((3, 2))(x))
+
+
+@pytest.mark.since(14)
 def test_warp(checkpoint: Checkpoint) -> None:
     book = checkpoint.module("augment")
     x = torch.rand(4, 2, 9, 12, generator=torch.Generator().manual_seed(0)) + 1
@@ -270,6 +285,54 @@ def test_pictures_of_all_kinds(book: SimpleNamespace, tmp_path: Path) -> None:
     assert book.images.read_picture(tmp_path / "L.png", (3, 4)).shape == (3, 4)
 
 
+@pytest.mark.since(14)
+def test_what_is_left_out_is_told(book: SimpleNamespace, tmp_path: Path, capsys: Any) -> None:
+    data = folders(tmp_path / "set", ("_other", "cat"), count=4)
+    for name in ("cat/a.bmp", "cat/deeper/b.png", "beside.png", ".hidden/c.png", "__MACOSX/d.png", "cat/.e.png"):
+        picture(data / name)
+    found = book.images.read_set(str(data))
+    assert found.classes == ("_other", "cat")
+    assert [str(p.relative_to(data)) for p in found.left_out] == ["beside.png", "cat/a.bmp", "cat/deeper/b.png"]
+    assert book.train.main(["--data", str(data), "--out", str(data / "m.pt"), *TINY]) == 0
+    assert f"left out: 3 files, the first {data / 'beside.png'}\n" in capsys.readouterr().out
+    (data / "n.pt.training").mkdir()  # a trainer's, and no class
+    assert book.images.read_set(str(data)).classes == ("_other", "cat")
+
+
+@pytest.mark.since(14)
+def test_idx_names(book: SimpleNamespace, tmp_path: Path) -> None:
+    idx_set(tmp_path, sizes=(12, 6))
+    (tmp_path / "more-images-idx3-ubyte").mkdir()
+    for old, new in (("train-", "latest-"), ("t10k-", "TEST-")):
+        for end in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+            name = f"{new}{end}" if new == "latest-" else f"{new}{end}".upper()
+            (tmp_path / f"{old}{end}").rename(tmp_path / name)
+    found = book.images.read_set(str(tmp_path))
+    assert (len(found.images), len(found.valid_images), found.left_out) == (12, 6, ())
+    (tmp_path / "latest-images-idx3-ubyte").unlink()
+    with pytest.raises(ValueError, match="TEST-IMAGES-IDX3-UBYTE is to validate with: put images to train on"):
+        book.images.read_set(str(tmp_path))
+
+
+@pytest.mark.since(14)
+def test_folders_that_do_not_do(book: SimpleNamespace, tmp_path: Path) -> None:
+    for part in ("train", "validation"):
+        folders(tmp_path / "both" / part, ("a", "b"), 2)
+    assert len(book.images.read_set(str(tmp_path / "both")).valid_images) == 4
+    folders(tmp_path / "alone" / "train", ("a", "b"), 2)
+    with pytest.raises(ValueError, match=r"train/ needs test/ or valid/ beside it"):
+        book.images.read_set(str(tmp_path / "alone"))
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+        picture(path := tmp_path / "white" / name)
+        Image.merge("LA", [Image.new("L", (8, 6), 255), Image.open(path)]).save(path)
+    with pytest.raises(ValueError, match=r"white: all images are of one shade .*: give"):
+        book.images.read_set(str(tmp_path / "white"))
+    for part in ("train", "test"):
+        (tmp_path / "empty" / part).mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"empty has the classes \(\): give at least two"):
+        book.images.read_set(str(tmp_path / "empty"))
+
+
 def broken(kind: str, root: Path) -> str:
     """A set that is wrong in one way; what the message must name."""
     folders(root)
@@ -362,7 +425,7 @@ def test_no_set(book: SimpleNamespace, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=message):
             book.images.read_set(str(tmp_path / name))
     folders(tmp_path, ("one",))
-    with pytest.raises(ValueError, match="one class"):
+    with pytest.raises(ValueError, match="at least two"):
         book.images.read_set(str(tmp_path))
 
 
@@ -388,10 +451,11 @@ def test_report_and_prediction(book: SimpleNamespace, pictures: Path, tmp_path: 
     assert printed.count("\n") > 12
     assert report["settings"]["seed"] == 5
     assert report["settings"]["images"]["classes"] == ["cat", "dog", "owl"]
-    assert report["settings"]["recipe"]["widths"] == [3, 5]
+    assert report["settings"]["widths"] == [3, 5]
     assert report["of"] == 6
     assert report["error_rate"] == report["wrong"] / 6
-    assert report["versions"]["torch"] == torch.__version__
+    assert report["settings"]["torch"] == torch.__version__
+    assert report["settings"]["threads"] == torch.get_num_threads()
     assert len(report["history"]) == 12
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.pt", "model.pt.json", "set"]
     loaded = book.model_file.load_trained(out)
@@ -430,9 +494,10 @@ def test_interrupted_anywhere_and_resumed_is_the_same(
         assert "interrupted: --resume goes on" in capsys.readouterr().err
         assert not out.exists()
         torch.manual_seed(99)
-        if (tmp_path / f"{n}.pt.training" / "last.safetensors").exists():
+        if (folder := tmp_path / f"{n}.pt.training").exists():
+            assert [p.name for p in folder.iterdir()] == ["last.safetensors"]
             assert book.train.main(given) == 1
-            assert "--resume goes on" in capsys.readouterr().err
+            assert "has not ended: give another --out, or --resume" in capsys.readouterr().err
         report = trained(book, pictures, out, "--resume")
         assert out.read_bytes() == whole.read_bytes(), stop
         assert report["history"] == first["history"]
@@ -457,46 +522,210 @@ def test_killed_and_resumed_is_the_same(checkpoint: Checkpoint, pictures: Path, 
     assert out.read_bytes() == whole.read_bytes()
 
 
+@pytest.fixture
+def halted(book: SimpleNamespace, pictures: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> list[str]:
+    """The arguments of a training that ended after its first epoch, and left its folder."""
+    given = ["--data", str(pictures), "--out", str(tmp_path / "m.pt"), *TINY]
+    with monkeypatch.context() as patch:
+
+        def halt(self: Any, learner: Any) -> None:
+            if learner.epoch == 1:
+                raise KeyboardInterrupt
+
+        patch.setattr(book.train.StopAtNaN, "after_backward", halt)
+        assert book.train.main(given) == 130
+    capsys.readouterr()
+    return given
+
+
 @pytest.mark.since(14)
 def test_resume_asks_for_the_same_training(
+    book: SimpleNamespace, pictures: Path, tmp_path: Path, halted: list[str], monkeypatch: Any, capsys: Any
+) -> None:
+    for more, what in ((["--seed", "1"], "seed was 0 and is 1"), (["--lr", "0.5"], "lr was 0.01 and is 0.5")):
+        assert book.train.main([*halted, "--resume", *more]) == 1
+        assert f"({what}): give its settings or another --out" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(book.train.torch, "get_num_threads", lambda: 77)
+        assert book.train.main([*halted, "--resume"]) == 1
+        assert "threads was " in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(book.train.torch, "__version__", "1.0")
+        assert book.train.main([*halted, "--resume"]) == 1
+        assert "and is 1.0" in capsys.readouterr().err
+    picture(pictures / "cat" / "0.png", seed=77)
+    assert book.train.main([*halted, "--resume"]) == 1
+    assert "other images" in capsys.readouterr().err
+    last = tmp_path / "m.pt.training" / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:-1])
+    assert book.train.main([*halted, "--resume"]) == 1
+    assert f"damaged: delete {last.parent} and begin anew" in capsys.readouterr().err
+
+
+@pytest.mark.since(14)
+def test_a_finished_network_is_kept(book: SimpleNamespace, pictures: Path, tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "m.pt"
+    first = trained(book, pictures, out)
+    changed, content = out.stat().st_mtime_ns, out.read_bytes()
+    assert trained(book, pictures, out, "--resume") == first
+    assert "nothing to resume" in capsys.readouterr().out
+    given = ["--data", str(pictures), "--out", str(out), *TINY]
+    for more in (["--seed", "1"], ["--seed", "1", "--resume"]):
+        assert book.train.main([*given, *more]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {out} and its .json belong to another training (seed was 0 and is 1): give")
+    assert out.stat().st_mtime_ns == changed
+    trained(book, pictures, out)  # the same may be done again
+    assert out.stat().st_mtime_ns > changed
+    assert out.read_bytes() == content
+    Path(f"{out}.json").unlink()
+    assert book.train.main(given) == 1
+    assert "is there without m.pt.json: give another --out" in capsys.readouterr().err
+
+
+@pytest.mark.since(14)
+def test_nothing_to_resume(book: SimpleNamespace, pictures: Path, tmp_path: Path, capsys: Any) -> None:
+    trained(book, pictures, tmp_path / "m.pt", "--resume")
+    assert "begins anew" in capsys.readouterr().out
+
+
+@pytest.mark.since(14)
+@pytest.mark.parametrize("stop", range(1, 9))
+def test_killed_at_the_end_and_resumed(
+    book: SimpleNamespace, pictures: Path, tmp_path: Path, monkeypatch: Any, stop: int
+) -> None:
+    """Ended before or after each of the file operations that finish a training."""
+    out, count = tmp_path / "m.pt", 0
+
+    def counted(method: Any) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            nonlocal count
+            for n in range(2):
+                count += 1
+                if count == stop:
+                    raise KeyboardInterrupt
+                if not n:
+                    result = method(*given, **named)
+            return result
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(book.train, "write_json", counted(book.train.write_json))
+        patch.setattr(book.train.Trained, "save", counted(book.train.Trained.save))
+        fit = book.train.probabilities
+
+        def late(*given: Any) -> Any:  # from here on, and not while it trains
+            patch.setattr(Path, "unlink", counted(Path.unlink))
+            patch.setattr(Path, "rmdir", counted(Path.rmdir))
+            return fit(*given)
+
+        patch.setattr(book.train, "probabilities", late)
+        assert book.train.main(["--data", str(pictures), "--out", str(out), *TINY]) == 130
+    report = trained(book, pictures, out, "--resume")
+    whole = trained(book, pictures, tmp_path / "whole.pt")
+    assert out.read_bytes() == (tmp_path / "whole.pt").read_bytes()
+    assert {**report, "seconds": 0} == {**whole, "seconds": 0}
+    assert not Path(f"{out}.training").exists()
+
+
+@pytest.mark.since(14)
+def test_two_trainers_do_not_mix(book: SimpleNamespace, pictures: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    given = ["--data", str(pictures), "--out", str(tmp_path / "m.pt"), *TINY]
+    codes = []
+
+    def meanwhile(self: Any, learner: Any) -> None:
+        if learner.step == 1 and not codes:
+            codes.append(0)
+            codes[0] = book.train.main([*given, "--seed", "1"])
+
+    monkeypatch.setattr(book.train.StopAtNaN, "after_backward", meanwhile)
+    assert book.train.main(given) == 0
+    assert codes == [1]
+    assert json.loads((tmp_path / "m.pt.json").read_text())["settings"]["seed"] == 0
+
+
+@pytest.mark.since(14)
+def test_nothing_of_others_is_lost(book: SimpleNamespace, tmp_path: Path, capsys: Any) -> None:
+    pictures = folders(tmp_path / "digits.training")
+    idx_set(tmp_path / "idx")
+    (tmp_path / "ln.training").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "file.training").write_text("mine")
+    (tmp_path / "thesis.doc").write_text("mine")
+    for name, text in (("package", '{"name": 1}'), ("list", "[]"), ("words", "// mine")):
+        (tmp_path / f"{name}.json").write_text(text)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    idx_images = "idx/train-images-idx3-ubyte"
+    for name in ("digits", "ln", "file", "thesis.doc", "package", "list", "words", idx_images):
+        for more in ([], ["--resume"]):
+            assert book.train.main(["--data", str(pictures), "--out", str(tmp_path / name), *TINY, *more]) == 1
+            error = capsys.readouterr().err
+            assert re.search(rf"error: .*{name}.*: give another --out\n", error), error
+    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+
+@pytest.mark.since(14)
+def test_names_are_looked_at_first(book: SimpleNamespace, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "m.pt.json").mkdir()
+    for out in (tmp_path / "gone" / "m.pt", tmp_path, tmp_path / "m.pt", tmp_path / ("m" * 246)):
+        assert book.train.main(["--data", "not read", "--out", str(out), *TINY]) == 1
+        assert f"--out {out}: " in capsys.readouterr().err
+
+
+@pytest.mark.since(14)
+def test_a_full_disk(book: SimpleNamespace, pictures: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    given = ["--data", str(pictures), "--out", str(tmp_path / "m.pt"), *TINY]
+
+    def full(path: Path, state: Any) -> None:
+        Path(f"{path}.part").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    for module, name in (
+        (sys.modules[book.train.Checkpoint.__module__], "save_state"),
+        (book.model_file, "save_state"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, full)
+            assert book.train.main([*given, "--resume"]) == 1
+        error = capsys.readouterr().err
+        assert "m.pt.training cannot be written" in error
+        assert "make room, then --resume" in error
+        assert not [*tmp_path.rglob("*.part")]
+    assert book.train.main([*given, "--resume"]) == 0
+
+
+@pytest.mark.since(14)
+def test_a_closed_pipe_and_too_little_memory(
     book: SimpleNamespace, pictures: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
     given = ["--data", str(pictures), "--out", str(tmp_path / "m.pt"), *TINY]
-    with monkeypatch.context() as patch:
-        patch.setattr(book.train, "shutil", SimpleNamespace(rmtree=lambda folder: 1 / 0))
-        with pytest.raises(ZeroDivisionError):
-            book.train.main(given)
-    for more, what in ((["--seed", "1"], "seed was 0 and is 1"), (["--lr", "0.5"], "lr was 0.01 and is 0.5")):
-        assert book.train.main([*given, "--resume", *more]) == 1
-        assert what in capsys.readouterr().err
-    picture(pictures / "cat" / "0.png", seed=77)
-    assert book.train.main([*given, "--resume"]) == 1
-    assert "other images" in capsys.readouterr().err
-
-
-@pytest.mark.since(14)
-def test_finished_is_finished(book: SimpleNamespace, pictures: Path, tmp_path: Path, capsys: Any) -> None:
-    out = tmp_path / "m.pt"
-    first = trained(book, pictures, out)
-    changed = out.stat().st_mtime_ns
-    assert trained(book, pictures, out, "--resume") == first
-    assert out.stat().st_mtime_ns == changed
-    assert "nothing to resume" in capsys.readouterr().out
-    trained(book, pictures, out, "--resume", "--seed", "1")  # another training: begun anew
-    assert out.stat().st_mtime_ns > changed
+    monkeypatch.setattr(book.train.Progress, "show", lambda *_: (_ for _ in ()).throw(BrokenPipeError))
+    assert book.train.main(given) == 130
+    assert "--resume goes on" in capsys.readouterr().err
+    assert book.train.main([*given[:-2], "--widths", "999999", "--out", str(tmp_path / "n.pt")]) == 1
+    assert "not enough memory: smaller" in capsys.readouterr().err
+    assert not [*tmp_path.glob("n.pt*")]
 
 
 @pytest.mark.since(14)
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--epochs", "0"], "0: 1 or more"),
+        (["--epochs", "0"], "0: give 1 to 1000000"),
         (["--epochs", "some"], "invalid int value"),
-        (["--batch-size", "1"], "1: 2 or more"),
-        (["--lr", "-1"], "-1: 0 or more"),
-        (["--lr", "nan"], "nan: 0 or more"),
-        (["--seed", "-1"], "-1: 0 or more"),
-        (["--widths", "0"], "0: 1 or more"),
+        (["--batch-size", "1"], "1: give 2 to"),
+        (["--batch-size", "9" * 20], "9: give 2 to"),
+        (["--lr", "-1"], "-1: give 1e-09 to 1000"),
+        (["--lr", "0"], "0: give 1e-09 to 1000"),
+        (["--lr", "nan"], "nan: give 1e-09 to 1000"),
+        (["--lr", "1e300"], "1e300: give 1e-09 to 1000"),
+        (["--scale", "1"], "1: give 0 to 0.99"),
+        (["--seed", "-1"], "-1: give 0 to"),
+        (["--seed", str(2**63)], f"give 0 to {2**63 - 1}"),
+        (["--widths", "0"], "0: give 1 to"),
+        (["--blocks", "5000000"], "5000000: give 1 to 1000"),
+        (["--threads", "99999999999"], "give 1 to 1024"),
         (["--colour", "1"], "unrecognized arguments"),
     ],
 )
@@ -508,17 +737,12 @@ def test_wrong_arguments(book: SimpleNamespace, more: list[str], message: str, c
 
 
 @pytest.mark.since(14)
-def test_nowhere_to_write(book: SimpleNamespace, pictures: Path, tmp_path: Path, capsys: Any) -> None:
-    for out in (tmp_path / "gone" / "m.pt", tmp_path):
-        assert book.train.main(["--data", str(pictures), "--out", str(out), *TINY]) == 1
-        assert f"--out {out}: " in capsys.readouterr().err
-
-
-@pytest.mark.since(14)
 def test_diverged(book: SimpleNamespace, pictures: Path, tmp_path: Path, capsys: Any) -> None:
-    given = ["--data", str(pictures), "--out", str(tmp_path / "m.pt"), *TINY, "--lr", "1e38"]
+    given = ["--data", str(pictures), "--out", str(tmp_path / "m.pt"), *TINY, "--lr", "1000", "--epochs", "300"]
     assert book.train.main(given) == 1
-    assert "step " in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "step " in error
+    assert "give a smaller --lr" in error
     assert not (tmp_path / "m.pt").exists()
 
 
@@ -565,6 +789,11 @@ def test_files_that_are_no_network(book: SimpleNamespace, tmp_path: Path, monkey
         "none": {"weights": {}},
         "dtype": {"weights": {n: t.double() for n, t in state["weights"].items()}},
         "shape": {"shape": (6, 8, 1)},
+        "area": {"shape": (40000, 40000)},
+        "floats": {"shape": (6.0, 8.0)},
+        "true": {"mean": True},
+        "one text": {"classes": "ab"},
+        "numbers": {"classes": (1, 2)},
     }
     for name, lie in lies.items():
         book.saving.save_state(tmp_path / f"{name}.pt", {**state, **lie})
@@ -576,7 +805,9 @@ def test_files_that_are_no_network(book: SimpleNamespace, tmp_path: Path, monkey
         assert error.startswith(f"error: {name}.pt holds no network of this book, and nothing in it was run"), error
         assert error.count("\n") == 1, error
     assert book.predict.name_pictures(["gone.pt", image]) == 1
-    assert "there is no such file" in capsys.readouterr().err
+    assert "gone.pt is not there: give" in capsys.readouterr().err
+    assert book.predict.name_pictures([str(tmp_path), image]) == 1
+    assert f"{tmp_path} is a folder: give" in capsys.readouterr().err
     assert not (tmp_path / "opened").exists()
 
 
@@ -593,3 +824,62 @@ def test_pictures_that_do_not_fit(book: SimpleNamespace, tmp_path: Path, capsys:
     assert capsys.readouterr().out.count("%") == 1
     assert book.predict.name_pictures([out, str(text)]) == 1
     assert str(text) in capsys.readouterr().err
+    capsys.readouterr()
+    more = [str(tmp_path), str(large), str(picture(tmp_path / "good.png"))]
+    assert book.predict.name_pictures([out, *more]) == 1  # the good one is named all the same
+    printed = capsys.readouterr()
+    assert printed.out.startswith(more[-1])
+    assert printed.err.count("error: ") == 2
+    assert f"{tmp_path} is a folder: give the pictures in it" in printed.err
+    with pytest.raises(SystemExit):
+        book.predict.name_pictures([out, more[-1], "--top", "0"])
+
+
+@pytest.mark.since(14)
+def test_pictures_that_look_wrong_are_noted(book: SimpleNamespace, tmp_path: Path, capsys: Any) -> None:
+    model = book.resnet.ResNet((3, 5), classes=2)
+    book.model_file.Trained(model, (3, 5), 1, ("a", "b"), (6, 8), 0.1, 0.3).save(tmp_path / "m.pt")
+    dark, light = picture(tmp_path / "dark.png"), picture(tmp_path / "light.png", level=4)
+    empty = tmp_path / "empty.png"
+    Image.new("L", (8, 6), 255).save(empty)
+    for path, more, note in (
+        (dark, [], ""),
+        (light, [], "try --invert"),
+        (light, ["--invert"], ""),
+        (dark, ["--invert"], "try without --invert"),
+        (empty, [], "is of one shade"),
+    ):
+        assert book.predict.name_pictures([str(tmp_path / "m.pt"), str(path), *more]) == 0
+        error = capsys.readouterr().err
+        assert error.count("\n") == bool(note)
+        assert note in error
+
+
+@pytest.mark.since(14)
+def test_impossible_numbers_and_names_in_a_model(book: SimpleNamespace, tmp_path: Path, capsys: Any) -> None:
+    image = str(picture(tmp_path / "x.png"))
+    model = book.resnet.ResNet((3, 5), classes=2)
+    names = ("\x1b[2J", "b\n")
+    book.model_file.Trained(model, (3, 5), 1, names, (6, 8), 0.4, 0.3).save(tmp_path / "m.pt")
+    assert book.predict.name_pictures([str(tmp_path / "m.pt"), image]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert printed.count("\n") == 1
+    for name, value in (("0.weight", math.nan), ("1.running_var", -1.0)):
+        wrong = book.resnet.ResNet((3, 5), classes=2)
+        wrong.state_dict()[name].fill_(value)
+        book.model_file.Trained(wrong, (3, 5), 1, names, (6, 8), 0.4, 0.3).save(tmp_path / "w.pt")
+        assert book.predict.name_pictures([str(tmp_path / "w.pt"), image]) == 1
+        assert "w.pt has impossible numbers: train it anew" in capsys.readouterr().err
+
+
+@pytest.mark.since(14)
+def test_names_that_the_terminal_does_not_have(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    book = SimpleNamespace(resnet=checkpoint.module("resnet"), model_file=checkpoint.module("model_file"))
+    model = book.resnet.ResNet((3, 5), classes=2)
+    book.model_file.Trained(model, (3, 5), 1, ("😀", "b"), (6, 8), 0.4, 0.3).save(tmp_path / "m.pt")
+    command = [sys.executable, "-m", f"ch{checkpoint.number:02d}.predict", "m.pt", str(picture(tmp_path / "x.png"))]
+    run = subprocess.run(
+        command, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, cwd=tmp_path, capture_output=True, check=True
+    )
+    assert b"\\U0001f600" in run.stdout

@@ -5,6 +5,7 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,9 @@ def split_by_class(
     return (~held_back).nonzero().flatten(), held_back.nonzero().flatten()
 
 
+VALID = ("test", "valid", "val", "validation")
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Images to train on and images to validate with, and the names of the classes.
@@ -49,6 +53,7 @@ class ImageSet:
     valid_images: Tensor
     valid_labels: Tensor
     classes: tuple[str, ...]
+    left_out: tuple[Path, ...] = ()  # files of the folder that were not read
 
 
 def read_idx(path: Path) -> Tensor:
@@ -71,27 +76,37 @@ def read_idx(path: Path) -> Tensor:
         raise ValueError(f"{why}: get it anew") from None
 
 
+def hidden(name: str) -> bool:
+    """Whether it is the name of something that systems leave in folders."""
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db")
+
+
 def idx_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     """The files of images, "idx3" in their names, and those of their labels, "idx1".
 
     Under "train", and under "valid" what is called t10k, test or valid.
     """
     found: dict[str, tuple[Path, Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if "idx3" not in path.name or path.name.startswith("."):
+    files = [p for p in sorted(folder.iterdir()) if p.is_file() and not hidden(p.name)]
+    named = {path.name.lower(): path for path in files}
+    for name, path in named.items():
+        if "idx3" not in name:
             continue
-        name = path.name.replace("idx3", "idx1").replace("images", "labels")
-        other = [path.with_name(name.removesuffix(".gz") + end) for end in (".gz", "")]
-        there = [labels for labels in other if labels.is_file()]
-        if not there:
-            raise ValueError(f"{path} has no labels: {other[1].name} is missing")
-        kind = any(word in path.name for word in ("t10k", "test", "valid"))
-        part = "valid" if kind else "train"
+        name = name.removesuffix(".gz")
+        other = name.replace("idx3", "idx1").replace("images", "labels")
+        labels = named.get(other) or named.get(f"{other}.gz")
+        if not labels:
+            raise ValueError(f"{path} has no labels: {other} is missing")
+        words = name.replace("_", "-").replace(".", "-").split("-")
+        part = "valid" if {*words} & {"t10k", *VALID} else "train"
         first = found.get(part, (path,))[0].name
-        if first.removesuffix(".gz") != path.name.removesuffix(".gz"):
+        if first.lower().removesuffix(".gz") != name:
             why = f"{first} and {path.name}: two sets to {part} with"
             raise ValueError(f"{folder}: {why}: give each a folder of its own")
-        found.setdefault(part, (path, there[-1]))
+        found.setdefault(part, (path, labels))
+    if "valid" in found and "train" not in found:
+        why = f"{found['valid'][0]} is to validate with"
+        raise ValueError(f"{why}: put images to train on beside it")
     return found
 
 
@@ -100,7 +115,8 @@ def read_pair(images: Path, labels: Path) -> tuple[Tensor, Tensor]:
     x, y = read_idx(images), read_idx(labels)
     if x.dim() != 3 or y.dim() != 1 or len(x) != len(y) or not x.numel():
         given = f"{images} has shape {tuple(x.shape)}, {labels} {tuple(y.shape)}"
-        raise ValueError(f"{given}: (N, H, W) and (N,) are needed, N of 1 or more")
+        why = "grey images (N, H, W) and a label for each, (N,), are needed"
+        raise ValueError(f"{given}: {why}: get them anew")
     return x[:, None], y.long()
 
 
@@ -115,8 +131,21 @@ def read_picture(path: Path, size: tuple[int, int] | None = None) -> Tensor:
 
 def subfolders(folder: Path) -> list[Path]:
     """Those in a folder that are not hidden, by name."""
-    every = [p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._"]
-    return sorted(every)
+    every = [p for p in folder.iterdir() if p.is_dir() and not hidden(p.name)]
+    return sorted(p for p in every if p.suffix != ".training")  # the trainer's own
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Those that can be read, by name."""
+    kinds = (".png", ".jpg", ".jpeg")
+    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in kinds]
+    return [p for p in files if p.is_file() and not hidden(p.name)]
+
+
+def left_out(folder: Path, read: Iterable[Path]) -> tuple[Path, ...]:
+    """The files in a folder, and in those inside it, that are not among `read`."""
+    left = sorted({p for p in folder.rglob("*") if p.is_file()} - {*read})
+    return tuple(p for p in left if not any(map(hidden, p.relative_to(folder).parts)))
 
 
 def read_pictures(folder: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -128,11 +157,11 @@ def read_pictures(folder: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     labels, first = [], None
     classes = subfolders(folder)
     for label, place in enumerate(classes):
-        kinds = {".png", ".jpg", ".jpeg"}
-        files = sorted(p for p in place.iterdir() if p.suffix.lower() in kinds)
-        files = [p for p in files if not p.name.startswith(".")]
+        files = picture_files(place)
         if not files:
-            raise ValueError(f"{place} has no .png or .jpg: fill it, or take it away")
+            why = "has no .png or .jpg: fill it, or take it away"
+            also = " (train/ needs test/ or valid/ beside it)"
+            raise ValueError(f"{place} {why}{also if place.name == 'train' else ''}")
         for path in files:
             pictures.append(read_picture(path))
             first = first or path
@@ -153,11 +182,14 @@ def read_folder(folder: Path) -> ImageSet:
     Raises: ValueError for a folder that holds nothing of that.
     """
     inner = {place.name.lower(): place for place in subfolders(folder)}
-    test = next((inner[n] for n in ("test", "valid", "val") if n in inner), None)
+    test = next((inner[n] for n in VALID if n in inner), None)
     pairs = idx_pairs(folder)
+    roots = [inner["train"], test] if "train" in inner and test else [folder]
+    read = [p for r in roots for place in subfolders(r) for p in picture_files(place)]
     valid: tuple[Tensor, Tensor] | None = None
     if "train" in pairs:
         x, y = read_pair(*pairs["train"])
+        read = [p for p in folder.iterdir() if "idx" in p.name.lower()]
         valid = read_pair(*pairs["valid"]) if "valid" in pairs else None
         numbers = y.unique()
         names = tuple(str(n) for n in numbers.tolist())
@@ -179,7 +211,11 @@ def read_folder(folder: Path) -> ImageSet:
         wanted = "IDX files (*images-idx3-ubyte) or folders class/name.png"
         raise ValueError(f"{folder} holds no images: {wanted} are wanted there")
     if len(names) < 2:
-        raise ValueError(f"{folder} has one class, {names}: give at least two")
+        raise ValueError(f"{folder} has the classes {names}: give at least two")
+    if x.min() == x.max():
+        why = "all images are of one shade (what is transparent counts as white)"
+        raise ValueError(f"{folder}: {why}: give images with something to see")
+    left = left_out(folder, read)
     if valid is None:
         counts = torch.bincount(y)
         if counts.min() < 2:
@@ -187,13 +223,11 @@ def read_folder(folder: Path) -> ImageSet:
             why = "has one image: one to train on and one to validate with are needed"
             raise ValueError(f"{folder}: class {name!r} {why}")
         rows, held_back = split_by_class(y)
-        return ImageSet(x[rows], y[rows], x[held_back], y[held_back], names)
+        return ImageSet(x[rows], y[rows], x[held_back], y[held_back], names, left)
     if valid[0].shape[1:] != x.shape[1:]:
-        sizes = (
-            f"to train {tuple(x.shape[2:])}, to validate {tuple(valid[0].shape[2:])}"
-        )
+        sizes = f"{tuple(x.shape[2:])} and {tuple(valid[0].shape[2:])}"
         raise ValueError(f"{folder}: images of two sizes, {sizes}: scale all to one")
-    return ImageSet(x, y, *valid, names)
+    return ImageSet(x, y, *valid, names, left)
 
 
 def read_set(name: str) -> ImageSet:
@@ -204,11 +238,9 @@ def read_set(name: str) -> ImageSet:
     """
     if name in ("embedded", "mnist"):
         both = mnist_embedded() if name == "embedded" else mnist_full()
-        tensors = [t for part in both for t in part.tensors()]
-        x, y, valid_x, valid_y = tensors
+        x, y, valid_x, valid_y = (t for part in both for t in part.tensors())
         images = [(t.view(-1, 1, 28, 28) * 255).round().byte() for t in (x, valid_x)]
-        classes = tuple(map(str, range(10)))
-        return ImageSet(images[0], y, images[1], valid_y, classes)
+        return ImageSet(images[0], y, images[1], valid_y, tuple("0123456789"))
     folder = Path(name)
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "is not there"

@@ -35,7 +35,7 @@ class AdaptiveAvgPool2d(nn.Module):
                 f"images of shape {tuple(x.shape)}: (N, C, H, W) is wanted"
             )
         size = self.output_size
-        wanted = size if isinstance(size, tuple) else (size, size)
+        wanted = size if isinstance(size, (tuple, list)) else (size, size)
         if not all(n is None or (type(n) is int and n > 0) for n in wanted):
             raise ValueError(f"output_size {size}: give sizes of 1 or more, or None")
         height, width = (

@@ -17,7 +17,10 @@ from .schedules import Scheduled, one_cycle
 
 @dataclass(frozen=True)
 class Recipe:
-    """With the images and the seed it fixes what a training leads to."""
+    """With the images and the seed it fixes what a training leads to.
+
+    On one machine, that is, with one number of threads and one PyTorch.
+    """
 
     epochs: int = 20
     batch_size: int = 64

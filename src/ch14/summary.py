@@ -21,7 +21,8 @@ def summary(model: nn.Module, shape: tuple[int, ...]) -> str:
     """A table of the layers that an image of `shape` (C, H, W) passes, in order.
 
     Each with the shape of its output, its parameters and its multiply-adds for one
-    image, and their sums. The model is afterwards as it was.
+    image; below, all parameters of the model, and the sum of the multiply-adds.
+    Functions are not seen. The model is afterwards as it was.
     """
     rows: list[tuple[str, str, tuple[int, ...], int, int]] = []
 
@@ -50,5 +51,6 @@ def summary(model: nn.Module, shape: tuple[int, ...]) -> str:
     for name, kind, size, own, products in rows:
         sizes = " × ".join(map(str, size))
         lines.append(f"{name:16} {kind:18} {sizes:14} {own:10,} {products:11,}")
-    parameters, products = sum(r[3] for r in rows), sum(r[4] for r in rows)
+    parameters = sum(p.numel() for p in model.parameters())
+    products = sum(row[4] for row in rows)
     return "\n".join([*lines, f"{'':50} {parameters:10,} {products:11,}"])

@@ -4,11 +4,9 @@
 import argparse
 import hashlib
 import json
-import math
 import platform
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,24 +17,29 @@ from torch import Tensor
 from .augment import tta
 from .callbacks import Metrics, StopAtNaN
 from .checkpoint import Checkpoint
-from .command import in_one_line, program
+from .command import between, in_one_line, program
 from .data import BatchLoader, mean_std, normalize
 from .images import ImageSet, read_set
 from .learner import Callback, Learner
 from .metrics import error_rate
-from .model_file import Trained
+from .model_file import OWN, Trained, look_at, must_agree, tidy, write_json
 from .progress import Progress
 from .recipe import Recipe, resnet_learner
+from .saving import load_state
 
 
 class Stopwatch(Callback):
-    """How many seconds the training took, also over several starts."""
+    """How many seconds the training took, also over several starts; and its settings.
+
+    Both are in the state that is saved: what goes on must be the same training.
+    """
 
     order = 90
-    state = ("seconds",)
+    state = ("seconds", "settings")
 
-    def __init__(self) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         self.seconds = self.since = 0.0
+        self.settings = settings
 
     def before_fit(self, learner: Learner) -> None:
         self.since = time.monotonic()
@@ -57,36 +60,14 @@ def fingerprint(images: ImageSet) -> dict[str, Any]:
     return {"sizes": sizes, "classes": classes, "sha256": content.hexdigest()}
 
 
-def write_json(path: Path, content: Any) -> None:
-    """All of it, or nothing."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    """What stands in a file, or None. Raises: ValueError for a damaged one."""
-    if not path.is_file():
-        return None
+def begun_with(last: Path) -> dict[str, Any]:
+    """The settings of a training that has not ended."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: delete it ({error})") from None
-
-
-def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Which settings differ, in words."""
-    flat = [
-        {**{k: v for k, v in each.items() if k != "recipe"}, **each.get("recipe", {})}
-        for each in (before, now)
-    ]
-    names = sorted({n for n in flat[0] | flat[1] if flat[0].get(n) != flat[1].get(n)})
-    return ", ".join(
-        "other images"
-        if name == "images"
-        else f"{name} was {flat[0].get(name)} and is {flat[1].get(name)}"
-        for name in names
-    )
+        callbacks = dict(load_state(last)["callbacks"])
+        return {**callbacks["Stopwatch"]["settings"]}
+    except Exception as error:  # whatever a damaged file has led to
+        remedy = f"delete {last.parent} and begin anew"
+        raise ValueError(f"{last} is damaged: {remedy} ({error})") from None
 
 
 def probabilities(trained: Trained, images: Tensor, recipe: Recipe) -> Tensor:
@@ -109,40 +90,45 @@ def train(
 
     On the way each epoch's state is in the folder `out`.training. Returns the report.
     """
-    report_file, folder = Path(f"{out}.json"), Path(f"{out}.training")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise ValueError(f"--out {out}: give a file, in a folder that is there")
-    settings = {"seed": seed, "recipe": asdict(recipe), "images": fingerprint(images)}
+    done, folder = look_at(out), Path(f"{out}.training")
+    settings = {
+        "seed": seed, **asdict(recipe), "images": fingerprint(images),
+        "threads": torch.get_num_threads(), "torch": torch.__version__,
+    }  # fmt: skip
     settings = json.loads(json.dumps(settings))  # as it will be read
-    note, last = folder / "settings.json", folder / "last.safetensors"
-    begun, done = read_json(note), read_json(report_file)
-    finished = done is not None and done.get("settings") == settings and out.exists()
-    if resume and finished and not last.exists():
+    last = folder / OWN[0]
+    if done is not None:
+        must_agree(f"{out} and its .json", done["settings"], settings)
+    if resume and done is not None and out.exists():
         print(f"{out} is finished: there is nothing to resume")
+        tidy(folder, *OWN)
         return done
-    if last.exists() and not resume:
-        remedy = "--resume goes on with it, and without the folder it is forgotten"
-        raise ValueError(f"{folder} holds a training that has not ended: {remedy}")
-    if last.exists() and begun != settings:
-        how = differences(begun or {}, settings)
-        raise ValueError(
-            f"{folder} holds another training ({how}): delete it, or say so"
-        )
-    folder.mkdir(exist_ok=True)
-    write_json(note, settings)
+    if last.exists():
+        must_agree(f"{folder} and its files", begun_with(last), settings)
+    elif resume:
+        print(f"{folder} holds nothing to resume: the training begins anew")
     mean, std = mean_std(images.images.float() / 255)
     x, valid_x = (
         normalize(t.float() / 255, mean, std)
         for t in (images.images, images.valid_images)
     )
-    watch = Stopwatch()
+    watch = Stopwatch(settings)
     learner = resnet_learner(
         recipe, x, images.labels, seed, -mean / std, len(images.classes),
         BatchLoader(valid_x, images.valid_labels, batch_size=500),
         [Metrics(error_rate=error_rate), StopAtNaN(), watch, Progress(),
          Checkpoint(folder, resume=True)],
     )  # fmt: skip
-    learner.fit(recipe.epochs)
+    try:
+        folder.mkdir(exist_ok=resume)  # of two that begin at once, one fails here
+    except FileExistsError:
+        why = f"{folder} is of a training that has not ended"
+        remedy = "give another --out, or --resume, if it was interrupted"
+        raise ValueError(f"{why}: {remedy}") from None
+    try:
+        learner.fit(recipe.epochs)
+    finally:
+        tidy(folder, OWN[1])
     model = learner.model.eval()
     height, width = images.images.shape[2:]
     shape = (height, width)
@@ -150,7 +136,8 @@ def train(
         model, recipe.widths, recipe.blocks, images.classes, shape, mean, std
     )
     answers = probabilities(trained, images.valid_images, recipe).argmax(1)
-    plain = torch.cat([model(batch).argmax(1) for batch in valid_x.split(500)])
+    with torch.no_grad():
+        plain = torch.cat([model(batch).argmax(1) for batch in valid_x.split(500)])
     wrong = int((answers != images.valid_labels).sum())
     report = {
         "error_rate": wrong / len(answers),
@@ -161,13 +148,14 @@ def train(
         "data": data,
         "parameters": sum(p.numel() for p in model.parameters()),
         "settings": settings,
-        "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "python": platform.python_version(),
         "history": learner.history,
     }
+    if (other := look_at(out)) is not None:  # written while this training was at work
+        must_agree(f"{out} and its .json", other["settings"], settings)
     trained.save(out)
-    write_json(report_file, report)
-    shutil.rmtree(folder)
+    write_json(Path(f"{out}.json"), report)
+    tidy(folder, *OWN)
     return report
 
 
@@ -182,36 +170,28 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
 
-    def number(kind: type, low: float, high: float = math.inf) -> Callable:
-        def read(text: str) -> float:
-            value = kind(text)
-            if not low <= value < high:
-                raise argparse.ArgumentTypeError(f"{text}: {low} or more is possible")
-            return value
-
-        read.__name__ = kind.__name__
-        return read
-
     add = parser.add_argument
-    whole = number(int, 1)
+    whole, size = between(int, 1, 10**6), between(float, 0, 1000)
     add("--data", default="embedded", metavar="SET", help="embedded, mnist, or a "
         "folder: of IDX files, or of folders class/name.png")  # fmt: skip
     add("--out", type=Path, default=Path("model.pt"), help="the file for the network")
-    add("--seed", type=number(int, 0, 2**63), default=0, help="of all random numbers")
+    add("--seed", type=between(int, 0, 2**63 - 1), default=0, help="of random numbers")
     add("--resume", action="store_true", help="go on after the last whole epoch")
     add("--epochs", type=whole, default=usual.epochs, help="passes over the images")
-    add("--batch-size", type=number(int, 2), default=usual.batch_size, help="images "
-        "to a step")  # fmt: skip
-    add("--lr", type=number(float, 0), default=usual.lr, help="the highest rate")
+    add("--batch-size", type=between(int, 2, 10**6), default=usual.batch_size,
+        help="images to a step")  # fmt: skip
+    add("--lr", type=between(float, 1e-9, 1000), default=usual.lr, help="the top rate")
     add("--widths", type=whole, nargs="+", default=usual.widths, help="channels of "
         "each stage")  # fmt: skip
-    add("--blocks", type=whole, default=usual.blocks, help="residual blocks to a stage")
-    add("--rotate", type=number(float, 0), default=usual.rotate, help="degrees, up to "
-        "which images are turned")  # fmt: skip
-    add("--shift", type=number(float, 0), default=usual.shift, help="pixels")
-    add("--scale", type=number(float, 0, 1), default=usual.scale, help="a share")
-    add("--bend", type=number(float, 0), default=usual.bend, help="pixels")
-    add("--threads", type=whole, help="of the processor; PyTorch's choice if not given")
+    add("--blocks", type=between(int, 1, 1000), default=usual.blocks, help="residual "
+        "blocks to a stage")  # fmt: skip
+    add("--rotate", type=size, default=usual.rotate, help="degrees, up to which images "
+        "are turned")  # fmt: skip
+    add("--shift", type=size, default=usual.shift, help="pixels")
+    add("--scale", type=between(float, 0, 0.99), default=usual.scale, help="a share")
+    add("--bend", type=size, default=usual.bend, help="pixels")
+    add("--threads", type=between(int, 1, 1024), help="of the processor; PyTorch's "
+        "choice if not given")  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -224,10 +204,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             torch.set_num_threads(given.threads)
         named = {n: v for n, v in vars(given).items() if n in Recipe.__annotations__}
         recipe = Recipe(**{**named, "widths": tuple(given.widths)})
+        look_at(given.out)
         images = read_set(given.data)
+        if images.left_out:
+            first = f"the first {images.left_out[0]}"
+            print(f"left out: {len(images.left_out):,} files, {first}")
         sizes = f"{len(images.images):,} images, {len(images.valid_images):,} held back"
         print(f"{given.data}: {sizes}, {len(images.classes)} classes", flush=True)
-        done = train(recipe, given.seed, images, given.out, given.resume, given.data)
+        out, folder = given.out, f"{given.out}.training"
+        try:
+            done = train(recipe, given.seed, images, out, given.resume, given.data)
+        except FloatingPointError as error:
+            remedy = f"delete {folder}, if it is there, and give a smaller --lr"
+            raise ValueError(f"{error}: {remedy}") from None
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            for end in (".part", ".json.part"):
+                Path(f"{out}{end}").unlink(missing_ok=True)
+            why = f"{out} and {folder} cannot be written ({error})"
+            raise ValueError(f"{why}: make room, then --resume") from None
         share = f"{done['error_rate']:.2%} wrong ({done['wrong']} of {done['of']})"
         when = f"{done['seconds']:.1f} s, seed {given.seed}"
         print(f"result: {share}, {when}, {given.out}")
