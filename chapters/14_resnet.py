@@ -31,7 +31,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity, cross_entropy, relu
+from torch.nn.functional import cross_entropy, relu
 
 from ch13.augment import random_affine, tta
 from ch13.calibration import expected_calibration_error
@@ -522,7 +522,7 @@ for name, block in kinds.items():
         _, other = gradients(block, seed, others)
         lengths[name].append([grad.norm().item() for grad in outputs])
         pairs = zip(one, other, strict=True)
-        cosines = (cosine_similarity(a.flatten(), b.flatten(), 0) for a, b in pairs)
+        cosines = ((a * b).sum() / (a.norm() * b.norm()) for a, b in pairs)
         agree[name].append([cosine.item() for cosine in cosines])
 grows = {name: [run[0] / run[-1] for run in runs] for name, runs in lengths.items()}
 for name, ratios in grows.items():
@@ -972,7 +972,7 @@ def check_cost() -> None:
 check_cost()
 
 # %% [markdown]
-# The network, and a **summary** of any network: chapter 11's hooks note what each layer puts out, and so the counting need not be done on paper again.
+# The network, and a **summary** of a network made of layers: chapter 11's hooks note what each layer puts out, and so the counting need not be done on paper again.
 
 
 # %% export="resnet.py"
@@ -2167,7 +2167,7 @@ def in_one_line(work: Callable[[], None], interrupted: str) -> int:
 
 
 # %% [markdown]
-# Then the trainer. After each epoch chapter 8's checkpoint writes the whole state into a folder beside the file that is to be; with `--resume` the next start goes on from there. It refuses to go on with another seed or recipe, or if one pixel of the images has changed. When all is done, the network and a report are written, each under another name first, and the folder goes.
+# Then the trainer. After each epoch chapter 8's checkpoint writes the whole state into a folder beside the file that is to be; with `--resume` the next start goes on from there. It refuses to go on with another seed or recipe, with another number of threads, or if one pixel of the images has changed; and it does not write over a network of another training. When all is done, the network and a report are written, each under another name first, and the folder goes.
 
 
 # %% export="train.py"

@@ -150,7 +150,7 @@ def tta(
 def waves(x: Tensor, bend: float, generator: torch.Generator | None = None) -> Tensor:
     """Smooth displacements for `grid_sample`, 4 × 4 cosine waves with random heights.
 
-    `bend` is their root mean square in pixels, the even shift left out.
+    `bend` is their root mean square in pixels along each axis, the even shift left out.
     Shapes: x (N, C, H, W) -> (N, H, W, 2).
     """
     N, _, H, W = x.shape
