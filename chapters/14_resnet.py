@@ -615,13 +615,13 @@ for steps, found in done["depth"].items():
         print(f"{steps:>3} steps, {kind:19}", ", ".join(rows))
 
 # %% [markdown] tags=["answer"]
-# It does not help at any of the three depths, in 25 steps or in 500. (Whether it costs anything, five seeds do not settle.) As long as $\gamma$ is 0, the gradient of the block's two convolutions is 0 as well, and the first step goes to the last norm alone. Ours begin with $\gamma = 1$, as is usual.
+# It does not help at any of the three depths, in 25 steps or in 500: all six medians are higher, though with five seeds some of that may be chance. As long as $\gamma$ is 0, the gradient of the block's two convolutions is 0 as well, and the first step goes to the last norm alone. Ours begin with $\gamma = 1$, as is usual.
 
 # %% tags=["claim"]
 for found in done["depth"].values():
     for depth, row in found["zero initialisation"].items():
         usual = median(found["residual"][depth]["losses"])
-        assert median(row["losses"]) > 0.9 * usual, (depth, row)
+        assert median(row["losses"]) > usual, (depth, row)
 start = ResidualBlock(4, 4, zero_init=True)
 start(rand(3, 4, 5, 5)).square().sum().backward()
 assert start.conv1.weight.grad.abs().max() == start.conv2.weight.grad.abs().max() == 0
@@ -1497,9 +1497,19 @@ for row in example:
     print(f"{name:23} {row['error_rate']:.2%} wrong, one seed, {seconds:4.0f} s")
 
 # %% [markdown]
-# MNISTTEXT
+# Once through the images is enough for 99.3 %, in a tenth of the time in which the example gets to 99 %. The wider network has 99.6 % right after three times, with shifts as the only augmentation; after six, with all of it, about 38 of the 10,000 digits are wrong, and even the worst seed is better than the best of a single epoch.
 
 # %% tags=["claim"]
+once, thrice, six = (
+    full[name]
+    for name in ("one epoch", "wide, 3 epochs, shifts", "wide, 6 epochs, bends")
+)
+assert round(median(once), 3) == 0.007 and median(thrice) < 0.0045
+there = next(row for row in example if row["error_rate"] < 0.01)
+assert there["processor_seconds"] > 10 * spent["one epoch"]
+assert round(10_000 * median(six)) == 38 and max(six) < min(once)
+for name, found in full.items():
+    record(f"MNIST, {name}, error rates", found)
 
 # %% [markdown]
 # What does the book's learner cost? The same network and recipe was written once more with PyTorch alone, in a bare loop, and both were trained in turns on the embedded images, for the 20 epochs that the trainer has by default:
@@ -1525,12 +1535,12 @@ middle = {
 assert abs(middle["ours"] - middle["twin"]) < 0.002 and 1 < median(ratios) < 1.1
 
 # %% [markdown]
-# Papers have an **ablation table**, which says what each part of a recipe is worth: the whole, and then with one thing left out or different. This one is of the embedded images, 12 epochs, five seeds each, recorded as well, and asked once, without test-time augmentation:
+# Papers have an **ablation table**, which says what each part of a recipe is worth: the whole, and then with one thing left out or different. This one is of the embedded images, 40 epochs, the same five seeds, recorded as well; each image is looked at once.
 
 # %%
 ablation = {
     name: sorted(run.get("without_tta", run["error_rate"]) for run in runs)
-    for name, runs in done["ablation"].items()
+    for name, runs in {"the whole": five["runs"], **done["ablation"]}.items()
 }
 for name, found in ablation.items():
     print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
