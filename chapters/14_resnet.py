@@ -1625,7 +1625,7 @@ if len(images) < 5000:
 # %% [markdown]
 # ## A program
 #
-# So far whoever wanted a network had to open a notebook. The last thing that this book makes is a program: it reads a set of images, trains, says how far it is, survives being killed, and writes down what came of it. First, the images. A set may have none to validate with; then some must be held back.
+# So far whoever wanted a network had to open a notebook. The last thing that this book makes is a program: it reads a set of images, trains, says how far it is, survives being killed, and writes down what came of it. Some hundreds of lines follow, most of them about what can go wrong; if you read two functions, read `load_trained` and `train`. First, the images. A set may have none to validate with; then some must be held back.
 
 # %% [markdown] exercise="split" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 14.5: hold some back
@@ -2493,7 +2493,7 @@ assert load_trained(out).classes == ("a 1", "a 4", "a 7")
 # python -m ch14.predict model.pt image.png
 # ```
 #
-# and `--help` tells the rest.
+# and `--help` tells the rest. Kill the first one while it runs, and start it again with `--resume`.
 
 # %% [markdown]
 # ## Recap
