@@ -118,7 +118,7 @@ for lr in RATES:
     print(f"rate {lr:5}: {shown(plain[lr])}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# At two of them. At 0.004 it has hardly begun; at the next two the loss comes down to about 1. At 0.256 next to nothing is learnt: some networks are stuck near guessing, and in the others the numbers grow until they are no numbers, `nan`; at 1.024 in all.
+# It trains at two of them. At 0.004 it has hardly begun; at the next two the loss comes down to about 1. At 0.256 next to nothing is learnt: some networks are stuck near guessing, and in the others the numbers grow until they are no numbers, `nan`; at 1.024 in all.
 
 # %% tags=["claim"]
 for seed in range(5):
