@@ -2003,7 +2003,7 @@ assert never_inked.any() and not learnt[:, never_inked].any()
 #
 # A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is one of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes. BLAS is good at the first and the last; to save requests is up to you. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5,)$ has a shape, too, and a matrix wrongly reshaped has the shape of the transposed one.
 #
-# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; dot product, matrix product, inner length; broadcasting; stride, view, contiguous; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache; BLAS, SIMD; kernel, launch; batch, one-hot, median.
+# **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; matrix product, inner length; broadcasting; stride, view, contiguous; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache; BLAS, SIMD; kernel, launch; batch, median.
 #
 # **Unlocked:** `torch.broadcast_tensors` (and broadcasting with it), `torch.einsum`, `torch.matmul` and `@`.
 #

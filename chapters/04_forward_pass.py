@@ -1999,7 +1999,7 @@ record("error rates of five seeds", error_rates)
 #
 # A sum with independent random weights has a second moment of fan-in times their variance times the inputs' second moment. What a layer multiplies by is raised to the power of the depth, and `float32` ends at $10^{38}$ and at $10^{-45}$. So the factor must be 1: a variance of one over the fan-in for a plain layer, two where ReLU deletes half of the squares; any other gain can be had by experiment. Backwards it is the fan-out. One hidden layer learnt best when it began by saying next to nothing. If you remember one thing: **mean squares multiply from layer to layer, so make each factor 1.** That keeps numbers alive, and no more.
 #
-# **Terms:** standard deviation, variance, second moment, independent, root mean square; float32, overflow, underflow, NaN; forward pass, exploding activations, vanishing activations; fan-in, fan-out, gain, leaky ReLU, tanh; LeCun initialisation, Xavier initialisation, Kaiming initialisation, orthogonal initialisation; cosine similarity; normalise; lazy training; regression.
+# **Terms:** standard deviation, variance, second moment, independent, root mean square; float32, overflow, underflow, NaN; forward pass, exploding activations, vanishing activations; fan-in, fan-out, gain, tanh; LeCun initialisation, Xavier initialisation, Kaiming initialisation, orthogonal initialisation; cosine similarity; normalise; lazy training; regression.
 #
 # **Unlocked:** `torch.nn.functional.relu`, `leaky_relu` and `mse_loss`; `torch.nn.init.xavier_normal_` and `kaiming_normal_`, with their uniform twins.
 #

@@ -2178,7 +2178,7 @@ for scale in (0.3, 0.7, 1.0):
     print(f"scale {scale}: outputs begin at {begun:.0e}, wrong {line}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# A scale of 0.3 learns nothing at all, a scale of 1 ends in NaN, and 0.7 learns. Chapter 4 has the reason: what a layer multiplies by is raised to the power of the depth. Eleven layers multiply the outputs by $0.3^{11}$, a millionth or two, and the gradients by $0.3^{10}$. Four layers did not make a signal vanish, and eleven do. So the quiet beginning is no rule for any depth; chapters 11 and 12 look for one.
+# A scale of 0.3 learns nothing at all, a scale of 1 ends in NaN, and 0.7 learns. Chapter 4 has the reason: what a layer multiplies by is raised to the power of the depth. Eleven layers multiply the outputs by $0.3^{11}$, a millionth or two, and the gradients by $0.3^{10}$. Four layers did not make a signal vanish, and eleven do. So the quiet beginning is no rule for any depth; chapters 11, 12 and 14 look for one.
 
 # %% tags=["claim"]
 assert min(ten[0.3]) > 0.85 and max(ten[0.7]) < 0.4 and min(ten[1.0]) == 1
@@ -2400,7 +2400,7 @@ assert 0.07 < min(wrongs) < 0.08 and 0.88 < max(wrongs) < 0.9
 #
 # A number's gradient is a sum over its paths to the loss. A weight's paths are one for each input of the batch, a value's are one for each output that reads it. In letters the factor and the result change places; in matrices that makes $G^\top X$, $G W$ and the rows of $G$ added up. These are vector-Jacobian products, found without their Jacobians. Layers that keep what they need from the way forward can be stacked to any depth; the way back costs two products for each one forward, and the memory of all that was kept. What a gradient is worth, finite differences say, in `float64`, relative to its size, with sizes that all differ, away from kinks, and no closer than rounding allows. Depth buys a better fit, where the first weights let a signal through. If you remember one thing: **the gradient of what is shared is a sum over all who share it.**
 #
-# **Terms:** Jacobian, vector-Jacobian product; truncation error, rounding error, relative error; multiply-add; backward pass, upstream gradient, gradient check.
+# **Terms:** Jacobian, vector-Jacobian product; truncation error, rounding error, relative error; multiply-add; backward pass, upstream gradient.
 #
 # **Unlocked:** nothing. Here the way back was written for each layer by hand; the next chapter builds what PyTorch calls `backward`, which finds it by itself, and frees that.
 #

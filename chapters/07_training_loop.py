@@ -2628,7 +2628,7 @@ record("1 if squares were chosen, else 0", int(chosen_loss is squares))
 #
 # The loss is the mean of $-\log p$ for what really was: maximum likelihood, and nothing else. Softmax makes probabilities of logits, log-sum-exp keeps it from overflowing, and the gradient is what was said minus what was so. The loop has come apart into a module, which finds its parameters; an optimizer, which knows what to do with gradients; a dataset, a sampler and a loader, which decide who comes when; and `fit`. Means are taken over examples, and not over batches; whatever had a say in training is no judge; and a training is its weights, its rates, its place, and the state of its random numbers. If you remember one thing: **change one thing at a time, and compare to the last bit.**
 #
-# **Terms:** likelihood, maximum likelihood, negative log-likelihood, class; cross-entropy, entropy, Kullback–Leibler divergence, bit; softmax, logits, log-sum-exp, temperature; parameter, buffer, module; optimizer; dataset, sampler, loader, collate, shuffling, seed, generator; split, training set, validation set, test set, leakage; pickle, safetensors.
+# **Terms:** likelihood, maximum likelihood, negative log-likelihood, class; cross-entropy, entropy, Kullback–Leibler divergence, bit; softmax, logits, log-sum-exp, temperature; buffer, module; optimizer; dataset, sampler, loader, collate, shuffling, seed, generator; split, training set, validation set, test set, leakage; pickle, safetensors.
 #
 # **Unlocked:** `torch.logsumexp`, `log_softmax` and `cross_entropy`; `torch.nn.Parameter`, `Module`, `Linear`, `ReLU` and `Sequential`; `torch.optim.SGD`, without momentum; `torch.utils.data.DataLoader`.
 #

@@ -2871,7 +2871,7 @@ record("learning rate of the last number", lr)
 #
 # A learner holds what the loop has in its hands, where others can see it, and tells callbacks when something happens. A callback looks, changes, or cancels a batch, an epoch or the fit, by an exception that the right part of the loop catches; everyone hears of an event first, and `after_fit` comes in any case. So each wish is a small class of its own: metrics, a recorder, progress, clipping, early stopping, a checkpoint. If you remember one thing: **keep the loop small, and give it moments at which others may take part.**
 #
-# **Terms:** learner, callback, event; learning-rate range test; norm, gradient clipping; early stopping, patience; NaN; checkpoint.
+# **Terms:** learner, callback, event; learning-rate range test; norm, gradient clipping; early stopping, patience; checkpoint.
 #
 # **Unlocked:** `torch.nn.utils.clip_grad_norm_`.
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 10. Optimizers and schedules
 #
-# Chapter 9's network was trained by the rule of chapter 1: parameter minus learning rate times gradient. It is right for infinitely short steps. With steps that one can afford it goes back and forth where it should go ahead, and one rate has to do for all parameters at once. This chapter gives the gradient a memory, each parameter a scale of its own, and the rate a timetable. Out of it come PyTorch's usual optimizers, and a lower error.
+# Parameter minus learning rate times gradient: by this rule of chapter 1 every network of the book was trained. It is right for infinitely short steps. With steps that one can afford it goes back and forth where it should go ahead, and one rate has to do for all parameters at once. This chapter gives the gradient a memory, each parameter a scale of its own, and the rate a timetable. Out of it come PyTorch's usual optimizers, and a lower error.
 #
-# **You need:** chapters 1 (the ravine, the largest stable rate), 7 (optimizers) and 8 (callbacks). **You will reach:** SGD with momentum, RMSprop, Adam and AdamW, equal to PyTorch's, and faster than their usual form where tensors are small; schedules; and a fair race. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 1 (the ravine, the largest stable rate), 7 (optimizers) and 8 (callbacks). **You will reach:** SGD with momentum, RMSprop, Adam and AdamW, equal to PyTorch's, and faster than their usual form where tensors are small; schedules; and a fair race. **Time:** about four hours, more than half of them for the exercises; the computer needs about a minute.
 
 # %%
 import copy
@@ -43,7 +43,7 @@ valid_images = normalize(valid_pixels, mean, std).view(-1, 1, 28, 28)
 #
 # $$L = \tfrac12 \left(u^2 + 25\, v^2\right)$$
 #
-# Its gradient is $(u,\ 25v)$: the loss is 25 times as curved along $v$ as along $u$. That is chapter 1's ravine, with its floor along $u$ and a **condition number** of 25; the one of chapter 1 had about 290. Gradient descent from $(-10, 1)$, with a rate of 0.076:
+# Its gradient is $(u,\ 25v)$: the loss is 25 times as curved along $v$ as along $u$. That is chapter 1's ravine, with its floor along $u$ and a condition number of 25; the one of chapter 1 had about 290. Gradient descent from $(-10, 1)$, with a rate of 0.076:
 
 
 # %%
@@ -97,7 +97,7 @@ assert 0.55 < 1 + descend_ravine(0.076, 12)[-1][0] / 10 < 0.65
 #
 # ## A heavy ball
 #
-# A ball that rolls down a ravine does not start anew at every moment: it has a velocity. Let $m$ be the **velocity**, of the shape of the parameter, $g$ the gradient, $\eta$ ("eta") the rate and $w$ any parameter. Instead of the gradient we subtract the velocity, and the velocity is what is left of the old one plus the gradient:
+# A ball that rolls down a ravine does not start anew at every moment: it has a velocity. Let $m$ be the **velocity**, of the shape of the parameter, $g$ the gradient, $\eta$ the rate and $w$ any parameter. Instead of the gradient we subtract the velocity, and the velocity is what is left of the old one plus the gradient:
 #
 # $$m \leftarrow \mu\, m + g \qquad\qquad w \leftarrow w - \eta\, m$$
 #
@@ -721,7 +721,7 @@ for t in range(1, 6):
 # %% [markdown] exercise="corrected" tags=["prompt"] difficulty="easy" minutes=10
 # ### Exercise 10.2: what it should say
 #
-# Write `corrected(average, beta, step)`, for an average that began at 0 and has seen `step` numbers (1 or more), `average = beta * average + (1 - beta) * number` each time. If all the numbers were the same, give back that number. No formula is given; the printed shares are 10 %, 19 %, 27.1 %: what is *missing* to 100 %, from step to step? `average` is a tensor or a `float`, and stays as it is; give back the same kind.
+# Write `corrected(average, beta, step)`, for an average that began at 0 and has seen `step` numbers (1 or more), `average = beta * average + (1 - beta) * number` each time. If all the numbers were the same, give back that number. The printed shares are 10 %, 19 %, 27.1 %: what is *missing* to 100 %, from step to step? `average` is a tensor or a `float`, and stays as it is; give back the same kind.
 
 # %% [markdown] tags=["hint"]
 # Missing are 90 %, 81 %, 72.9 %. What happens to it in each step?
@@ -737,7 +737,7 @@ def corrected(average: Tensor | float, beta: float, step: int) -> Any:
 
 
 # %% [markdown] tags=["solution"]
-# I first divided by `(1 - beta) * step`: right for one step (0.1), nearly right for two (0.2 instead of 0.19), and after a hundred it divides by 10 an average that is hardly short of anything.
+# What is missing after $t$ steps is the weight that the first 0 still has, $\beta^t$; so divide by $1 - \beta^t$. I had `(1 - beta) * step`: right for one step (0.1), nearly right for two (0.2 instead of 0.19), and after a hundred it divides by 10 an average that is hardly short of anything.
 
 
 # %% tags=["check"]
@@ -910,7 +910,7 @@ for g in (1e-2, 1e-5, 1e-7, 1e-8):
     print(f"{g:8.0e} {outside:10.4f} {uncorrected:12.4f} {inside:10.4f}")
 
 # %% [markdown] tags=["aside"]
-# For a gradient of 0.01 all three are the same. For smaller ones they are not: inside the root, $10^{-8}$ acts like $10^{-4}$ outside. Whoever copies a value of $\varepsilon$ from one library to another copies another algorithm.
+# For a gradient of 0.01 all three are the same. For smaller ones they are not: inside the root, $10^{-8}$ acts like $10^{-4}$ outside. To copy a value of $\varepsilon$ from one library to another is to copy another algorithm.
 
 # %% tags=["aside", "claim"]
 assert all(0.999 < step < 1.001 for step in first_steps[1e-2])
@@ -989,7 +989,7 @@ assert round(0.005 / 1e-5**0.5 / 1024, 4) == 0.0015
 # %% [markdown]
 # ## Shrink the weight, or the gradient?
 #
-# **Weight decay** pulls every weight a little towards 0 in each step; large weights make steep functions, and chapter 13 will want them small. There are two ways to write it, with the strength $\lambda$ ("lambda"). Add $\tfrac{\lambda}{2} w^2$ to the loss, and its derivative $\lambda w$ to the gradient: **L2 regularisation**, $g \leftarrow g + \lambda w$, and then whatever the optimizer does with gradients. Or leave the gradient alone and shrink the weight itself before the step: $w \leftarrow (1 - \eta\lambda)\, w$, which is called **decoupled** weight decay.
+# **Weight decay** pulls every weight a little towards 0 in each step; large weights make steep functions, and chapter 13 will want them small. There are two ways to write it, with the strength $\lambda$ ("lambda"). Add $\tfrac{\lambda}{2} w^2$ to the loss, and its derivative $\lambda w$ to the gradient: **L2 regularisation**, $g \leftarrow g + \lambda w$, and then whatever the optimizer does with gradients. Or leave the gradient alone and shrink the weight itself before the step: $w \leftarrow (1 - \eta\lambda)\, w$, which is called **decoupled weight decay**.
 
 # %% [markdown] exercise="decay" tags=["prompt"] difficulty="easy" minutes=15
 # ### Exercise 10.3: both decays
@@ -2140,7 +2140,7 @@ unlock(
 #
 # A common trouble: the loss stays where it is, and no error anywhere. Perhaps the optimizer holds the parameters of a model that was thrown away; perhaps no gradient arrives; perhaps the step is so short that rounding swallows it.
 
-# %% [markdown] exercise="idle" tags=["prompt"] difficulty="medium" minutes=30
+# %% [markdown] exercise="idle" tags=["prompt"] difficulty="medium" minutes=40
 # ### Exercise 10.6: the idle parameters
 #
 # Write `idle(model, loss_fn, optimizer, x, y)`. It tries one step with this batch and gives back a dict: the name of each parameter of the model that does not take part, with the reason, the first of these that is true: `"not in the optimizer"`, `"no gradient"` (there is none, or it is 0 everywhere), `"no step"` (it has a gradient and stays exactly what it was). It is a test, so afterwards all parameters (those, too, that only the optimizer holds), the model's `training` and the optimizer's state must be as before, to the bit, and all gradients `None`. (Buffers are not asked for.)
@@ -2461,7 +2461,7 @@ ax.set(xlabel="per cent wrong", ylim=(-0.6, 4.6), xlim=(0, None))
 #
 # Plain descent has one rate for all directions and all times. Momentum adds up gradients: at 0.9 what agrees becomes ten times as long, and what alternates is halved; two of its definitions are a factor of ten apart. RMSprop and Adam divide each number by its typical size, which helps most where a ravine lies along an axis; Adam corrects averages that began at 0. Weight decay belongs past the gradient, or Adam divides it away. All of them treat each number on its own, so that all parameters can be one vector. And with a schedule, high at first and low at the end, AdamW did better again. If you remember one thing: **compare optimizers only when each has a rate of its own.**
 #
-# **Terms:** ravine, condition number, momentum, velocity, dampening, Nesterov's momentum; RMSprop, Adam, bias correction, running average; L2 regularisation, weight decay, decoupled weight decay, AdamW; Newton's method, second-order methods; schedule, progress, warm-up, cosine schedule, one-cycle, linear scaling rule; Lion, Muon.
+# **Terms:** ravine, momentum, velocity, dampening, Nesterov's momentum; RMSprop, Adam, bias correction, running average; L2 regularisation, weight decay, decoupled weight decay, AdamW; Newton's method, second-order methods; schedule, progress, warm-up, cosine schedule, one-cycle, linear scaling rule; Lion, Muon.
 #
 # **Unlocked:** `torch.optim.SGD` with momentum, dampening, Nesterov and weight decay; `RMSprop`, `Adam` and `AdamW`; `LambdaLR`, `LinearLR`, `CosineAnnealingLR` and `OneCycleLR` of `torch.optim.lr_scheduler`.
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 11. Looking inside
 #
-# Chapter 10 ended on a loss that falls fast. This one begins with a loss that does not fall at all. A loss is one number for a whole network: it says that something is wrong, and not what. We shall put instruments between the layers, find two illnesses that need opposite cures, and heal both. Then we ask a network that does work what it looks at, and test its answer.
+# This chapter begins with a loss that does not fall at all. A loss is one number for a whole network: it says that something is wrong, and not what. We shall put instruments between the layers, find two illnesses that need opposite cures, and heal both. Then we ask a network that does work what it looks at, and test its answer.
 #
-# **You need:** chapters 4 (scales at the start), 8 (callbacks) and 9 (the network). **You will reach:** hooks, equal to PyTorch's; a picture of a network that fails to train, and of one that was healed; and maps of what an answer comes from, with the tests that such maps must pass. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 4 (scales at the start), 8 (callbacks) and 9 (the network). **You will reach:** hooks, equal to PyTorch's; a picture of a network that fails to train, and of one that was healed; and maps of what an answer comes from, with the tests that such maps must pass. **Time:** about four hours, more than half of them for the exercises; the computer needs about a minute.
 
 # %%
 import copy
@@ -42,7 +42,7 @@ fitted, rest = order.split([len(order) * 4 // 5, len(order) - len(order) * 4 // 
 # %% [markdown]
 # ## Eight times the same
 #
-# A network in the fashion of fast.ai's course of 2022, convolutions with a stride of 2 and PyTorch's own weights and biases. There, on pictures of clothes and at a rate of 0.6, `nbs/10_activations` trains its network eight times, each time from seed 1, and prints the *accuracies* .204, .376, .164, .397, .100, .100, .100 and .289; the notebook behind it heals it. Ours is smaller and gentler: four convolutions and one linear layer, pixels from 0 to 1 that nobody has normalised, a rate of 0.1, two thousand images, batches of 25, two epochs, and eight seeds. (This cell and the next take some ten seconds.)
+# Here is a network in the fashion of fast.ai's course of 2022, convolutions with a stride of 2 and PyTorch's own weights and biases. There, on pictures of clothes and at a rate of 0.6, `nbs/10_activations` trains its network eight times, each time from seed 1, and prints the *accuracies* .204, .376, .164, .397, .100, .100, .100 and .289; the notebook behind it heals it. Ours is smaller and gentler: four convolutions and one linear layer, pixels from 0 to 1 that nobody has normalised, a rate of 0.1, two thousand images, batches of 25, two epochs, and eight seeds. (This cell and the next take some ten seconds.)
 
 
 # %%
@@ -368,7 +368,7 @@ for _ in range(4):
 assert 120 < with_bias[-1] / (0.02 / 6**4) < 140
 
 # %% [markdown]
-# By the forecast each layer leaves $1/\sqrt 6 = 0.41$ of the difference between two images; in the network it is 0.3 to 0.4. That this network would begin in its sleep one knew untrained.
+# By the forecast each layer leaves $1/\sqrt 6 = 0.41$ of the difference between two images; in the network it is 0.3 to 0.4. That this network would begin asleep could be foretold before the first step.
 
 # %% [markdown]
 # ## Hooks
@@ -536,7 +536,7 @@ unlock("torch.nn.Module.register_full_backward_hook", by=HookedBothWays)
 #
 # Who puts hooks on must take them off, even if an error comes in between. Python's word for that is `with`, and the object behind it a **context manager**: its method `__enter__` is called on the way in, `__exit__` on the way out, whatever happens.
 
-# %% [markdown] exercise="hooks" tags=["prompt"] difficulty="medium" minutes=25
+# %% [markdown] exercise="hooks" tags=["prompt"] difficulty="medium" minutes=35
 # ### Exercise 11.2: whatever happens
 #
 # Write the class `Hooks(modules, hook, backward=False)`. On entering `with` it puts `hook` on each of `modules`, in order, by `register_forward_hook`, or with `backward` by `register_full_backward_hook`; and what stands behind `as` is the object itself. On leaving, its own hooks are off, and nobody else's; an error goes on its way. If one of `modules` cannot take a hook, the error shall leave none on the others. The same object can be used again. `remove()` takes its hooks off by hand, and twice does no harm. `modules` may be any iterable.
@@ -1016,12 +1016,12 @@ assert beyond[10][-1] > 0.5 and beyond[1][-1] < 0.05 and 1 - 0.99**2 < 0.02
 # %% [markdown]
 # ## One change at a time
 #
-# A diagnosis is an experiment. The first patient gets three cures, one at a time: four times the rate, normalised images, He's weights with biases of 0. The second gets a quarter of the rate; or the other two at once. Five seeds each. (Twenty-five trainings, some ten seconds.)
+# A diagnosis is an experiment. The first patient gets three cures, one at a time: four times the rate, normalised images, Kaiming's weights with biases of 0. The second gets a quarter of the rate; or the other two at once. Five seeds each. (Twenty-five trainings, some ten seconds.)
 
 
 # %%
 def he_(model: nn.Module) -> None:
-    """He's weights, no biases."""
+    """Kaiming's weights, no biases."""
     with torch.no_grad():
         for layer in model.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
@@ -1047,7 +1047,7 @@ print(f"rate 0.1, as it was: median {median(cold_errors[:5]):.1%} wrong")
 trials[0.1] = {
     "rate": trial("    rate 0.4", 0.4, raw, valid_raw),
     "images": trial("    normalised images", 0.1, images, valid_images),
-    "start": trial("    He's start", 0.1, raw, valid_raw, start=he_),
+    "start": trial("    Kaiming's start", 0.1, raw, valid_raw, start=he_),
 }
 print(f"rate 1.2, as it was: median {median(hot_errors):.1%} wrong")
 trials[1.2] = {
@@ -1065,7 +1065,7 @@ assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions
 #
 # ## A start that measures
 #
-# Xavier and He calculate a scale that should preserve the signal, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off in each layer, and over five or fifty layers that multiplies. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
+# Xavier's start and Kaiming's calculate a scale that should preserve the signal, from the formula for one activation function. If the data, the padding or the activation is another one, they are a little off in each layer, and over five or fifty layers that multiplies. Dmytro Mishkin and Jiri Matas proposed to measure instead. Draw any weights; send one batch through; and divide the weights of each layer by the standard deviation of what it puts out, one after the other, so that each gets its input from layers that are in order already. It is called **layer-sequential unit variance**, LSUV. We take the mean away as well, by the biases; that is not in the paper.
 
 # %% [markdown] exercise="lsuv" tags=["prompt"] difficulty="medium" minutes=30
 # ### Exercise 11.3: LSUV in ten lines
@@ -1279,7 +1279,7 @@ check_lsuv()
 # > | $\mathrm{Var}(B_L)$ | its variance | `std` squared |
 # > | $Tol_{var}$, $T_i$, $T_{max}$ | tolerance, trial, most trials | – |
 # >
-# > The division is `layer.weight /= std`, and the forward pass is `model(batch)`. The loop has no counterpart: a layer's output is proportional to its weights once its bias is dealt with, so that the first division is exact up to rounding, and our hook returns what the layer puts out from now on. In the paper the biases are 0. Nor have we orthonormal matrices, only He's; see chapter 4.
+# > The division is `layer.weight /= std`, and the forward pass is `model(batch)`. The loop has no counterpart: a layer's output is proportional to its weights once its bias is dealt with, so that the first division is exact up to rounding, and our hook returns what the layer puts out from now on. In the paper the biases are 0. Nor have we orthonormal matrices, only Kaiming's; see chapter 4.
 #
 # ## An activation that is centred
 #
@@ -1399,7 +1399,7 @@ assert all(abs(mean) < 0.003 for mean, _ in centred.values())
 # %% [markdown]
 # ## Healed
 #
-# Normalised images, He's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among three, by the loss on the training images that nobody has trained on; then five seeds, with the validation images. (Some ten seconds.)
+# Normalised images, Kaiming's weights and ReLU; or the same images, LSUV and the centred activation. Each gets a rate of its own among three, by the loss on the training images that are held back; then five seeds, with the validation images. (Some ten seconds.)
 
 
 # %%
@@ -1635,7 +1635,7 @@ def saliency(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
 #
 # A place speaks for the class where maps that it wants are large. ReLU leaves out what speaks against. ($A^k$ is map number $k$, and no power; $i$ and $j$ count its rows and columns; $\alpha$ is "alpha"; $L^c$ is the finished map, and no loss.)
 
-# %% [markdown] exercise="grad_cam" tags=["prompt"] difficulty="medium" minutes=25
+# %% [markdown] exercise="grad_cam" tags=["prompt"] difficulty="hard" minutes=40
 # ### Exercise 11.5: Grad-CAM
 #
 # Write `grad_cam(model, layer, x, classes)` for a batch of images and a class for each: a map for each image, as large as the feature maps of `layer`, which is a module somewhere in `model`. It takes no part in training: parameters have the gradients that they had, no hook is left, also when the model stops with an error, and what comes back needs no gradient. A layer that the model does not call, or calls twice, or that has no places in its output (a `Linear`), is a `ValueError`. The network may be frozen, so that none of its parameters requires a gradient.
@@ -1948,7 +1948,7 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps less than half of what two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: whoever explains a digit by one network's map explains a seed, too. (So it is with the book's images.)
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps less than half of what two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: what one network's map explains is a seed, too, and not the digit alone. (So it is with the book's images.)
 
 # %% tags=["claim"]
 if len(images) < 5000:  # the images that come with the book
@@ -2026,9 +2026,9 @@ for name, (_, on_ink) in falls.items():
 #
 # ## Recap
 #
-# A loss says that something is wrong; where, one sees in between. A hook is a function that a module calls: forward hooks get what goes out, backward hooks what comes back, and a context manager takes them off. Our network slept at 0.1, since each layer left about a third of the differences between images; a higher rate, other images or another start mostly woke it. At 1.2 it died: one step too far threw most units to where they are never positive. Units came back; a layer that is silent for every image does not. LSUV measures the scale that Xavier and He calculate; a leaky ReLU moved down by 0.36 keeps the mean at 0. Maps of what an answer comes from are quickly made and have to be tested, against random weights and against random pixels. If you remember one thing: **look at what flows between the layers, before you change anything, and change one thing at a time.**
+# A loss says that something is wrong; where, one sees in between. A hook is a function that a module calls: forward hooks get what goes out, backward hooks what comes back, and a context manager takes them off. Our network slept at 0.1, since each layer left about a third of the differences between images; a higher rate, other images or another start mostly woke it. At 1.2 it died: one step too far threw most units to where they are never positive. Units came back; a layer that is silent for every image does not. LSUV measures the scale that Xavier's start and Kaiming's calculate; a leaky ReLU moved down by 0.36 keeps the mean at 0. Maps of what an answer comes from are quickly made and have to be tested, against random weights and against random pixels. If you remember one thing: **look at what flows between the layers before you change anything.**
 #
-# **Terms:** hook, forward hook, backward hook, handle, context manager; dead unit, saturated unit; layer-sequential unit variance, LSUV, generalised ReLU, leaky ReLU; attribution, saliency map, Grad-CAM, sanity check.
+# **Terms:** hook, forward hook, backward hook, handle, context manager; saturated unit; layer-sequential unit variance, LSUV, generalised ReLU; attribution, saliency map, Grad-CAM, sanity check.
 #
 # **Unlocked:** `register_forward_hook` and `register_full_backward_hook` of `torch.nn.Module`. With them come their relations: `register_forward_pre_hook`, and `register_hook` of a tensor.
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 12. Normalisation
 #
-# Chapter 11 scaled every layer until the numbers in it had mean 0 and standard deviation 1, for one batch, before the first step. Then training begins, and they are left to themselves. This chapter puts the scaling into the network itself, **normalisation**, where it is done anew for every batch. The mean and the spread are then a part of what is differentiated. That is easy to get wrong, and a network that has it wrong trains all the same, only worse.
+# Chapter 11 scaled every layer until the numbers in it had mean 0 and standard deviation 1, for one batch, before the first step. Then training begins, and they are left to themselves. This chapter puts the scaling into the network itself, where it is done anew for every batch: **normalisation**. The mean and the spread are then a part of what is differentiated. That is easy to get wrong, and a network that has it wrong trains all the same, only worse.
 #
-# **You need:** chapters 5 and 6 (the backward pass), 9, 10 and 11. **You will reach:** BatchNorm with a backward pass of your own, LayerNorm, GroupNorm and RMSNorm, all checked against PyTorch's; and fewer errors. **Time:** about four hours, half of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 5 and 6 (the backward pass), 9, 10 and 11. **You will reach:** BatchNorm with a backward pass of your own, LayerNorm, GroupNorm and RMSNorm, all checked against PyTorch's; and fewer errors. **Time:** about four hours, more than half of them for the exercises; the computer needs about a minute.
 
 # %%
 import copy
@@ -41,14 +41,14 @@ flat, valid_flat = images.flatten(1), valid_images.flatten(1)  # (N, 784)
 # %% [markdown]
 # ## Right for one batch
 #
-# A network of ten hidden layers, 50 units each. `norm` makes what stands between a layer and its ReLU; for now there is nothing. Chapter 11's `lsuv_` prepares it with 500 images, and then it is trained on 4,000, one epoch, 80 steps of plain descent:
+# A network of ten hidden layers, 50 units each. `norm` makes what stands between a layer and its ReLU; for now there is nothing. Chapter 11's `lsuv_` prepares it with 500 images, and then it is trained on 4,000, one epoch, 80 steps of plain descent. (Chapter 5 had such a depth, and a scale for it that was found by trying.)
 
 
 # %%
 def deep(
     norm: Callable[[int], nn.Module] | None = None, depth: int = 10, width: int = 50
 ) -> nn.Sequential:
-    """Fully connected: 784 inputs, `depth` hidden layers, 10 outputs; He's weights."""
+    """Fully connected, 784 to 10, with `depth` hidden layers and Kaiming's weights."""
     layers: list[nn.Module] = []
     for size in [784] + [width] * (depth - 1):
         linear = nn.Linear(size, width)
@@ -118,7 +118,7 @@ for lr in RATES:
     print(f"rate {lr:5}: {shown(plain[lr])}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# At two of them. At 0.004 it has hardly begun; at the next two the loss comes down to about 1. At 0.256 next to nothing is learnt: some networks are stuck near guessing, and in the others the numbers grow until they are no numbers, `nan`; at 1.024 in all.
+# It trains at two of them. At 0.004 it has hardly begun; at the next two the loss comes down to about 1. At 0.256 next to nothing is learnt: some networks are stuck near guessing, and in the others the numbers grow until they are no numbers, `nan`; at 1.024 in all.
 
 # %% tags=["claim"]
 for seed in range(5):
@@ -137,7 +137,7 @@ assert min(median(plain[lr]) for lr in RATES[:3]) > 0.85
 #
 # ## Four numbers
 #
-# One unit, and a batch of four images. Before its ReLU the unit has computed four numbers $z_i$, one for each image: 1, 7, 9 and 15. To **standardise** them, subtract their mean $\mu$ ("mu") and divide by their standard deviation. How far each is from the mean is $d_i = z_i - \mu$; the mean of the squares of these is the variance $\sigma^2$ ("sigma squared"), and a small $\varepsilon$ ("epsilon", 10⁻⁵) keeps from dividing by 0 where all are equal:
+# One unit, and a batch of four images. Before its ReLU the unit has computed four numbers $z_i$, one for each image: 1, 7, 9 and 15. To standardise them, as chapter 1 did with hours and chapter 4 with pixels, subtract their mean $\mu$ ("mu") and divide by their standard deviation. How far each is from the mean is $d_i = z_i - \mu$; the mean of the squares of these is the variance $\sigma^2$ ("sigma squared"), and a small $\varepsilon$ ("epsilon", 10⁻⁵) keeps from dividing by 0 where all are equal:
 #
 # $$d_i = z_i - \mu \qquad s = \sqrt{\sigma^2 + \varepsilon} \qquad \hat z_i = \frac{d_i}{s}$$
 
@@ -152,7 +152,7 @@ print("mu", mu.item(), " d", d.tolist(), " sigma²", variance.item(), " s", s.it
 print("z hat", z_hat.tolist())
 
 # %% [markdown]
-# Whatever the unit had done to all four together, adding 100, multiplying by 1,000, would be undone here (but for ε). What is left is how the images compare, to this unit.
+# Whatever the unit had done to all four together, adding 100, multiplying by 1,000 (by anything above 0), would be undone here (but for ε). What is left is how the images compare, to this unit.
 #
 # Each unit has a mean and a variance of its own. With $N$ images and $C$ units $z$ is a table of $N$ rows and $C$ columns, and each *column* is standardised. In a convolution's output, of shape $(N, C, H, W)$, a channel is what one kernel gives at all places; its numbers at all places of all images, $N \cdot H \cdot W$ of them, share one mean. In PyTorch's words: along axis 0, or axes 0, 2 and 3. Other choices will come, so the axes are an argument.
 
@@ -340,7 +340,7 @@ assert z_hat.tolist() == [-1.4, -0.2, 0.2, 1.4] and (mu, variance) == (8, 25)
 # %% [markdown]
 # ### What if the layer wanted something else?
 #
-# Mean 0 and deviation 1 is a good start and no law. A ReLU after it is off for about half of the images; a unit that is to fire for one image in twenty has a hard time. Two learned numbers for each unit give it the choice back, a factor $\gamma$ ("gamma") and a shift $\beta$ ("beta"), which begin at 1 and 0:
+# Mean 0 and deviation 1 is a good start and no law. A ReLU after it is off for about half of the images; a unit that is to fire for one image in twenty has a hard time. Two learned numbers for each unit give it the choice back, a factor $\gamma$ ("gamma") and a shift $\beta$ ("beta"; chapter 10's was another), which begin at 1 and 0:
 #
 # $$y_i = \gamma\, \hat z_i + \beta$$
 #
@@ -715,7 +715,7 @@ biased, unbiased = draws.var(1, correction=0).mean(), draws.var(1).mean()
 print(f"divided by 4: {biased:.3f}   divided by 3: {unbiased:.3f}")
 
 # %% [markdown]
-# To normalise, the **biased** variance is right: it makes the mean of the squares 1. To estimate the source, the **unbiased** one. BatchNorm uses both.
+# To normalise, the **biased variance** is right: it makes the mean of the squares 1. To estimate the source, the **unbiased variance**. BatchNorm uses both.
 
 # %% tags=["claim"]
 assert abs(biased - 0.75) < 0.01 and abs(unbiased - 1) < 0.01
@@ -746,7 +746,7 @@ def track(
 
 
 # %% [markdown] tags=["solution"]
-# I took `momentum` for what it is in chapter 10, the weight of the *old* value; by the default, 0.1, nine tenths are then the new batch's. Nothing crashes. The running statistics are then little more than those of the *last* batch: after a hundred batches of 50, from numbers with mean 0 and deviation 1, the running mean was typically 0.13 away from 0, where a momentum of 0.1 leaves 0.03.
+# I took `momentum` for what it is in chapter 10, the weight of the *old* value; by the default, 0.1, nine tenths are then the new batch's. The running statistics are then little more than those of the *last* batch: after a hundred batches of 50, from numbers with mean 0 and deviation 1, the running mean was typically 0.13 away from 0, where a momentum of 0.1 leaves 0.03.
 
 
 # %% tags=["check"]
@@ -1529,7 +1529,7 @@ def standardize_groups(x: Tensor, num_groups: int, eps: float) -> Tensor:
 
 
 # %% [markdown] tags=["solution"]
-# I had `x.unflatten(1, (-1, num_groups))`, and every shape was right. With 6 channels and 2 groups it makes three rows of two and standardises over the axis after the first two, which is the one of length 2: three groups of two instead of two of three. When groups and channels per group are equally many, it is even correct, and 4 channels in 2 groups was what I had tried it with.
+# Axis 1 becomes two, the groups first: `x.unflatten(1, (num_groups, -1))`. All axes behind the groups are standardised over. I had the two the other way round, and every shape was right. With 6 channels and 2 groups it makes three rows of two and standardises over the axis after the first two, which is the one of length 2: three groups of two instead of two of three. When groups and channels per group are equally many, it is even correct, and 4 channels in 2 groups was what I had tried it with.
 
 
 # %% tags=["check"]
@@ -1816,7 +1816,7 @@ rates = " ".join(f"{rate:5.1%}" for rate in sorted(in_large))
 print(f"BatchNorm, by 500:    {rates} wrong")
 
 # %% [markdown]
-# BatchNorm is lost, at the best of its rates, and it is lost in training: in the last hundred steps its loss (the median over five seeds) is not far below the 2.3 of guessing. Poor running statistics, averages over batches of two, are not the reason. The last line has the same networks in training mode, in batches of 500 images, with the mean and the variance of these; most of the answers are wrong all the same. With LayerNorm the network trains at batch size 2 about as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In our CNN's last norm, at batch size 2, that is 98 and not 2. Count before you worry.)
+# BatchNorm is lost, at the best of its rates, and it is lost in training: in the last hundred steps its loss (the median over five seeds) is not far below the 2.3 of guessing. Poor running statistics, averages over batches of two, are not the reason. The last line has the same networks in training mode, in batches of 500 images, with the mean and the variance of these; most of the answers are wrong all the same. With LayerNorm the network trains at batch size 2 about as well as with no norm at all. (In a convolution a channel has $N \cdot H \cdot W$ numbers. In the last norm of our convolutional network, at batch size 2, that is 98 and not 2. Count before you worry.)
 
 # %% tags=["claim"]
 assert min(pairs["BatchNorm"]) > 2 * max(pairs["LayerNorm"])
@@ -1832,7 +1832,7 @@ record("batches of two, LayerNorm, median error rate", median(pairs["LayerNorm"]
 #
 # With one image and one number for each channel, a BatchNorm has nothing to compare: ours and PyTorch's raise an error in training. (It meets people at the end of an epoch, when 4,001 images are cut into batches of 50: `drop_last=True`.) In evaluation one image is as good as many. LayerNorm and RMSNorm never notice; GroupNorm, only where a single number is left in each group (PyTorch's refuses a single such image, ours gives zeros). GroupNorm with as many groups as channels is called **instance normalisation**.
 #
-# When a batch is spread over several processes, each has a share of it, and by default each standardises by its own share: four processes with batches of 2 are four batches of 2. **Synchronised** BatchNorm combines the counts, means and variances of all processes first. Averaging the shares' variances is not enough, for the shares' means differ: add the variance of the means (here the shares are equally large):
+# When a batch is spread over several processes, each has a share of it, and by default each standardises by its own share: four processes with batches of 2 are four batches of 2. **Synchronised BatchNorm** combines the counts, means and variances of all processes first. Averaging the shares' variances is not enough, for the shares' means differ: add the variance of the means (here the shares are equally large):
 
 # %% tags=["aside"]
 whole = torch.randn(8, 1000, generator=torch.Generator().manual_seed(0))
@@ -2036,7 +2036,7 @@ def small_cnn(
     gain: float = 0.5,
     norm: Callable[[int], nn.Module] | None = None,
 ) -> nn.Sequential:
-    """Three convolutions, two poolings, one linear layer; He's weights times `gain`.
+    """Three convolutions, two poolings, a linear layer; Kaiming's weights times `gain`.
 
     `norm(channels)` makes what normalises each convolution's output, which then has no
     bias. Shapes: (N, 1, 28, 28) -> logits (N, classes).
@@ -2109,7 +2109,7 @@ for name, found in race.items():
     record(f"one epoch, {name}, median error rate", median(found))
 
 # %% [markdown]
-# Then chapter 10's eight epochs, at the rate that was chosen, with the weight decay that chapter 10 chose, 0.25. (About twenty seconds.)
+# Then chapter 10's eight epochs and weight decay, at the rate that was chosen. (About twenty seconds.)
 
 # %%
 lr, final, known, models = chosen["BatchNorm"], [], [], []
@@ -2130,7 +2130,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
 # %% [markdown]
-# In the race BatchNorm is ahead, and after eight epochs, too: chapter 10 ended on 2.1 % wrong, in the median of five seeds, and this is 1.7 %. Of their own images these networks get about one in a thousand wrong. What they could learn from them they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
+# In the race BatchNorm is ahead, and after eight epochs, too: chapters 10 and 11 ended on 2.1 and 2.0 % wrong, in the median of five seeds, and this is 1.7 %. Of their own images these networks get about one in a thousand wrong. What they could learn from them they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
 #
 # Folded, it is chapter 9's network again, layer for layer, with other weights:
 
@@ -2176,9 +2176,9 @@ record("folded, times as fast", median(ratios))
 # %% [markdown]
 # ## Recap
 #
-# Training moves what every layer puts out; BatchNorm subtracts a batch's mean and divides by its standard deviation, for each channel, and lets two learned numbers say what is wanted instead. The mean and the spread depend on the inputs. The way back therefore has three terms, and whoever forgets two of them has a network that trains, here worse. In evaluation running statistics take the batch's place: two modes, and a bug if one is forgotten. Higher rates become possible; that the inputs of layers keep still is not what it takes. At batch size 2 only a sign is left, and LayerNorm or GroupNorm, which look at one image at a time, do not mind. At inference **folding** takes BatchNorm away. If you remember one thing: **a layer that looks right forward can be wrong backward: check its gradient.**
+# Training moves what every layer puts out; BatchNorm subtracts a batch's mean and divides by its standard deviation, for each channel, and lets two learned numbers say what is wanted instead. The mean and the spread depend on the inputs. The way back therefore has three terms, and a network that forgets two of them trains, here worse. In evaluation running statistics take the batch's place: two modes, and a bug if one is forgotten. Higher rates become possible; that the inputs of layers keep still is not what it takes. At batch size 2 only a sign is left, and LayerNorm or GroupNorm, which look at one image at a time, do not mind. At inference **folding** takes BatchNorm away. If you remember one thing: **a layer that looks right forward can be wrong backward: check its gradient.**
 #
-# **Terms:** standardise, normalisation, BatchNorm, running statistics, buffer, biased variance, unbiased variance, LayerNorm, GroupNorm, RMSNorm, instance normalisation, synchronised BatchNorm, internal covariate shift, scale invariance, folding, training mode, evaluation mode.
+# **Terms:** normalisation, BatchNorm, running statistics, biased variance, unbiased variance, LayerNorm, GroupNorm, RMSNorm, instance normalisation, synchronised BatchNorm, internal covariate shift, scale invariance, folding, training mode, evaluation mode.
 #
 # **Unlocked:** `nn.BatchNorm1d`, `nn.BatchNorm2d`, `nn.LayerNorm`, `nn.GroupNorm` and `nn.RMSNorm`, with their functions.
 #

@@ -8,7 +8,7 @@ from torch import nn
 def small_cnn(
     channels: tuple[int, int, int] = (8, 16, 32), classes: int = 10, gain: float = 0.5
 ) -> nn.Sequential:
-    """Three convolutions, two poolings, one linear layer; He's weights times `gain`.
+    """Three convolutions, two poolings, a linear layer; Kaiming's weights times `gain`.
 
     Shapes: (N, 1, 28, 28) -> logits (N, classes).
     """

@@ -13,7 +13,7 @@ def small_cnn(
     gain: float = 0.5,
     norm: Callable[[int], nn.Module] | None = None,
 ) -> nn.Sequential:
-    """Three convolutions, two poolings, one linear layer; He's weights times `gain`.
+    """Three convolutions, two poolings, a linear layer; Kaiming's weights times `gain`.
 
     `norm(channels)` makes what normalises each convolution's output, which then has no
     bias. Shapes: (N, 1, 28, 28) -> logits (N, classes).

@@ -14,7 +14,7 @@ def small_cnn(
     norm: Callable[[int], nn.Module] | None = None,
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """Three convolutions, two poolings, one linear layer; He's weights times `gain`.
+    """Three convolutions, two poolings, a linear layer; Kaiming's weights times `gain`.
 
     `norm(channels)` makes what normalises each convolution's output, which then has no
     bias. With `dropout`, numbers are dropped before the last layer, the share that it

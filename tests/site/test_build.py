@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from helpers.small import CERTIFICATE, CHAPTER, execute, small_book
 from groundup import site
 from groundup.book import Book, BookError
 from groundup.chapter import parse_book
-from groundup.site import curve, ledger, pages, terms
+from groundup.site import components, curve, ledger, pages, terms
 
 
 @pytest.fixture
@@ -222,6 +223,24 @@ def test_terms_that_mean_the_same() -> None:
     assert terms.abbreviations(glossary)["dimensions"] == terms.abbreviations(glossary)["axis"] == "A direction."
     assert terms.anchors(glossary)["dimension"] == "axis"
     assert terms.with_anchors(glossary) == "Axis { #axis }\nDimension\n:   A direction. Really.\n"
+
+
+def test_every_line_of_the_glossary_belongs_to_an_entry() -> None:
+    glossary = (BOOK.root / "docs" / "glossary.md").read_text(encoding="utf-8")
+    _title, _introduction, entries = glossary.split("\n\n", 2)
+    heads = [head for entry in terms.ENTRY.finditer(entries) for head in entry["terms"].splitlines()]
+    assert terms.ENTRY.sub("", entries).split() == []
+    assert len(set(heads)) == len(heads) > 300
+    assert [head for head in heads if head not in terms.anchors(glossary)] == []
+    assert terms.anchors(glossary)["overfitting"] == terms.anchors(glossary)["over-fitting"] == "over-fitting"
+
+
+@pytest.mark.parametrize("number", BOOK.chapters())
+def test_terms_of_a_chapter_are_in_the_glossary(number: int) -> None:
+    known = terms.anchors((BOOK.root / "docs" / "glossary.md").read_text(encoding="utf-8"))
+    (listed,) = re.findall(r"^# \*\*Terms:\*\* (.+)$", BOOK.chapter(number).read_text(encoding="utf-8"), re.MULTILINE)
+    words = components.BETWEEN_TERMS.split(listed)[::2]
+    assert [word for word in words if word and word not in known] == []
 
 
 @pytest.mark.parametrize(
