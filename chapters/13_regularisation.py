@@ -1033,6 +1033,12 @@ for kept in ((1, 1), (1, 0), (0, 1), (0, 0)):
     print(f"kept {kept}: hidden {thinned.tolist()}, output {outputs[-1]:4.0f}")
 print("mean", sum(outputs) / 4, " without dropout", (h * v).sum().item())
 
+# %% tags=["figure"] alt="A network of two hidden units and one output. Both units are kept and doubled: 2 has become 4 and 6 has become 12, and with the weights 3 and 1 the output is 24." caption="Both hidden units are kept, and count twice: 24 instead of 12 …"
+plot.network(layers=[[4, 12], [24]], weights=[[[3, 1]]], names=["$h$", "output"])
+
+# %% tags=["figure", "beside"] alt="The same network; the upper unit is kept, 4, and the lower is 0. The output is 12." caption="… or only the upper one, 12. Of four such networks one is drawn for each image and step"
+plot.network(layers=[[4, 0], [12]], weights=[[[3, 1]]], names=["$h$", "output"])
+
 # %% [markdown]
 # The mean over all cases is what comes out without dropout. This is **inverted dropout**, and so it is in PyTorch. The paper (Srivastava et al., 2014) did it the other way round: it scaled at evaluation. There is a trap, besides: the paper's $p$ is the probability to *keep* a unit.
 

@@ -202,6 +202,9 @@ for ax, values, grads in rows:
 assert math.isclose(3 * 1.1**3, 3.993) and math.isclose(3 * 0.1**3, 0.003)
 assert math.isclose(1.1**3, 1.331) and math.isclose(1.331, 1 + 0.3 + 0.03 + 0.001)
 
+# %% tags=["figure", "slide"] alt="A residual block from top to bottom: x goes through a convolution, a norm, a ReLU, a convolution and a norm; a shortcut goes around all of them to a plus, behind which comes a ReLU, then y. Beside the shortcut stands that it carries x down unchanged, and the gradient up." caption="The block that we shall build"
+plot.residual(["conv 3 × 3", "norm", "ReLU", "conv 3 × 3", "norm"])
+
 # %% [markdown]
 # In general, let $L$ be the loss, $G$ its gradient by what is put into the block's last ReLU, and $J$ the matrix of the derivatives of $F$ (chapter 5's Jacobian; $J^\top$, "J transposed"). If $x$ changes by $d$, the sum changes by $d + Jd$. So
 #
@@ -1289,7 +1292,7 @@ record("error rates of all seeds", rates)
 #
 # The **confusion matrix** counts, for each digit, which answers it was given.
 
-# %% tags=["figure"] alt="Left a table of ten by ten, the digit against the answer, with a small number in some of its cells, all of them 1 but for a 4 where a 2 was called a 9. Right a grid of small images, the digits that were answered wrongly, four of them a 2 whose upper arc is a closed loop." caption="Left the confusion matrix, rows the true digit, columns the answer, zeros and the right answers left out; right the images that are wrong, with the answer, and the truth in brackets"
+# %% tags=["figure"] alt="Left a table of ten by ten, the digit against the answer, with a small number in some of its cells, nearly all of them 1, the largest where a 2 was called a 9. Right a grid of small images, the digits that were answered wrongly, several of them a 2 whose upper arc is a closed loop." caption="Left the confusion matrix, rows the true digit, columns the answer, zeros and the right answers left out; right the images that are wrong, with the answer, and the truth in brackets"
 figure = plt.figure(figsize=(5.6, 3.0), layout="none")
 left = figure.add_axes((0.08, 0.17, 0.42, 0.79))
 answers = several.argmax(1)
@@ -1312,11 +1315,11 @@ for n, row in enumerate(rows):
     ax.axis("off")
 
 # %% [markdown]
-# Cover the numbers above them, read them yourself, and compare. One mistake comes up four times: a 2 whose upper arc has closed to a loop is called a 9.
+# Cover the numbers above them, read them yourself, and compare. One mistake comes up again and again: a 2 whose upper arc has closed to a loop is called a 9.
 
 # %% tags=["claim"]
 if len(images) < 5000:
-    assert confused[2, 9] == confused.max() == 4 and (confused == 4).sum() == 1
+    assert confused[2, 9] == confused.max() > 2
 
 # %% [markdown]
 # ### Does it know how sure it may be?
@@ -1464,7 +1467,7 @@ print(f"coins do as much with a probability of {sign_test(once_only, tta_only):.
 # It decides nothing: a thousand images, and so few on which the two disagree. By custom a difference is believed when coins do as much in 5 % of cases or fewer. Five images that all go one way make 6 %, six make 3 %, and 14 against 3 make 1 %. So we go where there are ten thousand.
 
 # %% tags=["claim"]
-assert sign_test(once_only, tta_only) > 0.2 or len(images) > 5000
+assert sign_test(once_only, tta_only) > 0.05 or len(images) > 5000
 assert [round(sign_test(*pair), 2) for pair in ((5, 0), (6, 0), (14, 3))] == [
     0.06, 0.03, 0.01
 ]  # fmt: skip
@@ -1623,7 +1626,7 @@ for start in ("new weights", "last layer only", "all"):
     print(f"{start:15} printed {' '.join(here)}, written {' '.join(there)}")
 
 # %% [markdown] tags=["aside"]
-# Forty images are too few for new weights. The last layer alone learns what the printed digits share with the written ones, which is nearly all. With all weights set free the new digits are learnt still better, and the old ones, which no longer appear, are partly forgotten. If both are needed, both have to be trained on.
+# Forty images are too few for new weights. The last layer alone learns what the printed digits share with the written ones, which is nearly all. With all weights set free the new digits are learnt as well or better, and the old ones, which no longer appear, are partly forgotten. If both are needed, both have to be trained on.
 
 # %% tags=["aside", "claim"]
 if len(images) < 5000:
@@ -1631,7 +1634,7 @@ if len(images) < 5000:
         [sorted(rates) for rates in zip(*tuned[start], strict=True)] for start in tuned
     )
     assert before > 0.05 and new[0][0] > before and head[0][-1] < 0.03
-    assert median(whole[0]) < median(head[0]) and whole[1][0] > head[1][-1] + 0.01
+    assert median(whole[0]) <= median(head[0]) and whole[1][0] > head[1][-1] + 0.01
 
 # %% [markdown]
 # ## A program
