@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 14. A ResNet
 #
-# Chapter 4 kept numbers alive through fifty layers, and nothing that deep was ever trained. A network with more layers can compute more; so one would expect that it also does better, at least on the images that it was trained with. This chapter makes networks of 6, 12 and 24 layers, and then one small change that decides what the deep ones are worth. A small network with it is the last of the book. What the chapters before have brought is used for it once, together: the lowest error of the book, and a program that trains on whatever images you give it.
+# Chapter 4 kept numbers alive through fifty layers, and nothing nearly so deep has been trained since. A network with more layers can compute more; so one would expect that it also does better, at least on the images that it was trained with. This chapter makes networks of 6, 12 and 24 layers, and then one small change that decides what the deep ones are worth. The last network of the book, a small one, has it. What the chapters before have brought goes into its training, all at once; it leads to the lowest error of the book, and to a program that trains on whatever images you give it.
 #
-# **You need:** chapters 7 to 13. **You will reach:** the residual block and a ResNet, counted by hand; a test for "is it better?"; the book's last number; `python -m ch14.train` and `python -m ch14.predict`. **Time:** about four and a half hours, two of them for the exercises; the computer needs about a minute.
+# **You need:** chapters 7 to 13, and chapter 1's McNemar test. **You will reach:** the residual block and a ResNet, counted by hand; a test for "is it better?"; the book's last number; `python -m ch14.train` and `python -m ch14.predict`. **Time:** about four and a half hours, two of them for the exercises; the computer needs about a minute.
 
 # %%
 import argparse
@@ -11,6 +11,7 @@ import copy
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import math
 import platform
@@ -56,8 +57,7 @@ mean, std = mean_std(pixels)
 images = normalize(pixels, mean, std).view(-1, 1, 28, 28)
 valid_images = normalize(valid_pixels, mean, std).view(-1, 1, 28, 28)
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
-count = len(order) * 4 // 5
-fitted, rest = order.split([count, len(order) - count])
+fitted = order[: len(order) * 4 // 5]
 
 # %% [markdown]
 # ## More layers
@@ -142,7 +142,7 @@ def at_end(losses: list[float]) -> float:
 plain = by_depth(PlainBlock, "plain")
 
 # %% [markdown] tags=["answer"]
-# The 24 layers have hardly begun (2.3 is guessing), 12 are better, and 6 are the best. After 500 steps, recorded likewise, it is the same order. He, Zhang, Ren and Sun, who found it on larger images, with networks of 20 and of 56 layers trained to the end, called it **degradation**. It is no over-fitting, since it is the training loss that gets worse. And the numbers do not explode, for BatchNorm sees to it at every layer.
+# The 24 layers have hardly begun (2.3 is guessing), 12 are better, and 6 are the best. After 500 steps, recorded likewise with four rates, the medians are in the same order: 24 layers are three times as bad as 12, and 6 and 12 are close. He, Zhang, Ren and Sun, who found it on larger images, with networks of 20 and of 56 layers trained to the end, called it **degradation**. It is no over-fitting, since it is the training loss that gets worse. And the numbers do not explode, for BatchNorm sees to it at every layer.
 
 # %% tags=["claim"]
 ends = {depth: median(map(at_end, runs)) for depth, runs in plain.items()}
@@ -151,7 +151,8 @@ long = {
     kind: {int(depth): median(row["losses"]) for depth, row in rows.items()}
     for kind, rows in done["depth"]["500"].items()
 }
-assert long["plain"][6] < long["plain"][12] < long["plain"][24]
+assert long["plain"][6] < long["plain"][12] < 1.3 * long["plain"][6]
+assert 2.5 < long["plain"][24] / long["plain"][12] < 3.5
 for depth, end in ends.items():
     record(f"plain, {depth} layers, median training loss", end)
 
@@ -164,7 +165,7 @@ for depth, end in ends.items():
 #
 # $$y = \operatorname{ReLU}\big(x + F(x)\big)$$
 #
-# To do nothing is now to make $F$ zero, and everything between nothing and something is a small change of weights. Its smallest example has one number for $x$, 3, and for $F$ a multiplication by a weight of 0.1. Here are three such blocks in a row, without their ReLUs, which change no positive number, and the same three with shortcuts. Where there are two ways forward there are two ways backward: a gradient of 1 comes back as $0.1 \cdot 1$ through $F$, and as 1 by the shortcut.
+# To do nothing is now to make $F$ zero, and everything between nothing and something is a small change of weights. Its smallest example has one number for $x$, 3, and for $F$ a multiplication by a weight of 0.1. Here are three such blocks in a row, without their ReLUs, which change no positive number, and the same three with shortcuts. Where there are two ways forward there are two ways backward: a gradient of 1 comes back as $0.1 \cdot 1$ through $F$, and as 1 by the shortcut; the two are added, 1.1.
 
 # %% tags=["figure", "slide"] alt="Two chains of three blocks each. Above, plain blocks: each multiplies by 0.1, the values are 3, 0.3, 0.03 and 0.003, and the gradients, read from the right, 1, 0.1, 0.01 and 0.001. Below, the same blocks with an arc around each and a plus behind it: the values are 3, 3.3, 3.63 and 3.993, the gradients from the right 1, 1.1, 1.21 and 1.331." caption="Three blocks that multiply by 0.1; in ink the values, in orange the gradients, to be read from the right. Below, each has a shortcut around it"
 figure, axes = plt.subplots(2, 1, figsize=(5.6, 3.6))
@@ -192,7 +193,8 @@ for ax, values, grads in rows:
             ax.text(x + 2.38, 0.15, "+", ha="center", va="center")
             bent = {**arrow, "connectionstyle": "arc3,rad=-0.45"}
             ax.annotate("", (x + 2.38, 0.36), (x + 0.2, 0.45), arrowprops=bent)
-    ax.set(xlim=(-0.7, 10.6), ylim=(-0.8, 1.35))
+            ax.annotate("", (x + 2.86, 0.15), (x + 2.56, 0.15), arrowprops=arrow)
+    ax.set(xlim=(-0.7, 10.6), ylim=(-0.8, 1.5), aspect="equal")
     ax.axis("off")
 
 # %% [markdown]
@@ -471,16 +473,17 @@ for kind in ("plain", "residual"):
     print(f"{kind:8}", ", ".join(row))
 
 # %% [markdown] tags=["answer"]
-# Depth does no harm any more: after 25 steps the three end alike, about where the plain 6 layers were, and each of the five networks of 24 layers is below all five that have no shortcuts. After 500 steps it has begun to pay: with shortcuts 12 and 24 layers have about half the loss of 6, and less than any plain network.
+# Depth does no harm any more: after 25 steps the three end alike, about where the plain 6 layers were, and each of the five networks of 24 layers is below all five of 24 layers that have none. After 500 steps it has begun to pay: in the median 12 and 24 layers with shortcuts have about half the loss of 6, and less than the plain networks of any depth, though single runs overlap. Only the 6 layers are better off without.
 
 # %% tags=["claim"]
 same = {depth: median(map(at_end, runs)) for depth, runs in shortcut.items()}
 assert max(map(at_end, shortcut[24])) < min(map(at_end, plain[24]))
-assert max(same.values()) < 1.25 * min(*same.values(), ends[6]), (ends, same)
+assert max(same.values()) < 1.4 * min(*same.values(), ends[6]), (ends, same)
 deep_ones, plain_ones = (long["residual"][12], long["residual"][24]), long["plain"]
 assert 0.4 * long["residual"][6] < min(deep_ones)
 assert max(deep_ones) < 0.65 * long["residual"][6]
 assert max(deep_ones) < min(plain_ones.values())
+assert long["residual"][6] > long["plain"][6]
 for depth, end in same.items():
     record(f"residual, {depth} layers, median training loss", end)
 
@@ -515,18 +518,18 @@ def gradients(block: Callable, seed: int, rows: Tensor) -> tuple[list, list]:
     return [*found[:11]], [*found[11:]]
 
 
-some, others = fitted[:256], fitted[256:512]
 kinds = {"plain": PlainBlock, "with shortcuts": residual}
 lengths: dict[str, list] = {name: [] for name in kinds}
-agree: dict[str, list] = {name: [] for name in kinds}
+agree: dict[tuple[str, int], list] = {}
 for name, block in kinds.items():
-    for seed in range(5):
-        outputs, one = gradients(block, seed, some)
-        _, other = gradients(block, seed, others)
-        lengths[name].append([grad.norm().item() for grad in outputs])
+    for seed, count in itertools.product(range(5), (256, 64)):
+        outputs, one = gradients(block, seed, fitted[:count])
+        _, other = gradients(block, seed, fitted[256 : 256 + count])
         pairs = zip(one, other, strict=True)
         cosines = ((a * b).sum() / (a.norm() * b.norm()) for a, b in pairs)
-        agree[name].append([cosine.item() for cosine in cosines])
+        agree.setdefault((name, count), []).append([c.item() for c in cosines])
+        if count == 256:
+            lengths[name].append([grad.norm().item() for grad in outputs])
 grows = {name: [run[0] / run[-1] for run in runs] for name, runs in lengths.items()}
 for name, ratios in grows.items():
     print(f"{name:15} first block / last:", *(f"{x:7.1f}" for x in sorted(ratios)))
@@ -545,19 +548,28 @@ ax.legend()
 # It does not vanish. It grows on its way back, without shortcuts more than fifteenfold from the last block to the first, with them about fourfold, in all five pairs. But AdamW makes steps of about one length from gradients of any length; this cannot be the reason in our runs. So look at the direction. Take two batches of 256 images, and for each block's first convolution the gradients of its weights: what is the cosine of the angle between the two? 1 would be the same direction; 0, that they have nothing to do with each other.
 
 # %%
-for name, runs in agree.items():
-    middle = [median(seeds) for seeds in zip(*runs, strict=True)]
-    print(f"{name:15}", *(f"{cosine:5.2f}" for cosine in middle))
+middles = {
+    key: [median(seeds) for seeds in zip(*runs, strict=True)]
+    for key, runs in agree.items()
+}
+for (name, count), middle in middles.items():
+    print(f"{name:14} {count:3}", *(f"{cosine:5.2f}" for cosine in middle))
 
 # %% [markdown]
-# In the first blocks of the plain network two batches of the same ten digits ask for unrelated changes: what one step does for its batch is chance to the next. With shortcuts the batches agree from the first block on. Balduzzi et al. (*The Shattered Gradients Problem*, 2017) found this in fully connected and convolutional networks; with depth, they say, gradients come to resemble white noise.
+# In the first blocks of the plain network two batches of the same ten digits ask for unrelated changes: at the start, what a step does for its batch is chance to the next. With shortcuts they agree in part from the first block on, and more in later ones. With 64 images, as in the runs, all agree less. Balduzzi et al. (*The Shattered Gradients Problem*, 2017, arXiv:1702.08591) found a like thing for the gradient by the input: without shortcuts, with depth, it comes to resemble white noise.
 
 # %% tags=["claim"]
 assert min(grows["plain"]) > 15 and max(grows["with shortcuts"]) < 6.5, grows
 assert min(grows["with shortcuts"]) > 3
-early = {name: [max(run[:4]) for run in runs] for name, runs in agree.items()}
-assert median(early["plain"]) < 0.15, early
-assert all(min(run) > 0.2 for run in agree["with shortcuts"]), agree
+assert max(middles["plain", 256][:8] + middles["plain", 64][:8]) < 0.15, middles
+for count in (256, 64):
+    ahead_by = zip(
+        middles["with shortcuts", count], middles["plain", count], strict=True
+    )
+    assert all(shorter > plain + 0.02 for shorter, plain in ahead_by), middles
+assert min(middles["with shortcuts", 256]) > 0.25
+assert sum(middles["with shortcuts", 64]) < 0.8 * sum(middles["with shortcuts", 256])
+assert sum(middles["plain", 64]) < sum(middles["plain", 256])
 
 # %% [markdown]
 # > [!QUOTE] Paper box: deep residual learning
@@ -580,7 +592,7 @@ assert all(min(run) > 0.2 for run in agree["with shortcuts"]), agree
 
 # %%
 torch.manual_seed(0)
-x = rand(2, 3, 6, 6).relu()
+x, equal = rand(2, 3, 6, 6).relu(), []
 with torch.no_grad():
     for W_s, block in (
         (lambda x: x, ResidualBlock(3, 3)),
@@ -588,16 +600,17 @@ with torch.no_grad():
     ):
         F = nn.Sequential(block.conv1, block.norm1, nn.ReLU(), block.conv2, block.norm2)
         y = F(x) + W_s(x)
-        print("equation 1 or 2:", torch.equal(block(x), relu(y)))
+        equal.append(torch.equal(block(x), relu(y)))
     chain = [nn.Conv2d(3, 3, 3, padding=1) for _ in range(4)]
     xs = [x]
     for f in chain:
         xs.append(xs[-1] + f(xs[-1]))
     total = x + sum(f(before) for f, before in zip(chain, xs[:-1], strict=True))
+    print("equations 1 and 2:", *equal)
     print("equation 4, largest difference:", (total - xs[-1]).abs().max().item())
 
 # %% tags=["claim"]
-assert (total - xs[-1]).abs().max() < 1e-4
+assert equal == [True, True] and (total - xs[-1]).abs().max() < 1e-4
 
 # %% [markdown]
 # ### Begin with nothing?
@@ -618,7 +631,7 @@ for steps, found in done["depth"].items():
         print(f"{steps:>3} steps, {kind:19}", ", ".join(rows))
 
 # %% [markdown] tags=["answer"]
-# It does not help at any of the three depths, in 25 steps or in 500: all six medians are higher, though with five seeds some of that may be chance. As long as $\gamma$ is 0, the gradient of the block's two convolutions is 0 as well, and the first step goes to the last norm alone. Ours begin with $\gamma = 1$, as is usual.
+# It does not help at any of the three depths, in 25 steps or in 500: all six medians are higher, though with five seeds some of that may be chance. (At 500 steps two of its best rates are the highest that were tried.) As long as $\gamma$ is 0, the gradient of the block's two convolutions is 0 as well, and the first step goes to the last norm alone. Ours begin with $\gamma = 1$, as is usual.
 
 # %% tags=["claim"]
 for found in done["depth"].values():
@@ -679,7 +692,7 @@ assert block(rand(5, 16, 14, 14)).shape == (5, 32, 7, 7)
 # %% [markdown] tags=["aside"]
 # #### Aside: norm and ReLU first
 #
-# In the second paper (arXiv:1603.05027) the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. Such a block is called a **pre-activation block**. (Chapter 2's pre-activation, the weighted sum, is another thing.) (Ours below leaves out the norm and the ReLU that the paper puts behind the last block.) Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
+# In the second paper (arXiv:1603.05027) the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. Such a block is called a **pre-activation block**. (Chapter 2's pre-activation, the weighted sum, is another thing.) (Ours below leaves out the norm and the ReLU that the paper puts behind the last block, and runs at the other block's rate; it is no better here.) Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
 
 
 # %% tags=["aside"]
@@ -704,6 +717,7 @@ print(f"64 channels: {usual:,} weights in two convolutions, {bottleneck:,} in th
 # %% tags=["aside", "claim"]
 first = median(map(at_end, ahead[12]))
 record("pre-activation, 12 layers, median training loss", first)
+assert first > 0.85 * same[12], (first, same)
 assert (usual, bottleneck) == (73_728, 4_352)
 
 # %% [markdown]
@@ -1091,7 +1105,7 @@ assert sum(full_size) + 25 * 16 * 784 + 640 == 9_546_624
 # %% [markdown]
 # ## The whole library, once
 #
-# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things of which chapter 13 could not prove a gain with 1,000 images, label smoothing and test-time augmentation. One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
+# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things whose gain chapter 13 could not show for its last networks, test-time augmentation and label smoothing (which did help with 500 images). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
 
 
 # %% export="augment.py"
@@ -1268,7 +1282,7 @@ once, eight = wrong_once.float().mean(), wrong_tta.float().mean()
 print(f"{once:.2%} wrong, {eight:.2%} by eight versions")
 
 # %% tags=["claim"]
-assert wrong_tta.float().mean() < 0.016
+assert wrong_tta.float().mean() < 0.022
 record("one run in the chapter, error rate", wrong_tta.float().mean().item())
 
 # %% [markdown]
@@ -1311,15 +1325,15 @@ rows = wrong_tta.nonzero().flatten()[:12].tolist()
 for n, row in enumerate(rows):
     ax = figure.add_axes((0.54 + 0.12 * (n % 4), 0.68 - 0.31 * (n // 4), 0.1, 0.22))
     ax.imshow(valid_pixels[row].view(28, 28), cmap="gray_r")
-    ax.set_title(f"{answers[row]} ({valid_labels[row]})", fontsize=9)
+    ax.set_title(f"{answers[row]} ({valid_labels[row]})", fontsize=10.5)
     ax.axis("off")
 
 # %% [markdown]
-# Cover the numbers above them, read them yourself, and compare. One mistake comes up again and again: a 2 whose upper arc has closed to a loop is called a 9.
+# Cover the numbers above them, read them yourself, and compare. One mistake comes up more than once: a 2 whose upper arc has closed to a loop is called a 9.
 
 # %% tags=["claim"]
 if len(images) < 5000:
-    assert confused[2, 9] == confused.max() > 2
+    assert confused[2, 9] == confused.max() >= 2
 
 # %% [markdown]
 # ### Does it know how sure it may be?
@@ -1464,7 +1478,7 @@ print(f"wrong as it is, right by eight versions: {once_only}; the reverse: {tta_
 print(f"coins do as much with a probability of {sign_test(once_only, tta_only):.2f}")
 
 # %% [markdown]
-# It decides nothing: a thousand images, and so few on which the two disagree. By custom a difference is believed when coins do as much in 5 % of cases or fewer. Five images that all go one way make 6 %, six make 3 %, and 14 against 3 make 1 %. So we go where there are ten thousand.
+# It decides nothing: of a thousand images there are too few on which the two disagree. By custom a difference is believed when coins do as much in 5 % of cases or fewer. Five images that all go one way make 6 %, six make 3 %, and 14 against 3 make 1 %. Ten thousand images would be ten times as many to count. (Of the runs that follow only the rates were recorded; what stands in for the coin is five seeds.)
 
 # %% tags=["claim"]
 assert sign_test(once_only, tta_only) > 0.05 or len(images) > 5000
@@ -1478,7 +1492,7 @@ assert math.isclose(
 # %% [markdown]
 # ## All of MNIST
 #
-# The same network, or a wider one, with the 60,000 training images of MNIST, judged by its 10,000 test images. (Chapter 1 kept these for the very end. Nothing was chosen by them.) These runs are too long for this page; they were recorded (`make results`) on the machine that is named above. "The example" is PyTorch's own example for MNIST, its published network and settings, with its data in memory, 5 of its 14 epochs.
+# The same network, or a wider one, with the 60,000 training images of MNIST, judged by its 10,000 test images. (Chapter 1 kept these for the very end. Nothing was chosen by them.) These runs are too long for this page; they were recorded (`make results`) on the machine that is named above. "The example" is PyTorch's own example for MNIST, its published network and settings, with its data in memory, 5 of its 14 epochs. Up to one epoch there is no augmentation, and the rate is 0.02; "wide" is 24, 48 and 96 channels, and its two rows are by eight versions of each image, the others look once.
 
 # %%
 full = {
@@ -1501,7 +1515,7 @@ for row in example:
     print(f"{name:23} {row['error_rate']:.2%} wrong, one seed, {seconds:4.0f} s")
 
 # %% [markdown]
-# Once through the images is enough for 99.3 %, in a tenth of the time in which the example gets to 99 %. The wider network has 99.6 % right after three times, with shifts as the only augmentation; after six, with all of it, about 38 of the 10,000 digits are wrong, and even the worst seed is better than the best of a single epoch.
+# Once through the images is enough for 99.3 %, in a tenth of the time in which the example gets to 99 %. The wider network has 99.6 % right after three times, with shifts as the only augmentation (99.5 % looked at once). After six, with all of it, 38 of the 10,000 digits are wrong in the median, by eight versions or by one, and even the worst seed is better than the best of a single epoch.
 
 # %% tags=["claim"]
 once, thrice, six = (
@@ -1512,6 +1526,11 @@ assert round(median(once), 3) == 0.007 and median(thrice) < 0.0045
 there = next(row for row in example if row["error_rate"] < 0.01)
 assert there["processor_seconds"] > 10 * spent["one epoch"]
 assert round(10_000 * median(six)) == 38 and max(six) < min(once)
+looked_once = {
+    name: median(run["without_tta"] for run in done["mnist"][name])
+    for name in ("wide, 3 epochs, shifts", "wide, 6 epochs, bends")
+}
+assert [round(rate, 4) for rate in looked_once.values()] == [0.0046, 0.0038]
 for name, found in full.items():
     record(f"MNIST, {name}, error rates", found)
 
@@ -1530,16 +1549,17 @@ ratios = sorted(
 print("processor time, ours / twin:", " ".join(f"{ratio:.2f}" for ratio in ratios))
 
 # %% [markdown]
-# The errors are the same. In time ours takes about a twentieth more.
+# The errors are alike. In time ours takes about a twentieth more in the median; in two of the five pairs it took less, and in one a fifth more.
 
 # %% tags=["claim"]
 middle = {
     name: median(run["error_rate"] for run in runs) for name, runs in pairs.items()
 }
 assert abs(middle["ours"] - middle["twin"]) < 0.002 and 1 < median(ratios) < 1.1
+assert ratios[0] < ratios[1] < 1 < ratios[2] and 1.15 < ratios[-1] < 1.2
 
 # %% [markdown]
-# Papers have an **ablation table**, which says what each part of a recipe is worth: the whole, and then the whole without one part at a time. This one is of the book's own images, 40 epochs, the same five seeds, recorded as well. Each image is looked at once, so that the first row is not the number from above.
+# Papers have an **ablation table**, which says what each part of a recipe is worth: the whole, and then the whole without one part at a time. This one is of the book's own images, 40 epochs, the same five seeds, recorded as well. Each image is looked at once, so that the first row is the 1.1 % from above, and not the 0.9 %.
 
 # %%
 ablation = {
@@ -1550,7 +1570,7 @@ for name, found in ablation.items():
     print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
 
 # %% [markdown]
-# Two parts are missed: without augmentation or without the schedule the median goes from 1.1 to 1.6 %. Bends, label smoothing, weight decay and even the shortcuts are not: their rows end within a tenth of a per cent of the first. And without its norms the network is *better*, the worst of five seeds as good as the best of the whole. It is 8 layers deep; what 24 layers cannot do without, 8 can. (To take the norms out now and to report 0.8 % would be to choose by the images that are to judge.)
+# Two parts are missed most: without augmentation, or at a constant rate (a third of the highest, the only one tried), the median goes from 1.1 to 1.6 %. Without bends, label smoothing, weight decay and even the shortcuts the medians lie within about a tenth of a per cent of the first. Without its norms the network does no worse: looked at once it is better with all five seeds, in the median 0.8 %; by eight versions of each image both have 0.9 %. None of this is proof: five seeds that all go one way are 6 % by the coin, and all rows are judged by the same thousand images. The network is 8 layers deep; norms and shortcuts were made for deeper ones. (To take the norms out now and to report 0.8 % would be to choose by the images that are to judge.)
 
 # %% tags=["claim"]
 medians = {name: median(found) for name, found in ablation.items()}
@@ -1559,7 +1579,11 @@ assert round(whole, 4) == 0.011
 for name in ("no augmentation", "constant rate"):
     assert round(medians.pop(name), 4) == 0.016
 assert round(medians.pop("no norms"), 4) == 0.008
-assert round(max(ablation["no norms"]), 4) == round(min(ablation["the whole"]), 4)
+both = {"the whole": five["runs"], "no norms": done["ablation"]["no norms"]}
+by_eight = {median(run["error_rate"] for run in runs) for runs in both.values()}
+assert {round(rate, 4) for rate in by_eight} == {0.009}
+pairs_of_runs = zip(*both.values(), strict=True)
+assert all(b["without_tta"] < a["without_tta"] for a, b in pairs_of_runs)
 assert len(medians) == 4 and all(abs(x - whole) < 0.0011 for x in medians.values())
 for name, found in ablation.items():
     record(f"ablation, {name}, error rates", found)
@@ -1567,7 +1591,7 @@ for name, found in ablation.items():
 # %% [markdown] tags=["aside"]
 # #### Aside: digits of another source
 #
-# Matplotlib brings fonts with it: digits of our size, printed instead of written, and few of them. **Fine-tuning** goes on with the training of a network on new images, here the forty digits of four regular fonts; the eighty of their bold and their italic forms tell what it is worth. Beside it the same network from new weights, and the trained one with new training for its last layer only.
+# Matplotlib brings fonts with it: digits of our size, printed instead of written, and few of them. **Fine-tuning** goes on with the training of a network on new images, here the forty digits of four regular fonts; the eighty of their bold and their italic forms tell what it is worth. Beside it the same network from new weights, and the trained one of which only the last layer goes on.
 
 
 # %% tags=["aside"]
@@ -1595,7 +1619,7 @@ def further(start: str, seed: int) -> tuple[float, float]:
     optimizer = torch.optim.AdamW(parameters, lr=0.001 if start == "all" else 0.003)
     model.train(not last)
     for _ in range(30):
-        x = random_affine(some, rotate=10, shift=2, scale=0.1, fill=-mean / std)
+        x = random_affine(few_prints, rotate=10, shift=2, scale=0.1, fill=-mean / std)
         loss = cross_entropy(model(x), digits[:40])
         optimizer.zero_grad()
         loss.backward()
@@ -1608,15 +1632,16 @@ def further(start: str, seed: int) -> tuple[float, float]:
 
 folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 regular = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "STIXGeneral")
-others = [f"{name}-Bold" for name in regular[:3]] + ["STIXGeneralBol"]
-others += ["DejaVuSans-Oblique", "DejaVuSerif-Italic", "DejaVuSansMono-Oblique"]
-fonts = [folder / f"{name}.ttf" for name in (*regular, *others, "STIXGeneralItalic")]
+forms = [f"{name}-Bold" for name in regular[:3]] + ["STIXGeneralBol"]
+forms += ["DejaVuSans-Oblique", "DejaVuSerif-Italic", "DejaVuSansMono-Oblique"]
+fonts = [folder / f"{name}.ttf" for name in (*regular, *forms, "STIXGeneralItalic")]
 prints = torch.stack([printed(font, digit) for font in fonts for digit in range(10)])
 prints, digits = normalize(prints, mean, std), torch.arange(10).repeat(len(fonts))
-some, unseen = prints[:40], prints[40:]
+few_prints, unseen = prints[:40], prints[40:]
 with torch.no_grad():
     before = error_rate(final(unseen), digits[40:])
-print(f"before: {before:.1%} of the printed digits wrong")
+    known = error_rate(final(valid_images[::2]), valid_labels[::2])
+print(f"before: printed {before:.1%}, written {known:.1%} wrong")
 tuned = {}
 for start in ("new weights", "last layer only", "all"):
     tuned[start] = [further(start, seed) for seed in range(5)]
@@ -1626,7 +1651,7 @@ for start in ("new weights", "last layer only", "all"):
     print(f"{start:15} printed {' '.join(here)}, written {' '.join(there)}")
 
 # %% [markdown] tags=["aside"]
-# Forty images are too few for new weights. The last layer alone learns what the printed digits share with the written ones, which is nearly all. With all weights set free the new digits are learnt as well or better, and the old ones, which no longer appear, are partly forgotten. If both are needed, both have to be trained on.
+# Thirty steps are too few for new weights. What was learnt from handwriting serves for print as well: to train the last layer on top of it is nearly enough. With all weights set free, at a third of that rate, the new digits are learnt as well or better, and the old ones, which no longer appear, are partly forgotten. If both are needed, both have to be trained on.
 
 # %% tags=["aside", "claim"]
 if len(images) < 5000:
@@ -1634,6 +1659,7 @@ if len(images) < 5000:
         [sorted(rates) for rates in zip(*tuned[start], strict=True)] for start in tuned
     )
     assert before > 0.05 and new[0][0] > before and head[0][-1] < 0.03
+    assert whole[1][0] > known + 0.01
     assert median(whole[0]) <= median(head[0]) and whole[1][0] > head[1][-1] + 0.01
 
 # %% [markdown]
@@ -2512,14 +2538,14 @@ assert load_trained(out).classes == ("a 1", "a 4", "a 7")
 # %% [markdown]
 # ## Recap
 #
-# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given has a way past itself, for the numbers and for their gradients, and depth no longer hurts. (Where there is none it need not help: the last network, of 8 layers, does as well without.) A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end the parts of the book were used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there; then to do nothing is easy, and need not be learnt.**
+# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given has a way past itself, for the numbers and for their gradients, and depth no longer hurts. (A shallow network can do without: the last one, of 8 layers, does as well with no shortcuts.) A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end the parts of the book were used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there; then to do nothing is easy, and need not be learnt.**
 #
 # Here ends what began with the slope of a straight line. On the way there was no part that you have not built once: product, gradient, tape, loop, convolution, optimizer, norm. What is new in the next paper that you read will often be a block, a loss or a schedule, and you know where it goes.
 #
-# **Terms:** degradation, residual block, ResNet, shortcut, skip connection, projection shortcut, zero initialisation, pre-activation block, bottleneck, global average pooling, stem, stage, parameter count, multiply-add, summary, recipe, ablation, sign test, confusion matrix.
+# **Terms:** degradation, residual block, ResNet, shortcut, skip connection, projection shortcut, zero initialisation, pre-activation block, bottleneck, global average pooling, stem, stage, summary, elastic distortion, recipe, ablation, sign test, confusion matrix, fine-tuning.
 #
 # **Unlocked:** `nn.Identity` and `nn.AdaptiveAvgPool2d`.
 #
-# **What changed in the checkpoint:** `resnet.py`, `pooling.py` and `summary.py` hold the network and its count; `images.py`, `recipe.py`, `model_file.py`, `command.py`, `train.py` and `predict.py` the two programs; `metrics.py` has `sign_test`.
+# **What changed in the checkpoint:** `resnet.py`, `pooling.py` and `summary.py` hold the network and its count; `images.py`, `recipe.py`, `model_file.py`, `command.py`, `train.py` and `predict.py` the two programs; `metrics.py` has `sign_test`, and `augment.py` has `waves`, `random_warp` and `Warp`.
 #
 # **To read on:** He et al. (arXiv:1512.03385 and 1603.05027); Veit, Wilber and Belongie, *Residual Networks Behave Like Ensembles of Relatively Shallow Networks* (2016, arXiv:1605.06431); Goyal et al., *Accurate, Large Minibatch SGD* (2017, arXiv:1706.02677); Liu et al., *A ConvNet for the 2020s* (2022, arXiv:2201.03545); Dietterich, *Approximate Statistical Tests for Comparing Supervised Classification Learning Algorithms* (1998).
