@@ -645,7 +645,7 @@ assert start.norm2.weight.grad.abs().max() > 0
 
 # %% [markdown]
 # > [!BUG] Break it: the residual networks that were not what they seemed
-# > fast.ai's course of 2022 has a block that hands an argument on (`nbs/13_resnet.ipynb`). In our words, and shortened, this is how it stood when the lesson was given. (That so many of these boxes quote one course is a compliment: few show all of their code, and their corrections.)
+# > fast.ai's course of 2022 has a block that hands an argument on (`nbs/13_resnet.ipynb`). In our words, and shortened, this is how it stood when the lesson was given.
 
 
 # %%
@@ -1335,10 +1335,10 @@ for n, row in enumerate(rows):
 if len(images) < 5000:
     assert confused[2, 9] == confused.max() >= 2
 
-# %% [markdown]
-# ### Does it know how sure it may be?
+# %% [markdown] tags=["aside"]
+# #### Aside: does it know how sure it may be?
 
-# %%
+# %% tags=["aside"]
 confidence = several.amax(1)
 gap = expected_calibration_error(several, valid_labels)
 print(
@@ -1347,10 +1347,10 @@ print(
 print(f"expected calibration error {gap:.3f}")
 print(f"confidence where it is wrong: {confidence[wrong_tta].mean():.1%}")
 
-# %% [markdown]
+# %% [markdown] tags=["aside"]
 # It is too modest, by about as much as label smoothing asked for: a tenth of each label was dealt out to all classes, so 0.91 was wanted of it for the right one. (This is also why the training loss above ends where it does: with such labels nothing gets below 0.50.) Chapter 13's temperature would mend it. Where it is wrong it is much less sure than elsewhere.
 
-# %% tags=["claim"]
+# %% tags=["aside", "claim"]
 smoothed = [1 - 0.1 + 0.01] + 9 * [0.01]
 assert round(-sum(share * math.log(share) for share in smoothed), 2) == 0.5
 assert 0.03 < gap < 0.15 and confidence.mean() < 1 - wrong_tta.float().mean()
@@ -1534,10 +1534,12 @@ assert [round(rate, 4) for rate in looked_once.values()] == [0.0046, 0.0038]
 for name, found in full.items():
     record(f"MNIST, {name}, error rates", found)
 
-# %% [markdown]
-# What does the book's learner cost? The same network and recipe was written once more with PyTorch alone, in a bare loop, and both were trained in turns on the book's own 4,000 images, for 20 epochs:
+# %% [markdown] tags=["aside"]
+# #### Aside: what the learner costs
+#
+# The same network and recipe was written once more with PyTorch alone, in a bare loop, and both were trained in turns on the book's own 4,000 images, for 20 epochs:
 
-# %%
+# %% tags=["aside"]
 pairs = {name: done["side_by_side"][name] for name in ("ours", "twin")}
 for name, runs in pairs.items():
     found = sorted(run["error_rate"] for run in runs)
@@ -1548,10 +1550,10 @@ ratios = sorted(
 )
 print("processor time, ours / twin:", " ".join(f"{ratio:.2f}" for ratio in ratios))
 
-# %% [markdown]
+# %% [markdown] tags=["aside"]
 # The errors are alike. In time ours takes about a twentieth more in the median; in two of the five pairs it took less, and in one a fifth more.
 
-# %% tags=["claim"]
+# %% tags=["aside", "claim"]
 middle = {
     name: median(run["error_rate"] for run in runs) for name, runs in pairs.items()
 }
