@@ -178,7 +178,7 @@ arrow = {"color": "0.5", "lw": 1, "shrinkA": 0, "shrinkB": 0, "arrowstyle": "-|>
 for ax, values, grads in rows:
     shortcut = ax is axes[1]
     for place, (value, grad) in enumerate(zip(values, grads, strict=True)):
-        x = 3.2 * place
+        x = 3.3 * place
         ax.text(x, 0.2, value, ha="center", va="center")
         ax.text(x, -0.45, grad, ha="center", va="center", color=orange)
         if place == 3:
@@ -193,8 +193,8 @@ for ax, values, grads in rows:
             ax.text(x + 2.38, 0.15, "+", ha="center", va="center")
             bent = {**arrow, "connectionstyle": "arc3,rad=-0.45"}
             ax.annotate("", (x + 2.38, 0.36), (x + 0.2, 0.45), arrowprops=bent)
-            ax.annotate("", (x + 2.86, 0.15), (x + 2.56, 0.15), arrowprops=arrow)
-    ax.set(xlim=(-0.7, 10.6), ylim=(-0.8, 1.5), aspect="equal")
+            ax.annotate("", (x + 2.74, 0.15), (x + 2.56, 0.15), arrowprops=arrow)
+    ax.set(xlim=(-0.7, 10.9), ylim=(-0.8, 1.5), aspect="equal")
     ax.axis("off")
 
 # %% [markdown]
