@@ -153,6 +153,8 @@ def turned() -> dict[str, list[float]]:
 def main() -> None:
     """Choose, then train on the full set; write docs/results/regularisation.json."""
     torch.set_num_threads(1)
+    os.environ["DATA"] = "mnist"
+    everything, more = mnist()  # first: if they cannot be had, it is better to know now
     choices: dict[str, dict[str, float]] = {}
     known: dict[str, float] = {}
 
@@ -208,8 +210,6 @@ def main() -> None:
     rows = {"narrow": narrow, "CNN": bare, "regularised": recipe, "smaller": small}
     table |= {name: error_rates(IMAGES, LABELS, settings) for name, settings in rows.items()}
 
-    os.environ["DATA"] = "mnist"
-    everything, more = mnist()
     pixels, labels = (torch.cat(pair) for pair in zip(everything.tensors(), more.tensors(), strict=True))
     judged = {bytes(image) for image in VALIDATION.images}
     images = [*everything.images, *more.images]

@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from ch14.augment import tta
 from ch14.images import ImageSet, read_set
+from ch14.learner import Callback
 from ch14.recipe import Recipe, resnet_learner
 from ch14.resnet import ResidualBlock
 from header import header
@@ -166,6 +167,31 @@ def ablation(seeds: list[int]) -> None:
             said(name, run)
 
 
+def halves(seeds: list[int]) -> None:
+    """The whole and "no norms" judged by training images: trained on each half of them, judged by the other.
+
+    A seed makes the cut. Error rates over all 4,000.
+    """
+    images = read_set("embedded")
+    for seed in seeds:
+        cut = torch.randperm(len(images.images), generator=torch.Generator().manual_seed(100 + seed)).chunk(2)
+        for name in ("the whole", "no norms"):
+            runs = []
+            for fitted, rest in (cut, cut[::-1]):
+                part = ImageSet(
+                    images.images[fitted],
+                    images.labels[fitted],
+                    images.images[rest],
+                    images.labels[rest],
+                    images.classes,
+                )
+                runs.append(trained(Recipe(epochs=EPOCHS), part, seed, change=CHANGES.get(name)))
+            run = {"seed": seed} | {key: sum(run[key] for run in runs) / 2 for key in ("error_rate", "without_tta")}
+            run |= {key: sum(run[key] for run in runs) for key in ("seconds", "processor_seconds")}
+            write(lambda found, run=run, name=name: put(found.setdefault("halves", {}).setdefault(name, []), run))
+            said(f"halves, {name}", run)
+
+
 def mnist(seeds: list[int]) -> None:
     """All of MNIST, judged by its test images."""
     images = read_set("mnist")
@@ -200,8 +226,8 @@ class Block(nn.Module):
         return F.relu(self.body(x) + self.shortcut(x))
 
 
-def twin(recipe: Recipe, images: ImageSet, seed: int) -> dict[str, Any]:
-    """The same model and recipe with PyTorch's parts, in a loop of its own."""
+def twin(recipe: Recipe, images: ImageSet, seed: int) -> Iterator[nn.Module]:
+    """The same model and recipe with PyTorch's parts, in a loop of its own; gives the model after each epoch."""
     torch.manual_seed(seed)
     a, b, c = recipe.widths
     stem = [nn.Conv2d(1, a, 5, 2, 2, bias=False), nn.BatchNorm2d(a), nn.ReLU()]
@@ -210,13 +236,12 @@ def twin(recipe: Recipe, images: ImageSet, seed: int) -> dict[str, Any]:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
-    x, valid_x, fill = prepared(images)
+    x, _, fill = prepared(images)
     y = images.labels
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     steps = recipe.epochs * math.ceil(len(x) / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, steps, cycle_momentum=False)
     waves = torch.cos(math.pi * torch.arange(4.0) * (torch.arange(28.0)[:, None] + 0.5) / 28)
-    start, spent = time.monotonic(), time.process_time()
     model.train()
     for _ in range(recipe.epochs):
         for rows in torch.randperm(len(x)).split(recipe.batch_size):
@@ -236,20 +261,43 @@ def twin(recipe: Recipe, images: ImageSet, seed: int) -> dict[str, Any]:
             loss.backward()
             optimizer.step()
             schedule.step()
-    seconds, spent = time.monotonic() - start, time.process_time() - spent
-    found = errors(model, valid_x, images.valid_labels, recipe, fill)
-    return {"seed": seed, **found, "seconds": seconds, "processor_seconds": spent}
+        yield model
+
+
+class Turns(Callback):
+    """After each epoch one of somebody else's, who has random numbers of its own; adds up what that takes."""
+
+    order = 100
+
+    def __init__(self, other: Iterator[nn.Module]) -> None:
+        self.other = other
+        self.random = torch.get_rng_state()
+        self.seconds = self.processor_seconds = 0.0
+
+    def after_epoch(self, learner: Any) -> None:
+        """One epoch of the other."""
+        random = torch.get_rng_state()
+        torch.set_rng_state(self.random)
+        start, spent = time.monotonic(), time.process_time()
+        self.model = next(self.other)
+        self.seconds += time.monotonic() - start
+        self.processor_seconds += time.process_time() - spent
+        self.random = torch.get_rng_state()
+        torch.set_rng_state(random)
 
 
 def side_by_side(seeds: list[int]) -> None:
-    """Ours and the twin, in turns."""
+    """Ours and the twin, an epoch of each in turns: both meet the same hours of a machine that others use as well."""
     images, recipe = read_set("embedded"), Recipe()
     for seed in seeds:
-        runs = {
-            "ours": lambda seed=seed: trained(recipe, images, seed),
-            "twin": lambda seed=seed: twin(recipe, images, seed),
-        }
-        pair = {name: runs[name]() for name in sorted(runs, reverse=seed % 2 == 1)}
+        turns = Turns(twin(recipe, images, seed))
+        ours = trained(recipe, images, seed, change=lambda learner, turns=turns: learner.callbacks.append(turns))
+        pair = {"ours": ours, "twin": {"seed": seed}}
+        for what in ("seconds", "processor_seconds"):
+            pair["twin"][what] = getattr(turns, what)
+            ours[what] -= pair["twin"][what]
+        _, valid_x, fill = prepared(images)
+        pair["twin"] |= errors(turns.model, valid_x, images.valid_labels, recipe, fill)
 
         def change(found: dict[str, Any], pair: dict[str, Any] = pair) -> None:
             for name, run in pair.items():
@@ -258,9 +306,8 @@ def side_by_side(seeds: list[int]) -> None:
         write(change)
         for name, run in pair.items():
             said(name, run)
-        print(
-            f"ours / twin, processor time: {pair['ours']['processor_seconds'] / pair['twin']['processor_seconds']:.2f}"
-        )
+        ratio = ours["processor_seconds"] / pair["twin"]["processor_seconds"]
+        print(f"ours / twin, processor time: {ratio:.2f}")
 
 
 # ------------------------------------------------------------------------------------------ depth, in longer runs
@@ -385,7 +432,8 @@ def example(seeds: list[int], epochs: int) -> None:
 
 def main() -> None:
     """Make the parts that are asked for, or all."""
-    parts = {"embedded": embedded, "depth": depth, "ablation": ablation, "side_by_side": side_by_side, "mnist": mnist}
+    every = (embedded, depth, ablation, halves, side_by_side, mnist)
+    parts = {part.__name__: part for part in every}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(parts)}, example; all if none is given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])

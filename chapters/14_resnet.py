@@ -1492,7 +1492,7 @@ assert math.isclose(
 # %% [markdown]
 # ## All of MNIST
 #
-# The same network, or a wider one, with the 60,000 training images of MNIST, judged by its 10,000 test images. (Chapter 1 kept these for the very end. Nothing was chosen by them.) These runs are too long for this page; they were recorded (`make results`) on the machine that is named above. "The example" is PyTorch's own example for MNIST, its published network and settings, with its data in memory, 5 of its 14 epochs. Up to one epoch there is no augmentation, and the rate is 0.02; "wide" is 24, 48 and 96 channels, and its two rows are by eight versions of each image, the others look once.
+# The same network, or a wider one, with the 60,000 training images of MNIST, judged by its 10,000 test images. (Chapter 1 kept these for the very end. Nothing was chosen by them.) These runs were recorded too, on the machine that is named above. "The example" is PyTorch's own example for MNIST, its published network and settings, with its data in memory, 5 of its 14 epochs. Up to one epoch there is no augmentation, and the rate is 0.02; "wide" is 24, 48 and 96 channels, and its two rows are by eight versions of each image, the others look once.
 
 # %%
 full = {
@@ -1537,7 +1537,7 @@ for name, found in full.items():
 # %% [markdown] tags=["aside"]
 # #### Aside: what the learner costs
 #
-# The same network and recipe was written once more with PyTorch alone, in a bare loop, and both were trained in turns on the book's own 4,000 images, for 20 epochs:
+# The same network and recipe was written once more with PyTorch alone, in a bare loop, and both were trained on the book's own 4,000 images for 20 epochs, one epoch of ours and one of the other's in turns:
 
 # %% tags=["aside"]
 pairs = {name: done["side_by_side"][name] for name in ("ours", "twin")}
@@ -1551,14 +1551,14 @@ ratios = sorted(
 print("processor time, ours / twin:", " ".join(f"{ratio:.2f}" for ratio in ratios))
 
 # %% [markdown] tags=["aside"]
-# The errors are alike. In time ours takes about a twentieth more in the median; in two of the five pairs it took less, and in one a fifth more.
+# The errors are alike, and ours takes one to four hundredths more of the processor's time.
 
 # %% tags=["aside", "claim"]
 middle = {
     name: median(run["error_rate"] for run in runs) for name, runs in pairs.items()
 }
-assert abs(middle["ours"] - middle["twin"]) < 0.002 and 1 < median(ratios) < 1.1
-assert ratios[0] < ratios[1] < 1 < ratios[2] and 1.15 < ratios[-1] < 1.2
+assert abs(middle["ours"] - middle["twin"]) < 0.002
+assert 1.005 < ratios[0] <= ratios[-1] < 1.045
 
 # %% [markdown]
 # Papers have an **ablation table**, which says what each part of a recipe is worth: the whole, and then the whole without one part at a time. This one is of the book's own images, 40 epochs, the same five seeds, recorded as well. Each image is looked at once, so that the first row is the 1.1 % from above, and not the 0.9 %.
@@ -1572,7 +1572,18 @@ for name, found in ablation.items():
     print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
 
 # %% [markdown]
-# Two parts are missed most: without augmentation, or at a constant rate (a third of the highest, the only one tried), the median goes from 1.1 to 1.6 %. Without bends, label smoothing, weight decay and even the shortcuts the medians lie within about a tenth of a per cent of the first. Without its norms the network does no worse: looked at once it is better with all five seeds, in the median 0.8 %; by eight versions of each image both have 0.9 %. None of this is proof: five seeds that all go one way are 6 % by the coin, and all rows are judged by the same thousand images. The network is 8 layers deep; norms and shortcuts were made for deeper ones. (To take the norms out now and to report 0.8 % would be to choose by the images that are to judge.)
+# Two parts are missed most: without augmentation, or at a constant rate (a third of the highest, the only one tried), the median goes from 1.1 to 1.6 %. Without bends, label smoothing, weight decay and even the shortcuts the medians lie within about a tenth of a per cent of the first. The network has 8 layers; shortcuts were made for more. And without its norms the network is better with all five seeds, in the median 0.8 %. Out with them? To choose by the images that are to judge is what chapter 13 ruled out. So ask others: cut the 4,000 training images in two at random, train on each half, judge it by the other; five such cuts.
+
+# %%
+halves = {
+    name: sorted(run["without_tta"] for run in runs)
+    for name, runs in done["halves"].items()
+}
+for name, found in halves.items():
+    print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
+
+# %% [markdown]
+# There it is the other way round, in all five cuts. The five seeds agreed where one thousand images judged them all; 0.8 % was most likely an accident of these. The norms stay.
 
 # %% tags=["claim"]
 medians = {name: median(found) for name, found in ablation.items()}
@@ -1581,11 +1592,11 @@ assert round(whole, 4) == 0.011
 for name in ("no augmentation", "constant rate"):
     assert round(medians.pop(name), 4) == 0.016
 assert round(medians.pop("no norms"), 4) == 0.008
-both = {"the whole": five["runs"], "no norms": done["ablation"]["no norms"]}
-by_eight = {median(run["error_rate"] for run in runs) for runs in both.values()}
-assert {round(rate, 4) for rate in by_eight} == {0.009}
-pairs_of_runs = zip(*both.values(), strict=True)
+pairs_of_runs = zip(five["runs"], done["ablation"]["no norms"], strict=True)
 assert all(b["without_tta"] < a["without_tta"] for a, b in pairs_of_runs)
+by_cut = zip(*done["halves"].values(), strict=True)
+differences = [b["without_tta"] - a["without_tta"] for a, b in by_cut]
+assert len(differences) == 5 and min(differences) > 0 and sum(differences) > 0.008
 assert len(medians) == 4 and all(abs(x - whole) < 0.0011 for x in medians.values())
 for name, found in ablation.items():
     record(f"ablation, {name}, error rates", found)
