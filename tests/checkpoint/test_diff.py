@@ -82,21 +82,10 @@ def test_identical_says_so(book: Book) -> None:
     assert diff.html(book, 2, 3) == ""
 
 
-def test_own_package(book: Book) -> None:
-    mine = book.root / "my_work"
-    write(mine, TWO)
-    assert diff.unified_mine(book, 2, mine) == f"{mine} and checkpoint 2 are identical\n"
-    (mine / "linear.py").write_text("def predict(x):\n    return 3 * x")
-    text = diff.unified_mine(book, 2, mine)
-    assert text.startswith(f"--- src/ch02/linear.py\n+++ {mine}/linear.py\n")
-    assert text.endswith("+    return 3 * x\n")
-
-
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda book: diff.unified(book, 2, 9), UsageError, "there is no chapter 9: the chapters are 1, 2, 3"),
-        (lambda book: diff.unified_mine(book, 2, book.root / "nowhere"), UsageError, "no Python modules there"),
         (lambda book: diff.html(book, 1, 4), BookError, "src/ch04 is not there yet: make export"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,27 @@ class Book:
             if (root / "chapters").is_dir() and (root / "src").is_dir():
                 return cls(root)
         raise BookError("no chapters/ here: run this in the folder of the book (the one that holds the Makefile)")
+
+    @property
+    def version(self) -> str:
+        """The version of the book, as pyproject.toml has it; "0" where there is none."""
+        project = self.root / "pyproject.toml"
+        if not project.is_file():
+            return "0"
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+
+    @property
+    def wheel(self) -> str:
+        """The name of the wheel that the site carries."""
+        return f"groundup-{self.version}-py3-none-any.whl"
+
+    @property
+    def address(self) -> str:
+        """The address that the site is built for, with a slash at its end: `site_url` in mkdocs.yml."""
+        found = re.search(r"^site_url: *(\S+)", (self.root / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
+        if found is None:
+            raise BookError("mkdocs.yml: no site_url: give the address that the site is built for")
+        return found[1].strip("\"'/") + "/"
 
     @property
     def build(self) -> Path:

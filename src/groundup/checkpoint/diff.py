@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import html as markup
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from groundup.book import Book, BookError, UsageError
+from groundup.book import Book, BookError
 
 CONTEXT = 3
 COLOURS = {"+": "\033[32m", "-": "\033[31m", "@": "\033[36m"}
@@ -41,13 +41,31 @@ class Change:
         """How many lines went out."""
         return sum(i2 - i1 for what, i1, i2, _, _ in self.matcher.get_opcodes() if what != "equal")
 
+    @property
+    def counts(self) -> str:
+        """How many lines came in and went out, in two columns."""
+        return f"{f'+{self.added}' if self.added else '':>5} {f'−{self.removed}' if self.removed else '':>5}"
+
+    def unified(self, colour: bool) -> str:
+        """The change as `diff -u` would print it."""
+        return unified_lines(self.before, self.after, self.before_file, self.after_file, colour)
+
+
+def unified_lines(before: Sequence[str], after: Sequence[str], old: str, new: str, colour: bool) -> str:
+    """Two texts, called `old` and `new`, compared line by line, in a terminal's colours if asked for."""
+    text = ""
+    for position, line in enumerate(difflib.unified_diff(before, after, old, new, n=CONTEXT, lineterm="")):
+        start = BOLD if position < 2 else COLOURS.get(line[0])
+        text += f"{start}{line}{PLAIN}\n" if colour and start else f"{line}\n"
+    return text
+
 
 def changes(book: Book, old: int, new: int) -> list[Change]:
     """The modules that differ between two checkpoints, by name; checkpoint 0 is empty.
 
     Raises: UsageError when a chapter does not exist, BookError when its checkpoint was never exported.
     """
-    return _changes(_checkpoint(book, old), _checkpoint(book, new), f"src/ch{old:02d}", f"src/ch{new:02d}")
+    return _changes(read_checkpoint(book, old), read_checkpoint(book, new), f"src/ch{old:02d}", f"src/ch{new:02d}")
 
 
 def unified(book: Book, old: int, new: int, *, colour: bool = False) -> str:
@@ -55,19 +73,8 @@ def unified(book: Book, old: int, new: int, *, colour: bool = False) -> str:
 
     Raises: UsageError, BookError as `changes` does.
     """
-    return _text(changes(book, old, new), colour) or f"checkpoints {old} and {new} are identical\n"
-
-
-def unified_mine(book: Book, number: int, folder: Path, *, colour: bool = False) -> str:
-    """Checkpoint `number` compared with the reader's own package: lines with a + are the reader's.
-
-    Raises: UsageError when the folder holds no modules.
-    """
-    mine = _modules(folder)
-    if not mine:
-        raise UsageError(f"{folder}: no Python modules there: give the folder of your package, such as my_work")
-    found = _changes(_checkpoint(book, number), mine, f"src/ch{number:02d}", folder.as_posix())
-    return _text(found, colour) or f"{folder} and checkpoint {number} are identical\n"
+    text = "".join(change.unified(colour) for change in changes(book, old, new))
+    return text or f"checkpoints {old} and {new} are identical\n"
 
 
 def html(book: Book, old: int, new: int) -> str:
@@ -78,23 +85,32 @@ def html(book: Book, old: int, new: int) -> str:
     return "\n".join(_figure(change) for change in changes(book, old, new))
 
 
-def _checkpoint(book: Book, number: int) -> dict[str, list[str]]:
+def read_checkpoint(book: Book, number: int) -> dict[str, list[str]]:
+    """The lines of each module of a checkpoint, by file name; checkpoint 0 has none.
+
+    Raises: UsageError, BookError as `changes` does.
+    """
     if number == 0:
         return {}
     book.chapter(number)
-    modules = _modules(book.checkpoint(number))
+    modules = read_modules(book.checkpoint(number))
     if not modules:
         raise BookError(f"src/ch{number:02d} is not there yet: make export")
     return modules
 
 
-def _modules(folder: Path) -> dict[str, list[str]]:
-    """The lines of each module; `__init__.py` holds no code in a checkpoint and is left out."""
-    files = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
-    try:
-        return {path.name: path.read_text(encoding="utf-8").splitlines() for path in files}
-    except UnicodeDecodeError:
-        raise BookError(f"{folder}: a module is not UTF-8 text: save it as UTF-8") from None
+def read_modules(folder: Path) -> dict[str, list[str]]:
+    """The lines of each module of a package; `__init__.py` holds no code in a checkpoint and is left out.
+
+    Raises: BookError for what is not UTF-8.
+    """
+    found = {}
+    for path in sorted(path for path in folder.glob("*.py") if path.name != "__init__.py"):
+        try:
+            found[path.name] = path.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise BookError(f"{path}: not UTF-8 text: save it as UTF-8") from None
+    return found
 
 
 def _changes(before: dict[str, list[str]], after: dict[str, list[str]], old: str, new: str) -> list[Change]:
@@ -109,19 +125,6 @@ def _changes(before: dict[str, list[str]], after: dict[str, list[str]], old: str
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     ]
-
-
-def _text(found: Iterable[Change], colour: bool) -> str:
-    return "".join(f"{line}\n" for change in found for line in _lines(change, colour))
-
-
-def _lines(change: Change, colour: bool) -> Iterator[str]:
-    lines = difflib.unified_diff(
-        change.before, change.after, change.before_file, change.after_file, n=CONTEXT, lineterm=""
-    )
-    for position, line in enumerate(lines):
-        start = BOLD if position < 2 else COLOURS.get(line[0])
-        yield f"{start}{line}{PLAIN}" if colour and start else line
 
 
 def _figure(change: Change) -> str:

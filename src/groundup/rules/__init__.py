@@ -3,7 +3,8 @@
 What needs PyTorch itself, the watched run, is behind `groundup.rules.watch`, so that reading the source stays quick.
 """
 
+from groundup.rules.answering import locked_in
 from groundup.rules.ledger import FREE, FREED, UNDECIDED
-from groundup.rules.reading import check_chapters, check_package
+from groundup.rules.reading import check_chapters, check_package, package_files
 
-__all__ = ["FREE", "FREED", "UNDECIDED", "check_chapters", "check_package"]
+__all__ = ["FREE", "FREED", "UNDECIDED", "check_chapters", "check_package", "locked_in", "package_files"]

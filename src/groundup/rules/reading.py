@@ -31,7 +31,7 @@ class _Source:
     usage: Usage
     cells: tuple[int, ...] = (1,)
     oracles: frozenset[int] = frozenset()
-    known: frozenset[str] = frozenset()  # attributes that classes of the previous checkpoint or the package define
+    known: frozenset[str] = frozenset()  # attributes that the previous checkpoint or the package defines
     siblings: frozenset[str] | None = None  # modules of the package that the file belongs to; None for a chapter
 
     def cell(self, line: int) -> int:
@@ -68,7 +68,7 @@ def check_package(book: Book, chapters: Mapping[int, Chapter], folder: Path, num
     for path, text in texts.items():
         own |= {name: found for _, name, found in _read(text, book.relative(path), {}).defined}
     usages = {book.relative(path): _read(text, book.relative(path), own) for path, text in texts.items()}
-    known = frozenset(name for usage in usages.values() for _, name in usage.members)
+    known = frozenset(own).union(name for usage in usages.values() for _, name in usage.members)  # network.backward
     modules = {path.relative_to(folder).parts[0].removesuffix(".py") for path in texts}
     siblings = frozenset({folder.resolve().name, *modules})
     sources = [_Source(file, number, usage, known=known, siblings=siblings) for file, usage in usages.items()]

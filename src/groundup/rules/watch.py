@@ -154,9 +154,11 @@ def watched(chapters: Mapping[int, Chapter], number: int) -> Iterator[Watch]:
 
 
 def check_package_run(
-    book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int, run: Callable[[], Result]
+    book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int, run: Callable[[Watch], Result]
 ) -> Result:
-    """What `run()` gives, while each call that a package makes is held to what is unlocked by chapter `number`.
+    """What `run(watch)` gives, while each call that a package makes is held to what is unlocked by chapter `number`.
+
+    `with watch.at(None)` leaves the rules for a while.
 
     Raises: LockedError; UsageError when there is no such chapter, folder or module.
     """
@@ -164,7 +166,7 @@ def check_package_run(
     files = {str(path.resolve()) for path in package_files(book, folder)}
     watch = Watch(locks(chapters), lambda file: os.path.realpath(file) in files, {})
     with _watching(watch), watch.at(Place(number)):
-        return run()
+        return run(watch)
 
 
 @contextmanager
