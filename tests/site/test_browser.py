@@ -2,66 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gzip
-import http.server
-import shutil
-import threading
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers.books import BOOK
+from helpers.browser import CHROMIUM, FLAGS, NO_CHROMIUM, PHONE, TABLET, WIDE, WIDEST, Visit, assert_no_barriers, served
 from helpers.built import built_site
 from helpers.small import small_book
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from groundup import site
 from groundup.chapter import parse_book
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-PHONE, TABLET, WIDE, WIDEST = ({"width": width, "height": 900} for width in (390, 768, 1280, 1600))
 SMALL = "chapters/01_linear_model/"  # the one chapter of the small book
 CHAPTERS = [f"chapters/{path.stem}/" for path in BOOK.chapters().values()]
 PAGES = ["", *CHAPTERS, "diffs/01/", "ledger/", "notation/", "glossary/", "setup/", "how-to-read/"]
-ALL_RULES = "runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves the site without a line for each request."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        """Instant navigation compares addresses with the sitemap's, port included, and ours is a random one."""
-        if self.path != "/sitemap.xml":
-            return super().do_GET()
-        own = f"http://{self.headers['Host']}/"
-        sitemap = Path(self.directory, "sitemap.xml").read_text(encoding="utf-8")
-        body = sitemap.replace("http://127.0.0.1:8000/", own).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        return None
-
-
-@contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -83,36 +42,12 @@ def small_address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip(
-            "no Chromium here: install it (Debian and Ubuntu: sudo apt-get install chromium) to run these tests"
-        )
+        pytest.skip(NO_CHROMIUM)
     built_site()  # now: to run chapters takes an event loop, and Playwright's would be in its way
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()
-
-
-class Visit:
-    """One tab on the site that remembers what went wrong in it."""
-
-    def __init__(self, context: BrowserContext, address: str) -> None:
-        self.address = address
-        self.problems: list[str] = []
-        self.page = context.new_page()
-        self.page.set_default_timeout(10_000)
-        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        self.page.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
-        self.page.on("request", self._outside)
-        self.page.on("response", lambda r: self.problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-
-    def go(self, path: str) -> Page:
-        self.page.goto(self.address + path)
-        return self.page
-
-    def _outside(self, request: Any) -> None:
-        if not request.url.startswith((self.address, "data:", "blob:")):
-            self.problems.append(f"outside: {request.url}")
 
 
 @pytest.fixture
@@ -208,6 +143,91 @@ def test_marks_are_remembered(small: Visit) -> None:
     expect(page.locator(".map .state").first).not_to_contain_text("done")
 
 
+def test_marks_are_taken_elsewhere(small: Visit, tmp_path: Path) -> None:
+    page = small.go(SMALL)
+    page.locator(".done input").check()
+    page.locator(".guess input").first.fill("41")
+    small.go("")
+    kept, state = page.locator(".kept"), page.locator(".map .state").first
+    with page.expect_download() as download:
+        kept.get_by_role("button", name="Save it to a file").click()
+    file = tmp_path / "meine Größe.json"
+    download.value.save_as(file)
+    assert json.loads(file.read_text(encoding="utf-8"))["kept"]["done.1.mse"] == "1"
+    answers = iter(["dismiss", "accept", "accept"])
+    page.on("dialog", lambda dialog: getattr(dialog, next(answers))())
+    kept.get_by_role("button", name="Clear it").click()
+    expect(state).to_contain_text("1 of 1 exercises done")
+    kept.get_by_role("button", name="Clear it").click()
+    expect(state).not_to_contain_text("done")
+    expect(kept.get_by_role("status")).to_have_text("Cleared.")
+
+    def take(path: Path) -> None:
+        with page.expect_file_chooser() as chooser:
+            kept.get_by_role("button", name="Take it from a file").click()
+        chooser.value.set_files(path)
+
+    take(file)
+    expect(state).to_contain_text("1 of 1 exercises done")
+    expect(kept.get_by_role("status")).to_have_text("Took 2 things from meine Größe.json.")
+    small.go(SMALL)
+    expect(page.locator(".guess input").first).to_have_value("41")
+    page.locator(".guess input").first.fill("43")
+    small.go("")
+    take(file)  # asked, for something is different
+    expect(kept.get_by_role("status")).to_contain_text("Took 2 things")
+    small.go(SMALL)
+    expect(page.locator(".guess input").first).to_have_value("41")
+    assert not list(answers)
+
+
+OTHER_FILES = (
+    "no JSON",
+    "null",
+    "[]",
+    '{"kept": {}}',
+    '{"kept": {"done.1.mse": "1"}}',
+    '{"book": "Another", "kept": {"done.1.mse": "1"}}',
+    '{"book": "Deep Learning from the Ground Up", "kept": {"done.1.mse": 1, "done.99.x": "1"}}',
+    '{"kept": "done.1.mse"}',
+)
+
+
+def test_other_files_are_refused(small: Visit, tmp_path: Path) -> None:
+    page = small.go("")
+    for number, text in enumerate(OTHER_FILES):
+        file = tmp_path / f"{number}.json"
+        file.write_text(text, encoding="utf-8")
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Take it from a file").click()
+        chooser.value.set_files(file)
+        refused = f"{number}.json is no file that was saved here; nothing was changed."
+        expect(page.locator(".kept [role=status]")).to_have_text(refused)
+    assert page.evaluate("Object.keys(localStorage).filter(key => key.startsWith('book.'))") == []
+
+
+def test_of_a_file_what_is_good_is_taken(small: Visit, tmp_path: Path) -> None:
+    page = small.go("")
+    good = {"done.1.mse": "1", "guess.1.1": "41", "code.1.mse": "x = 1"}
+    bad = {"code.1.other": "x", "done.1.other": "1", "guess.2.1": "1", "probe": "1", "code.1.mse2": "x" * 100_001}
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"book": "Deep Learning from the Ground Up", "kept": good | bad}), encoding="utf-8")
+    status = page.locator(".kept [role=status]")
+
+    def take() -> None:
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Take it from a file").click()
+        chooser.value.set_files(file)
+
+    take()
+    expect(status).to_have_text("Took 3 things from mine.json. 5 things in it are not known here, and left out.")
+    assert page.evaluate("remembered.all()") == good
+    assert not page.evaluate("remembered.write('code.1.mse', 'x'.repeat(100_001))"), "no file could bring it"
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error() } }")
+    take()
+    expect(status).to_contain_text("Took 0 of 3 things from mine.json: your browser has no room for the rest.")
+
+
 @pytest.mark.parametrize("small", [{"java_script_enabled": False}], indirect=True)
 def test_what_needs_a_script_is_not_there_without(small: Visit) -> None:
     page = small.go(SMALL)
@@ -259,12 +279,29 @@ def test_paper(small: Visit) -> None:
     for part in ("details.claim", "details.check", "details.drawn", ".done", ".guess", ".next-chapter", ".enlarge"):
         assert not any(page.locator(part).evaluate_all("found => found.map(e => e.checkVisibility())")), part
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    for part in ("details.hint p", "details.solution p", "details.aside p", "details.happened > p"):
+    for part in ("details.hint p", "details.aside p", "details.happened > p"):
         expect(page.locator(part).first).to_be_visible()
+    expect(page.locator("details.solution p").first).not_to_be_visible()
     ink = page.locator("article .lead p").first.evaluate("e => getComputedStyle(e).color")
     expect(page.locator("figure.plot img[src$='only-light']").first).to_be_visible()
     expect(page.locator("figure.plot img[src$='only-dark']").first).not_to_be_visible()
     assert max(map(int, ink.removeprefix("rgb(").removesuffix(")").split(","))) < 110, "dark on white paper"
+
+
+def test_a_solution_prints_if_the_reader_has_opened_it(small: Visit) -> None:
+    page = small.go(SMALL)
+    page.locator("details.solution > summary").focus()
+    page.keyboard.press("Enter")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("details.solution p").first).to_be_visible()
+
+
+def test_a_hit_of_the_search_in_a_solution_opens_nothing(small: Visit) -> None:
+    page = small.go(f"{SMALL}?h=zebra#exercise-11-a-loss")
+    expect(page.locator("details.solution mark").first).to_be_attached()
+    page.wait_for_timeout(300)
+    assert page.locator("article details[open]").count() == 0
 
 
 def test_search_finds(visit: Visit) -> None:
@@ -403,18 +440,3 @@ def test_no_barriers_in_any_part(small: Visit) -> None:
     assert_no_barriers(page)
     page.locator("figure.plot .enlarge").first.click()
     assert_no_barriers(page)
-
-
-def assert_no_barriers(page: Page, rules: str = ALL_RULES) -> None:
-    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-    page.add_script_tag(path=AXE)
-    # the visible half of a formula is hidden from readers' aids, which get the MathML beside it
-    found = page.evaluate(f"axe.run({{exclude: ['.katex-html']}}, {{resultTypes: ['violations'], {rules}}})")
-    serious = [
-        f"{barrier['id']}: {node['target']} {node['failureSummary']}"
-        for barrier in found["violations"]
-        if barrier["impact"] in ("serious", "critical")
-        for node in barrier["nodes"]
-    ]
-    assert not serious, "\n".join(serious)
-    assert found["passes"]

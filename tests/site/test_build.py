@@ -17,11 +17,13 @@ from helpers.small import CERTIFICATE, CHAPTER, execute, small_book
 from groundup import site
 from groundup.book import Book, BookError
 from groundup.chapter import parse_book
-from groundup.site import components, curve, ledger, pages, terms
+from groundup.site import components, curve, ledger, pages, terms, wheel
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
+    """Without the wheel, which has its own test and takes a second to build."""
+    monkeypatch.setattr(wheel, "write", lambda book, folder: book.root / "pyproject.toml")
     return small_book(tmp_path)
 
 

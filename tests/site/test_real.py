@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from helpers.books import BOOK
 from helpers.built import built_site
 
+from groundup.book import digest
 from groundup.chapter import parse
 
 HEAVIEST = 72 * 1024  # of a chapter's HTML, packed: its words and its code alone are 55 KB
@@ -146,3 +147,12 @@ def test_titles_of_exercises_begin_with_a_capital_or_with_code(real: dict[str, B
         titles = [heading.find_all(recursive=False)[0].next_sibling for heading in real[address].select(".exercise h3")]
         assert titles
         assert all(title.name == "code" or title.get_text()[0].isupper() for title in titles), (address, titles)
+
+
+def test_notebooks_know_the_wheel_beside_them() -> None:
+    folder = built_site() / "notebooks"
+    assert (folder / BOOK.wheel).is_file()
+    address = f"{BOOK.address}notebooks/{BOOK.wheel}#sha256={digest(folder / BOOK.wheel)}"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.ipynb")}
+    assert len(texts) == len(BOOK.chapters())
+    assert [name for name, text in texts.items() if address not in text] == []

@@ -1,8 +1,17 @@
 /* A link into a fold opens it, and so does a hit of the search that nothing but a fold holds. */
 
 const unfold = element => {
-  for (let fold = element?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true
+  for (let fold = element?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+    fold.open = true
+    fold.dataset.opened = ""
+  }
 }
+
+/* Which folds the reader has opened: the theme opens all of them for printing, and solutions shall not print so. */
+addEventListener("click", ({ target }) => {
+  const fold = target.closest?.("summary")?.parentElement
+  fold?.toggleAttribute("data-opened", !fold.open) // it is toggled after this
+})
 
 const named = hash => document.getElementById(decodeURIComponent(hash.slice(1)))
 
@@ -24,6 +33,7 @@ const unfoldHit = (tries = 20) => {
     return
   }
   const start = named(location.hash)
-  const hits = [...document.querySelectorAll("article mark[data-md-highlight]")].filter(hit => !start || headingOf(hit) === start)
+  const hits = [...document.querySelectorAll("article mark[data-md-highlight]")]
+    .filter(hit => !hit.closest("details.solution") && (!start || headingOf(hit) === start))
   if (hits.length && hits.every(hit => hit.closest("details:not([open])"))) unfold(hits[0])
 }

@@ -3,6 +3,8 @@
 const start = () => {
   restoreMarks()
   showProgress()
+  offerToKeep()
+  offerBenches()
   makeEnlargeable()
   unfoldTarget()
   unfoldHit()

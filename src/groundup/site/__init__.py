@@ -45,8 +45,10 @@ def build(book: Book, chapters: Mapping[int, Chapter]) -> None:
 
 def _key(book: Book) -> str:
     """A hash of everything that the site is made from."""
+    from groundup.site import bench
+
     digest = hashlib.sha256(os.environ.get("DATA", "").encode())
-    digest.update(repr([(name, version(name)) for name in LIBRARIES]).encode())
+    digest.update(repr([bench.version(), *((name, version(name)) for name in LIBRARIES)]).encode())
     for path in _sources(book):
         content = path.read_bytes()
         digest.update(f"{path.parent.name}/{path.name}\0{len(content)}\0".encode() + content)
@@ -60,10 +62,11 @@ def _sources(book: Book) -> Iterator[Path]:
         (book.root / "src", "ch*/*.py"),
         (TOOL, "**/*.py"),
         (TOOL / "site", "**/*.j2"),
+        (TOOL / "site" / "bench" / "page", "*"),
         (book.build / "executed", "*.ipynb"),
         (book.build / "results", "*.json"),
     ):
         yield from (path for path in sorted(folder.glob(pattern)) if path.is_file())
-    for name in ("mkdocs.yml", "constraints.txt"):
+    for name in ("mkdocs.yml", "pyproject.toml", "constraints.txt", "README.md"):
         if (book.root / name).is_file():
             yield book.root / name

@@ -31,6 +31,8 @@ class ChapterPage:
     folder: Path
     markdown: Markdown
     report: Callable[[str], None]
+    wheel: str = ""  # the file beside the notebooks
+    bench: int = 0  # how many bytes it takes to work the exercises in the page; 0 where one cannot
     explained: set[str] = field(default_factory=set)
 
     @property

@@ -13,7 +13,7 @@ from mkdocs_jupyter.config import settings
 from nbconvert.exporters.templateexporter import default_filters
 
 from groundup.book import CHAPTER_FILE, Book
-from groundup.site import components, headings, katex, taste, terms
+from groundup.site import bench, components, headings, katex, taste, terms
 from groundup.site.cells import ChapterPage
 
 log = logging.getLogger("mkdocs.groundup")  # below "mkdocs", so that strict mode counts what is reported
@@ -39,7 +39,9 @@ def on_pre_page(page: Any, config: Any, files: Any) -> Any:
     links = _RelativePathTreeprocessor(page.file, files, config)
     links._register(markdown)
     page.links_to_anchors = links.links_to_anchors  # MkDocs then checks them
-    _page = ChapterPage(int(chapter[1]), chapter[0][:-3], "../../", _folder(page), markdown, log.warning)
+    number, stem = int(chapter[1]), chapter[0][:-3]
+    size = bench.size(Path(config.docs_dir), number)
+    _page = ChapterPage(number, stem, "../../", _folder(page), markdown, log.warning, _book.wheel, size)
     return page
 
 

@@ -14,9 +14,10 @@ from groundup.book import Book, BookError
 from groundup.chapter import Chapter
 from groundup.site.navigation import nav
 
+DATE = "1767225600"  # of whatever carries one: the same site every day
 ENVIRONMENT = {
     "NO_MKDOCS_2_WARNING": "1",  # Material's advertisement, printed at every build
-    "SOURCE_DATE_EPOCH": "1767225600",  # the sitemap dates its pages: the same site every day
+    "SOURCE_DATE_EPOCH": DATE,  # the sitemap dates its pages
 }
 IN_STAGE = re.compile(r"Doc file '([^']+)' contains")
 

@@ -14,6 +14,11 @@ HOST = "127.0.0.1"
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    extensions_map = {  # noqa: RUF012  # Windows may know .js as something that browsers do not run
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",
+    }
+
     def log_message(self, format: str, *args: Any) -> None:
         """Print nothing: the address stays the last line."""
 

@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from groundup.book import Book, BookError
+from groundup.book import Book, BookError, digest
 from groundup.chapter import Chapter
 from groundup.notebooks import notebooks
-from groundup.site import curve, diffs, mosaic, pages, terms
+from groundup.site import bench, curve, diffs, mosaic, pages, terms, wheel
 
+NOTEBOOKS = "notebooks"  # the folder of the site that holds them, and the wheel that they need elsewhere
 JOINED = {"stylesheets": "site.css", "javascripts": "book.js"}  # written as files of one idea, sent as one
 
 
@@ -24,8 +25,10 @@ def stage(book: Book, chapters: Mapping[int, Chapter], folder: Path) -> None:
         _join(folder / "assets" / kind, name)
     for number in chapters:
         _chapter(book, number, folder / "chapters")
-    for name, text in notebooks(chapters.values()).items():
-        _write(folder / "notebooks" / name, text)
+    built = wheel.write(book, folder / NOTEBOOKS)
+    address = f"{book.address}{NOTEBOOKS}/{built.name}#sha256={digest(built)}"
+    for name, text in notebooks(chapters.values(), address).items():
+        _write(folder / NOTEBOOKS / name, text)
     for page in sorted(folder.glob("*.md")):
         text = page.read_text(encoding="utf-8")
         page.write_text(pages.fill(text, book, f"docs/{page.name}"), encoding="utf-8")
@@ -35,6 +38,7 @@ def stage(book: Book, chapters: Mapping[int, Chapter], folder: Path) -> None:
         _write(folder / "diffs" / name, text)
     for name, text in curve.drawings(book).items():
         _write(folder / "assets" / "images" / name, text)
+    bench.stage(book, chapters, folder)
     mosaic.draw(folder / "assets" / "images" / "digits.png")
 
 
