@@ -82,26 +82,33 @@ def test_notebook(book: Book) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
-    assert [(c.cell_type, c.id, c.metadata.get("tags", [])) for c in notebook.cells] == [
-        ("markdown", "ch03-000", []),
-        ("code", "ch03-001", []),
-        ("markdown", "ch03-002", ["prompt"]),
-        ("markdown", "ch03-003", ["hint"]),
-        ("markdown", "ch03-004", ["hint"]),
-        ("code", "ch03-005-stub", ["stub"]),
-        ("code", "ch03-008", ["check"]),
-        ("markdown", "ch03-005-solution", ["solution"]),
-        ("markdown", "ch03-009", ["predict"]),
-        ("code", "ch03-010", ["figure"]),
-        ("markdown", "ch03-011", ["answer"]),
-        ("code", "ch03-012", ["claim"]),
+    assert [(c.cell_type, c.id, *c.metadata.get("tags", [])) for c in notebook.cells] == [
+        ("markdown", "ch03-000"),
+        ("code", "ch03-setup", "setup"),
+        ("code", "ch03-001"),
+        ("markdown", "ch03-002", "prompt"),
+        ("markdown", "ch03-003", "hint"),
+        ("markdown", "ch03-004", "hint"),
+        ("code", "ch03-005-stub", "stub"),
+        ("code", "ch03-008", "check"),
+        ("markdown", "ch03-005-solution", "solution"),
+        ("markdown", "ch03-009", "predict"),
+        ("code", "ch03-010", "figure"),
+        ("markdown", "ch03-011", "answer"),
+        ("code", "ch03-012", "claim"),
     ]
+    exercises = [cell.metadata.get("exercise") for cell in notebook.cells]
+    assert exercises == [None] * 3 + ["double"] * 6 + [None] * 4
     sources = {cell.id: cell.source for cell in notebook.cells}
     assert sources["ch03-000"] == "# 3. Numbers\n\n> **Look.**\n> twice."
     assert sources["ch03-011"] == "<details><summary>What happened</summary>\n\nSix.\n\n</details>"
     assert sources["ch03-012"] == "# @title Checked\nassert double(3) == 6"
     hidden = {cell.id for cell in notebook.cells if cell.metadata.get("jupyter", {}).get("source_hidden")}
-    assert hidden == {"ch03-008", "ch03-012"} == {c.id for c in notebook.cells if c.metadata.get("cellView") == "form"}
+    assert (
+        hidden
+        == {"ch03-setup", "ch03-008", "ch03-012"}
+        == {c.id for c in notebook.cells if c.metadata.get("cellView") == "form"}
+    )
     assert sources["ch03-001"] == "# saved to ch03/numbers.py\nONE = 1"
     assert sources["ch03-004"] == "<details><summary>Hint 2</summary>\n\nAdd it to itself.\n\n</details>"
     assert sources["ch03-005-stub"] == (

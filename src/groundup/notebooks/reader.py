@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from groundup.book import Book, BookError, digest, write_if_changed
 from groundup.chapter import Cell, Chapter, Exercise
+from groundup.notebooks import set_up
 from groundup.notebooks.stubs import stub
 
 if TYPE_CHECKING:
@@ -24,11 +26,11 @@ NOTHING_TO_KEEP = "# your code"
 HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # for Jupyter, and for Colab
 
 
-def notebooks(chapters: Iterable[Chapter]) -> dict[str, str]:
-    """The notebooks of some chapters by file name."""
+def notebooks(chapters: Iterable[Chapter], wheel: str = "") -> dict[str, str]:
+    """The notebooks of some chapters by file name. `wheel` is the address that they can be set up from."""
     import nbformat
 
-    return {f"{chapter.stem}.ipynb": nbformat.writes(notebook(chapter)) + "\n" for chapter in chapters}
+    return {f"{chapter.stem}.ipynb": nbformat.writes(notebook(chapter, wheel)) + "\n" for chapter in chapters}
 
 
 def write_notebooks(book: Book, chapters: Iterable[Chapter]) -> list[Path]:
@@ -63,12 +65,15 @@ def _mark(path: Path) -> Path:
     return path.with_name(f".{path.stem}.sha256")
 
 
-def notebook(chapter: Chapter) -> NotebookNode:
-    """One chapter as a notebook to work in."""
+def notebook(chapter: Chapter, wheel: str = "") -> NotebookNode:
+    """One chapter as a notebook to work in. `wheel` is the address that it can be set up from."""
     from nbformat import v4
 
+    needed = ["groundup", *([f"ch{chapter.number - 1:02d}"] if chapter.number > 1 else [])]
+    setting_up = Cell("code", set_up.cell(needed, wheel), 0, f"{chapter.package}-setup", ("setup",))
     node = v4.new_notebook(metadata=METADATA)
-    node.cells = list(_cells(chapter))
+    title, *rest = _cells(chapter)
+    node.cells = [title, _node(setting_up, setting_up.source, HIDDEN), *rest]
     node.nbformat_minor = 5  # the first with cell ids, so that what is written depends on no library's version
     return node
 
@@ -82,32 +87,36 @@ def _cells(chapter: Chapter) -> Iterator[NotebookNode]:
             text = stub(cell.source) if cell.is_code else ""
             text = text or (NOTHING_TO_KEEP if cell.id in empty else "")
             if text:
-                yield _node("code", f"{cell.id}-stub", _saved(chapter, cell, text), ("stub",))
+                yield _node(_part(cell, "code", "stub"), _saved(chapter, cell, text))
         elif cell.role == "hint":
-            yield _node("markdown", cell.id, _fold(f"Hint {hints[cell.id]}", callouts(cell.source)), cell.tags)
+            yield _node(cell, _fold(f"Hint {hints[cell.id]}", callouts(cell.source)))
         elif "answer" in cell.tags:
-            yield _node("markdown", cell.id, _fold("What happened", callouts(cell.source)), cell.tags)
+            yield _node(cell, _fold("What happened", callouts(cell.source)))
         elif title := _hidden(cell):
-            yield _node("code", cell.id, f"# @title {title}\n{cell.source}", cell.tags, HIDDEN)
+            yield _node(cell, f"# @title {title}\n{cell.source}", HIDDEN)
         elif cell.role == "prompt":
-            yield _node("markdown", cell.id, _labelled(cell), cell.tags)
+            yield _node(cell, _labelled(cell))
         elif cell.is_code:
-            yield _node("code", cell.id, _saved(chapter, cell, cell.source), cell.tags)
+            yield _node(cell, _saved(chapter, cell, cell.source))
         else:
-            yield _node("markdown", cell.id, callouts(cell.source), cell.tags)
+            yield _node(cell, callouts(cell.source))
         if cell.id in last:
             exercise = last[cell.id]
-            identity = f"{exercise.part('solution')[0].id}-solution"
-            yield _node("markdown", identity, _folded(exercise), ("solution",))
+            yield _node(_part(exercise.part("solution")[0], "markdown", "solution"), _folded(exercise))
 
 
-def _node(
-    kind: str, identity: str, source: str, tags: tuple[str, ...], look: Mapping[str, Any] = MappingProxyType({})
-) -> NotebookNode:
+def _part(solution: Cell, kind: str, tag: str) -> Cell:
+    """The cell that stands for one of a solution in the notebook."""
+    return replace(solution, kind=kind, id=f"{solution.id}-{tag}", tags=(tag,))
+
+
+def _node(cell: Cell, source: str, look: Mapping[str, Any] = MappingProxyType({})) -> NotebookNode:
+    """A cell as one of the notebook, with its tags and the name of its exercise."""
     from nbformat import v4
 
-    new = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
-    return new(source, id=identity, metadata={**({"tags": list(tags)} if tags else {}), **look})
+    new = v4.new_code_cell if cell.is_code else v4.new_markdown_cell
+    metadata = {"tags": list(cell.tags), "exercise": cell.exercise}
+    return new(source, id=cell.id, metadata={**{key: value for key, value in metadata.items() if value}, **look})
 
 
 def _hidden(cell: Cell) -> str:
@@ -130,7 +139,7 @@ def _code(exercise: Exercise) -> list[str]:
 
 
 def _saved(chapter: Chapter, cell: Cell, source: str) -> str:
-    return f"# saved to {chapter.package}/{cell.export}\n{source}" if cell.export else source
+    return f"# saved to {chapter.package}/{cell.export}\n{source}".rstrip() if cell.export else source
 
 
 def _folded(exercise: Exercise) -> str:
