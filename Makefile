@@ -6,7 +6,7 @@ READY := .venv/.ready
 GROUNDUP := .venv/bin/python -m groundup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve site test export run notebooks diff check bench results doctor clean
+.PHONY: help setup serve site test export run notebooks start diff log check lint bench results doctor clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1: /p' Makefile | awk -F': ' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -31,11 +31,20 @@ run: $(READY) ## run the chapters that have changed (N=2 for one)
 notebooks: $(READY) ## write notebooks to work in into notebooks/ (N=2 for one)
 	@$(GROUNDUP) notebooks $(N)
 
-diff: $(READY) ## show what changed between two checkpoints (FROM=1 TO=2)
-	@$(GROUNDUP) diff $(or $(FROM),$(error which checkpoints? make diff FROM=1 TO=2)) $(TO)
+start: $(READY) ## make a folder to work a chapter in, work/05 (CH=5)
+	@$(GROUNDUP) start $(or $(CH),$(error which chapter? make start CH=5))
 
-check: $(READY) ## check the chapters without running them
-	@$(GROUNDUP) check
+diff: $(READY) ## show what changed between two checkpoints (FROM=1 TO=2), in one part (OF=mse), or in yours (FROM=2 MINE=my_nn)
+	@$(GROUNDUP) diff $(or $(FROM),$(error which checkpoints? make diff FROM=1 TO=2)) $(TO) $(OF) $(if $(MINE),--mine "$(MINE)")
+
+log: $(READY) ## show the history of a module, class or function over the chapters (OF=mse)
+	@$(GROUNDUP) log $(or $(OF),$(error of what? make log OF=mse))
+
+check: $(READY) ## check your exercises of a chapter (CH=5), or a package of your own (CH=5 PACKAGE=my_nn)
+	@$(GROUNDUP) check $(or $(CH),$(error which chapter? make check CH=5)) $(if $(PACKAGE),--package "$(PACKAGE)")
+
+lint: $(READY) ## look through the chapters without running them
+	@$(GROUNDUP) lint
 
 bench: $(READY) ## measure how fast the book itself is, against its targets
 	@$(GROUNDUP) bench

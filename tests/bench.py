@@ -20,7 +20,7 @@ from groundup.chapter import parse_book
 from groundup.checkpoint import checkpoints
 from groundup.cli.doctor import BROWSERS
 from groundup.run import load_results
-from groundup.site import serve
+from groundup.site import serve, wheel
 
 REPEATS = 5
 CHAPTERS = 14  # chapters
@@ -79,7 +79,7 @@ def copied(book: Book, folder: Path) -> Book:
     target = folder / "book"
     for name in ("chapters", "docs", "src"):
         shutil.copytree(book.root / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("mkdocs.yml", "constraints.txt"):
+    for name in ("mkdocs.yml", "constraints.txt", *wheel.FILES):
         shutil.copy(book.root / name, target)
     return Book(target)
 

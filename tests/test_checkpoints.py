@@ -1,6 +1,10 @@
 """One suite over all checkpoints: `since(n)` runs a test for each of them from chapter n on.
 
 The oracles are PyTorch and finite differences, in float64; hypothesis chooses sizes and numbers.
+
+`groundup check 5 --package my_nn` runs the same on a reader's package: a test's name, or the first line of its
+docstring, is the behaviour that the reader is told, and an assert's message what is wrong. Of the words that an error
+should match, a reader's needs only the numbers.
 """
 
 from __future__ import annotations
@@ -67,7 +71,7 @@ def test_mse_refuses_what_broadcasting_would_stretch(checkpoint: Checkpoint) -> 
 
 @pytest.mark.since(2, until=5)
 @given(n=sizes, k=sizes, seed=seeds)
-def test_mse_slopes_are_autograds(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
+def test_mse_grad_is_autograds(checkpoint: Checkpoint, n: int, k: int, seed: int) -> None:
     shape = (n, k) if checkpoint.number >= TENSORS else (n * k,)
     predictions, targets = rand(*shape, seed=seed).requires_grad_(), rand(*shape, seed=seed + 1)
     F.mse_loss(predictions, targets).backward()
@@ -83,7 +87,7 @@ def test_error_rate_counts_what_differs(checkpoint: Checkpoint) -> None:
 
 
 @pytest.mark.since(2, until=4)
-def test_dead_units_sleep_for_every_input(checkpoint: Checkpoint) -> None:
+def test_dead_units_are_those_that_give_0_for_every_input(checkpoint: Checkpoint) -> None:
     one = torch.ones(1, 4, dtype=torch.float64)
     biases = torch.tensor([-5.0, -1.0, 0.0, 5.0], dtype=torch.float64)
     network = checkpoint.network([one.T.clone(), biases, one, torch.zeros(1, dtype=torch.float64)])
@@ -150,7 +154,7 @@ def test_numerical_grad_is_central_and_leaves_its_arguments_alone(checkpoint: Ch
 
 
 @pytest.mark.since(1, until=2)
-def test_gradient_descent_walks_as_pytorchs_sgd(checkpoint: Checkpoint) -> None:
+def test_gradient_descent_takes_the_steps_of_pytorchs_sgd(checkpoint: Checkpoint) -> None:
     x, targets = rand(6, 3), rand(6, seed=1)
     knobs = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     sgd = torch.optim.SGD([knobs], lr=0.1)
@@ -183,12 +187,12 @@ def check_activation(checkpoint: Checkpoint, name: str, oracle: Callable[[torch.
 
 
 @pytest.mark.since(2, until=5)
-def test_relu_and_its_slope_are_pytorchs(checkpoint: Checkpoint) -> None:
+def test_relu_and_its_derivative_are_pytorchs(checkpoint: Checkpoint) -> None:
     check_activation(checkpoint, "relu", F.relu)
 
 
 @pytest.mark.since(2, until=2)
-def test_sigmoid_and_its_slope_are_pytorchs_however_far_out(checkpoint: Checkpoint) -> None:
+def test_sigmoid_and_its_derivative_are_pytorchs_however_far_out(checkpoint: Checkpoint) -> None:
     check_activation(checkpoint, "sigmoid", torch.sigmoid)
 
 
@@ -197,9 +201,8 @@ def test_sigmoid_and_its_slope_are_pytorchs_however_far_out(checkpoint: Checkpoi
 
 @pytest.mark.since(2, until=4)
 @given(n=sizes, d=sizes, h=sizes, k=sizes, seed=seeds)
-def test_network_forward_and_backward_are_pytorchs(
-    checkpoint: Checkpoint, n: int, d: int, h: int, k: int, seed: int
-) -> None:
+def test_forward_and_backward_are_pytorchs(checkpoint: Checkpoint, n: int, d: int, h: int, k: int, seed: int) -> None:
+    """The pre-activations, activations, outputs and gradients are PyTorch's."""
     parameters = [p.requires_grad_() for p in random_network(d, h, k, seed)]
     x, cotangent = rand(n, d, seed=seed + 4), rand(n, k, seed=seed + 5)
     wanted = reference(parameters, x)
@@ -214,7 +217,7 @@ def test_network_forward_and_backward_are_pytorchs(
 
 
 @pytest.mark.since(2, until=4)
-def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Checkpoint) -> None:
+def test_numerical_grad_agrees_with_backward_and_puts_every_number_back(checkpoint: Checkpoint) -> None:
     parameters, x = random_network(3, 4, 2, seed=7), rand(1, 3, seed=8)
     network = checkpoint.network(parameters)
 
@@ -227,21 +230,22 @@ def test_nudging_agrees_with_backward_and_puts_every_knob_back(checkpoint: Check
     by_hand = checkpoint.backward(network, x, torch.ones(1, 2, dtype=torch.float64))
     torch.testing.assert_close(got, torch.cat([slope.flatten() for slope in by_hand]), rtol=1e-7, atol=1e-7)
     for now, before in zip(fields(network), parameters, strict=True):
-        assert torch.equal(checkpoint.take(now), before)
+        assert torch.equal(checkpoint.take(now), before), "a parameter is not what it was"
 
 
 @pytest.mark.since(2, until=3)
 def test_a_new_network_has_different_units_of_the_promised_scale(checkpoint: Checkpoint) -> None:
+    """Weights of standard deviation sqrt(2 / inputs), then sqrt(1 / hidden units), no two units alike, biases of 0."""
     source = torch.Generator().manual_seed(0) if checkpoint.number >= TENSORS else random.Random(0)
     network = checkpoint.module("network").init_network(300, 200, 50, source)
     hidden, hidden_bias, output, output_bias = map(checkpoint.take, fields(network))
     assert hidden.shape == (200, 300)
     assert output.shape == (50, 200)
-    assert len(hidden.unique(dim=0)) == 200
+    assert len(hidden.unique(dim=0)) == 200, "some hidden units have the same weights"
     assert hidden.std().item() == pytest.approx(math.sqrt(2 / 300), rel=0.05)
     assert output.std().item() == pytest.approx(math.sqrt(1 / 200), rel=0.05)
-    assert not hidden_bias.any()
-    assert not output_bias.any()
+    assert not hidden_bias.any(), "the hidden units' biases are not 0"
+    assert not output_bias.any(), "the outputs' biases are not 0"
 
 
 def sgd_oracle(
@@ -264,6 +268,7 @@ def sgd_oracle(
 @pytest.mark.since(2, until=4)
 @given(batch_size=st.integers(1, 7), seed=seeds)
 def test_an_epoch_of_sgd_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
+    """An epoch takes the examples in the order of rng.sample(range(N), N), each step as PyTorch's SGD takes it."""
     batch_size = batch_size if checkpoint.number >= TENSORS else 1
     parameters, x, targets = random_network(3, 4, 2, seed), rand(6, 3, seed=seed + 4), rand(6, 2, seed=seed + 5)
     network = checkpoint.network(parameters)
@@ -288,6 +293,7 @@ shapes = st.lists(st.sampled_from([0, 1, 1, 2, 3]), max_size=4).map(tuple)
 def test_broadcast_shape_and_expand_are_pytorchs(
     checkpoint: Checkpoint, first: tuple[int, ...], second: tuple[int, ...]
 ) -> None:
+    """Broadcasting gives PyTorch's shapes and numbers, copies nothing, and refuses what does not fit."""
     matmul = checkpoint.module("matmul")
     try:
         wanted = tuple(torch.broadcast_shapes(first, second))
@@ -362,7 +368,7 @@ def both_filled(
         for function in (mine, real):
             given_weight = weight.clone()
             got = function(given_weight, *args, **kw, generator=torch.Generator().manual_seed(3))
-            assert got is given_weight
+            assert got is given_weight, "it gives back another tensor than it was given"
             filled.append(given_weight)
         torch.testing.assert_close(*filled)
 
@@ -448,6 +454,7 @@ def test_layer_stds_are_those_of_the_activations(checkpoint: Checkpoint, n: int,
 
 @pytest.mark.since(4)
 def test_layer_stds_hold_out_until_the_activations_overflow(checkpoint: Checkpoint) -> None:
+    """layer_stds holds out until the activations themselves overflow."""
     large = torch.full((100, 3), 2e37) * torch.tensor([1.0, 2.0, 3.0])
     stds = checkpoint.module("metrics").layer_stds(large, [torch.eye(3), 100 * torch.eye(3)], F.relu)
     assert stds[0] == pytest.approx(1.6357e37, rel=1e-3)
@@ -455,7 +462,7 @@ def test_layer_stds_hold_out_until_the_activations_overflow(checkpoint: Checkpoi
 
 
 @pytest.mark.since(4, until=4)
-def test_a_quiet_network_is_a_loud_one_made_smaller(checkpoint: Checkpoint) -> None:
+def test_scales_make_the_two_layers_of_a_network_smaller(checkpoint: Checkpoint) -> None:
     init_network = checkpoint.module("network").init_network
     scales = ((1.0, 1.0), (0.25, 0.5))
     loud, quiet = (init_network(6, 5, 4, torch.Generator().manual_seed(1), scale) for scale in scales)
@@ -534,7 +541,7 @@ def test_a_network_of_any_depth_is_pytorchs(checkpoint: Checkpoint, widths: list
 
 
 @pytest.mark.since(5, until=5)
-def test_a_networks_gradients_pass_its_own_check(checkpoint: Checkpoint) -> None:
+def test_gradients_of_a_network_pass_its_own_check(checkpoint: Checkpoint) -> None:
     network, x, cotangent = random_layers(checkpoint, [3, 5, 6, 2], 0), rand(4, 3, seed=1), rand(4, 2, seed=2)
     network.forward(x)
     grads = [network.backward(cotangent), *network.grads()]
@@ -590,8 +597,8 @@ def test_a_new_network_is_xaviers_at_the_end_and_kaimings_before(checkpoint: Che
     assert second.std().item() == pytest.approx(math.sqrt(2 / 200), rel=0.05)
     assert last.std().item() == pytest.approx(math.sqrt(2 / 450), rel=0.05)
     assert [tuple(p.shape) for p in (first, second, last)] == [(200, 300), (400, 200), (50, 400)]
-    assert not first_bias.any()
-    assert not last_bias.any()
+    assert not first_bias.any(), "the first layer's biases are not 0"
+    assert not last_bias.any(), "the last layer's biases are not 0"
 
 
 @pytest.mark.since(5, until=6)
@@ -634,6 +641,7 @@ def test_layers_refuse_other_shapes_and_types_and_say_which(checkpoint: Checkpoi
 @pytest.mark.since(5, until=5)
 @given(batch_size=st.integers(1, 7), seed=seeds)
 def test_an_epoch_of_sgd_through_layers_is_pytorchs(checkpoint: Checkpoint, batch_size: int, seed: int) -> None:
+    """An epoch takes the examples in the order of rng.sample(range(N), N), each step as PyTorch's SGD takes it."""
     network, x, targets = (
         random_layers(checkpoint, [3, 4, 5, 2], seed),
         rand(6, 3, seed=seed),

@@ -612,6 +612,7 @@ def test_a_loss_that_goes_wrong_by_itself_is_named(book: SimpleNamespace) -> Non
 
 
 @pytest.mark.since(8)
+@pytest.mark.unwatched
 def test_whatever_a_module_puts_out_is_looked_at_and_the_model_stays(book: SimpleNamespace) -> None:
     class First(torch.nn.Module):
         def forward(self, outputs: tuple[torch.Tensor, Any]) -> torch.Tensor:
@@ -708,6 +709,7 @@ def optimizers(parameters: Any) -> dict[str, torch.optim.Optimizer]:
 
 
 @pytest.mark.since(8)
+@pytest.mark.unwatched
 @pytest.mark.parametrize("kind", ["sgd", "momentum", "adam", "groups"])
 def test_resumed_is_the_same_to_the_bit(book: SimpleNamespace, tmp_path: Path, kind: str) -> None:
     def made(*more: Any, seed: int = 0) -> Any:

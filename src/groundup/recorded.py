@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" if (HERE / "results").is_dir() else HERE.parents[1] / "docs" / "results"  # in a wheel, here
 
 
 def recorded(name: str) -> dict:

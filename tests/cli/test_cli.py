@@ -79,9 +79,8 @@ def test_help_imports_nothing_heavy() -> None:
         (["diff", "2", "9"], 2, "error: there is no chapter 9: the chapters are 1, 2\n"),
         (["diff", "1", "2"], 1, "error: src/ch01 is not there yet: make export\n"),
         (["diff", "1", "2", "--mine", "."], 2, "error: one checkpoint is compared with your own package: "),
-        (["check", "--package", "x"], 2, "error: your own package is checked as of a chapter: "),
-        (["check", "--chapter", "1"], 2, "error: your own package is checked as of a chapter: "),
-        (["check", "--package", "nowhere", "--chapter", "1"], 2, "nowhere"),
+        (["check", "7"], 2, "error: there is no chapter 7: the chapters are 1, 2\n"),
+        (["check", "1", "--package", "nowhere"], 2, "nowhere"),
         (["serve", "--port", "70000"], 2, "error: there is no port 70000: "),
     ],
 )
@@ -153,13 +152,13 @@ def test_a_closed_pipe_is_no_error(book: Book) -> None:
 
 
 def test_from_chapters_to_a_diff(book: Book, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli.main(["check"]) == 1
+    assert cli.main(["lint"]) == 1
     assert "src/ch01/one.py" in capsys.readouterr().err
     assert cli.main(["export"]) == 0
     assert "wrote src/ch02/one.py\n" in capsys.readouterr().out
     assert cli.main(["export"]) == 0
     assert capsys.readouterr().out == "the checkpoints are up to date\n"
-    assert cli.main(["check"]) == 0
+    assert cli.main(["lint"]) == 0
     assert capsys.readouterr().out == "2 chapters and their checkpoints are in order\n"
     for arguments in (["diff", "1", "2"], ["diff", "2"]):
         assert cli.main(arguments) == 0
@@ -167,7 +166,7 @@ def test_from_chapters_to_a_diff(book: Book, capsys: pytest.CaptureFixture, monk
         assert text.startswith("--- src/ch01/one.py\n+++ src/ch02/one.py\n")
         assert text.endswith("-ONE = 1\n+ONE = 2\n")
     assert cli.main(["diff", "1", "--mine", "src/ch02"]) == 0
-    assert "+++ src/ch02/one.py\n" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("one.py\n  different  ONE\n1 different\n\n--- src/ch01/one.py:")
     assert cli.main(["diff", "0", "1"]) == 0
     assert capsys.readouterr().out.startswith("--- /dev/null\n+++ src/ch01/one.py\n")
     assert cli.main(["notebooks"]) == 0
@@ -179,22 +178,34 @@ def test_from_chapters_to_a_diff(book: Book, capsys: pytest.CaptureFixture, monk
     assert cli.main(["clean"]) == 0
 
 
-def test_check_lists_the_mistakes_of_every_chapter(book: Book, capsys: pytest.CaptureFixture) -> None:
+def test_lint_lists_the_mistakes_of_every_chapter(book: Book, capsys: pytest.CaptureFixture) -> None:
     book.chapter(1).write_text(ONE.replace('export="one.py"', "export=one.py"))
     book.chapter(2).write_text(TWO.replace("export", "exprot"))
-    assert cli.main(["check"]) == 1
+    assert cli.main(["lint"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[0] for line in lines] == ["chapters/01_one.py:4", "chapters/02_two.py:4"]
 
 
-def test_check_finds_locked_names(book: Book, capsys: pytest.CaptureFixture) -> None:
-    (book.root / "my_work").mkdir()
-    (book.root / "my_work" / "nn.py").write_text("import torch\n")
-    assert cli.main(["check", "--package", "my_work", "--chapter", "1"]) == 1
-    assert "my_work/nn.py:1" in capsys.readouterr().err
-    (book.root / "my_work" / "nn.py").write_text("import math\n")
-    assert cli.main(["check", "--package", "my_work", "--chapter", "1"]) == 0
-    assert capsys.readouterr().out == "my_work uses nothing that is locked in chapter 1\n"
+def test_a_part_of_a_diff_and_its_history(book: Book, capsys: pytest.CaptureFixture) -> None:
+    cli.main(["export"])
+    capsys.readouterr()
+    part = "--- src/ch01/one.py ONE\n+++ src/ch02/one.py ONE\n@@ -1 +1 @@\n-ONE = 1\n+ONE = 2\n"
+    for arguments in (["1", "2", "ONE"], ["2", "ONE"], ["02", "one.ONE"]):
+        assert cli.main(["diff", *arguments]) == 0
+        assert capsys.readouterr().out == part
+    for arguments in (["1", "2", "--stat"], ["--stat", "2"], ["1", "--stat", "2", "one.py"]):
+        assert cli.main(["diff", *arguments]) == 0
+        assert capsys.readouterr().out == "one.py     +1    −1  changed: ONE\n1 module, +1 −1 lines\n"
+    for arguments in (["ONE"], ["one.py", "ONE"], ["one", "ONE"], ["one.ONE"]):
+        assert cli.main(["log", *arguments]) == 0
+        text = capsys.readouterr().out
+        assert text.startswith("chapter 1: ONE came, in one.py\n")
+        assert text.endswith(f"\nchapter 2: ONE changed, in one.py\n{part}")
+    assert cli.main(["diff", "1", "ONE", "--mine", "src/ch01"]) == 0
+    assert capsys.readouterr().out == "1 the same\n"
+    for arguments in (["diff", "1", "2", "OEN"], ["log", "OEN"]):
+        assert cli.main(arguments) == 2
+        assert "did you mean ONE?\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -289,6 +300,32 @@ def test_doctor_finds_damaged_digits(
     monkeypatch.setattr("groundup.data.EMBEDDED", book.root / "constraints.txt")
     assert cli.main(["doctor"]) == 1
     assert "constraints.txt is missing" in capsys.readouterr().out
+
+
+def test_doctor_finds_what_may_not_be_written_in(book: Book, capsys: pytest.CaptureFixture) -> None:
+    (book.root / "constraints.txt").write_text("")
+    book.build.write_text("a file where the folder would be")  # a folder's rights mean nothing to root
+    assert cli.main(["doctor"]) == 1
+    assert f"!!  writing: {book.build}: File exists" in capsys.readouterr().out
+
+
+def test_doctor_finds_a_torch_that_does_not_load(
+    book: Book, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    (book.root / "constraints.txt").write_text("")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert cli.main(["doctor"]) == 1
+    assert "!!  PyTorch cannot be imported" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asked", ["0", "many", "100000"])
+def test_doctor_doubts_a_number_of_threads(
+    book: Book, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, asked: str
+) -> None:
+    (book.root / "constraints.txt").write_text("")
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert cli.main(["doctor"]) == 0
+    assert f"--  threads: OMP_NUM_THREADS={asked}" in capsys.readouterr().out
 
 
 def test_nothing_is_exported_where_a_name_is_locked(book: Book, capsys: pytest.CaptureFixture) -> None:

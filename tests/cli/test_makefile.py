@@ -72,6 +72,11 @@ def test_every_target_is_a_command() -> None:
         (["run"], "run"),
         (["notebooks", "N=1 2"], "notebooks 1 2"),
         (["diff", "FROM=1", "TO=2"], "diff 1 2"),
+        (["diff", "FROM=1", "TO=2", "OF=mse"], "diff 1 2 mse"),
+        (["diff", "FROM=2", "MINE=my nétz"], "diff 2 --mine my nétz"),
+        (["log", "OF=mse"], "log mse"),
+        (["check", "CH=2", "PACKAGE=my_nn"], "check 2 --package my_nn"),
+        (["check", "CH=5"], "check 5"),
         (["test"], "test"),
     ],
 )
@@ -116,10 +121,11 @@ def test_no_python_at_all(folder: Path) -> None:
     assert not (folder / ".venv").exists()
 
 
-def test_diff_without_chapters(folder: Path) -> None:
+@pytest.mark.parametrize("example", ["diff FROM=1 TO=2", "check CH=5"])
+def test_a_target_without_its_chapter(folder: Path, example: str) -> None:
     make(folder, python(folder, "good"), "setup")
-    done = make(folder, "diff")
-    assert "make diff FROM=1 TO=2" in done.stderr
+    done = make(folder, example.split()[0])
+    assert f"make {example}" in done.stderr
     assert done.returncode == 2
 
 
@@ -130,21 +136,29 @@ def test_clean_needs_no_environment(folder: Path) -> None:
     assert not (folder / ".venv").exists()
 
 
+PUT = """for each; do case $each in chromium|npm)
+    printf '#!/bin/sh\\n' >"${0%/*}/$each"; chmod +x "${0%/*}/$each";;
+esac; done"""
+NO_BROWSER = "Chromium could not be installed: the browser tests will be skipped"
+NO_NPM = "npm could not be installed: the tests of exercises in the page will be skipped"
+
+
 @pytest.mark.parametrize(
-    ("browser", "apt", "said"),
+    ("there", "apt", "said"),
     [
-        ("chromium", "exit 9", ["make test"]),
-        ("google-chrome", "exit 9", ["make test"]),
-        (None, 'printf "#!/bin/sh\\n" >"${0%/*}/chromium"; chmod +x "${0%/*}/chromium"', ["installing", "make test"]),
-        (None, "exit 9", ["installing", "could not be installed: the browser tests will be skipped", "make test"]),
+        (["chromium", "npm"], "exit 9", ["make test"]),
+        (["google-chrome", "npm"], "exit 9", ["make test"]),
+        ([], PUT, ["installing chromium nodejs npm", "make test"]),
+        (["chromium"], PUT, ["installing nodejs npm", "make test"]),
+        ([], "exit 9", ["installing", NO_BROWSER, NO_NPM, "make test"]),
+        (["npm"], "exit 9", ["installing chromium", NO_BROWSER, "make test"]),
     ],
 )
-def test_ci_installs_a_browser_where_there_is_none(
-    tmp_path: Path, browser: str | None, apt: str, said: list[str]
+def test_ci_installs_what_the_tests_of_the_site_need(
+    tmp_path: Path, there: list[str], apt: str, said: list[str]
 ) -> None:
     commands = {"apt-get": apt, "make": 'echo "make $*"', "sudo": 'shift; exec "$@"'}
-    if browser:
-        commands[browser] = ""
+    commands |= dict.fromkeys(there, "")
     for name in ("bash", "sh", "id", "dirname", "env", "chmod"):
         (tmp_path / name).symlink_to(shutil.which(name) or name)
     for name, script in commands.items():

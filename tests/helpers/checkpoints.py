@@ -40,21 +40,22 @@ class Checkpoint:
         parts = zip(*(self.module("network").forward(network, row) for row in x.tolist()), strict=True)
         return [self.take(list(part)) for part in parts]
 
-    def backward(self, network: Any, x: torch.Tensor, slopes: torch.Tensor) -> list[torch.Tensor]:
-        """Slopes of the four parameters for a batch, the sum over its inputs."""
+    def backward(self, network: Any, x: torch.Tensor, output_grads: torch.Tensor) -> list[torch.Tensor]:
+        """Gradients of the four parameters for a batch, the sum over its inputs."""
         if self.number >= TENSORS:
             z, hidden, _ = self.module("network").forward(network, x)
-            return fields(self.module("network").backward(network, x, z, hidden, slopes))
+            return fields(self.module("network").backward(network, x, z, hidden, output_grads))
         sums: list[torch.Tensor] = []
-        for row, slope in zip(x.tolist(), slopes.tolist(), strict=True):
+        for row, output_grad in zip(x.tolist(), output_grads.tolist(), strict=True):
             z, hidden, _ = self.module("network").forward(network, row)
             found = [
-                self.take(part) for part in fields(self.module("network").backward(network, row, z, hidden, slope))
+                self.take(part)
+                for part in fields(self.module("network").backward(network, row, z, hidden, output_grad))
             ]
             sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
         return sums
 
 
 def fields(network: Any) -> list[Any]:
-    """The four parameters of a network, or of a network of slopes, in order."""
+    """The four parameters of a network, or of a network of gradients, in order."""
     return [network.hidden_weight, network.hidden_bias, network.output_weight, network.output_bias]

@@ -3,9 +3,12 @@
 COMMANDS = (
     "export",
     "run",
+    "lint",
     "check",
     "diff",
+    "log",
     "notebooks",
+    "start",
     "site",
     "serve",
     "test",

@@ -8,7 +8,6 @@ build/exercises, for all tests and until something changes.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import fcntl
 import hashlib
@@ -27,6 +26,7 @@ from pathlib import Path
 from groundup.chapter import Cell, Chapter, Exercise, parse_book, parse_mistakes
 from groundup.notebooks.stubs import stub
 from groundup.run.results import key
+from groundup.workspace.task import Part
 from helpers.books import BOOK
 from helpers.mutants import mutants
 
@@ -154,8 +154,7 @@ def work(chapter: Chapter, wrong: dict[str, Cell], watching: Watching) -> dict[s
 
 
 def _execute(file: str, module: types.ModuleType, cell: Cell) -> None:
-    tree = ast.increment_lineno(ast.parse(cell.source), cell.line)
-    exec(compile(tree, file, "exec"), module.__dict__)
+    Part(file, cell.line + 1, cell.source).execute(module)
 
 
 def _attempt(chapter: Chapter, module: types.ModuleType, answer: list[Cell], check: list[Cell]) -> Outcome:

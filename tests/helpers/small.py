@@ -8,6 +8,7 @@ from pathlib import Path
 
 from groundup.book import Book
 from groundup.chapter import parse
+from groundup.site import wheel
 from helpers.books import BOOK
 
 CHAPTER = r'''# %% [markdown]
@@ -188,7 +189,8 @@ def small_book(root: Path) -> Book:
     """A book of one small chapter in the folder `root`, with the real book's pages around it."""
     book = Book(root)
     shutil.copytree(BOOK.root / "docs", root / "docs")
-    shutil.copy(BOOK.root / "mkdocs.yml", root)
+    for name in ("mkdocs.yml", *wheel.FILES):
+        shutil.copy(BOOK.root / name, root)
     (root / "chapters").mkdir()
     (root / "chapters" / "01_linear_model.py").write_text(CHAPTER, encoding="utf-8")
     (root / "src" / "ch01").mkdir(parents=True)
@@ -202,9 +204,14 @@ def small_book(root: Path) -> Book:
 
 
 def execute(book: Book) -> None:
-    """Write the executed notebook of the small chapter."""
+    """Write the executed notebooks of a book's chapters."""
+    for number in book.chapters():
+        _execute(book, number)
+
+
+def _execute(book: Book, number: int) -> None:
     cells = []
-    for cell in parse(book.chapter(1)).cells:
+    for cell in parse(book.chapter(number)).cells:
         metadata = {"tags": list(cell.tags), **cell.keys, "line": cell.line}
         node = {"id": cell.id, "cell_type": cell.kind, "metadata": metadata, "source": cell.source}
         if cell.is_code:
@@ -212,5 +219,5 @@ def execute(book: Book) -> None:
         cells.append(node)
     kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
     notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    book.executed(1).parent.mkdir(parents=True, exist_ok=True)
-    book.executed(1).write_text(json.dumps(notebook), encoding="utf-8")
+    book.executed(number).parent.mkdir(parents=True, exist_ok=True)
+    book.executed(number).write_text(json.dumps(notebook), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundup.book import Book, BookError, UsageError
+from groundup.book import Book, BookError
 
 if TYPE_CHECKING:
     from groundup.chapter import Chapter
@@ -54,18 +53,11 @@ def run(book: Book, options: Namespace) -> None:
         print("nothing has changed since the last run (--force runs it again)")
 
 
-def check(book: Book, options: Namespace) -> None:
-    """Check the chapters without running them: format, exported checkpoints, locked names."""
+def lint(book: Book, options: Namespace) -> None:
+    """Look through the chapters without running them: format, exported checkpoints, locked names."""
     from groundup import checkpoint, rules
     from groundup.chapter import parse_book
 
-    if (options.package is None) != (options.chapter is None):
-        raise UsageError("your own package is checked as of a chapter: groundup check --package my_work --chapter 5")
-    if options.package is not None:
-        [number] = _numbers(book, [options.chapter])
-        rules.check_package(book, parse_book(book), options.package, number)
-        print(f"{options.package} uses nothing that is locked in chapter {number}")
-        return
     chapters = parse_book(book)
     problems = []
     try:
@@ -81,23 +73,29 @@ def check(book: Book, options: Namespace) -> None:
     print(f"{len(chapters)} chapters and their checkpoints are in order")
 
 
-def diff(book: Book, options: Namespace) -> None:
-    """Show what changed between two checkpoints."""
-    from groundup.checkpoint import unified, unified_mine
+def check(book: Book, options: Namespace) -> int | None:
+    """Check your exercises of a chapter, or a package of your own."""
+    if options.package is not None:
+        from groundup.workspace import suite
 
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    old, new = (_checkpoint(book, number) for number in (options.old, options.new or options.old))
-    if options.mine is not None:
-        if options.new is not None:
-            raise UsageError("one checkpoint is compared with your own package: groundup diff 5 --mine my_work")
-        text = unified_mine(book, new, options.mine, colour=colour)
+        return suite.report(book, options.package, _numbers(book, [options.chapter])[0])
+    from groundup.workspace.checking import Checking
+
+    checking = Checking(book, options.chapter, options.dir)
+    for line in checking.said():
+        print(line)
+    if options.hint is not None:
+        print(checking.hint(options.hint))
+    elif options.solution is not None:
+        print(checking.solution(options.solution))
+    elif options.watch:
+        from groundup.workspace.watching import watch
+
+        watch(checking)
     else:
-        text = unified(book, old if options.new else max(old - 1, 0), new, colour=colour)
-    print(text, end="")
-
-
-def _checkpoint(book: Book, number: str) -> int:
-    return 0 if number == "0" else _numbers(book, [number])[0]
+        force = [checking.exercise(options.force).name] if options.force else checking.chapter.exercises
+        return int(not checking.show(checking.answers(), force=() if options.force is None else force))
+    return None
 
 
 def notebooks(book: Book, options: Namespace) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def _findings(book: Book, port: int) -> Iterator[tuple[str, str]]:
     yield from _packages(book)
     yield _embedded()
     yield _mnist()
+    yield _writing(book)
     yield _disk(book)
+    yield _threads()
+    yield _device()
     yield _browser()
     yield _port(port)
 
@@ -84,11 +88,41 @@ def _mnist() -> tuple[str, str]:
     return OPTIONAL, "data: the full MNIST is not downloaded: DATA=mnist does it (12 MB) when it is first asked for"
 
 
+def _writing(book: Book) -> tuple[str, str]:
+    try:
+        book.build.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=book.build):
+            return OK, f"writing: in {book.root}"
+    except OSError as error:
+        return MISSING, f"writing: {book.build}: {error.strerror}: make it yours, or put the book where you may write"
+
+
 def _disk(book: Book) -> tuple[str, str]:
     free = shutil.disk_usage(book.root).free / 2**30
     if free < ROOM:
         return MISSING, f"disk: {free:.1f} GiB free: make room, the book needs {ROOM} GiB"
     return OK, f"disk: {free:.0f} GiB free"
+
+
+def _threads() -> tuple[str, str]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked and not (asked.isdecimal() and 1 <= int(asked) <= cores):
+        return OPTIONAL, f"threads: OMP_NUM_THREADS={asked} on {cores} cores: unset it, or give 1 to {cores}"
+    return OK, f"threads: {cores} cores, of which PyTorch takes {asked or 'all'}; a chapter that is run takes one"
+
+
+def _device() -> tuple[str, str]:
+    try:
+        import torch
+    except Exception as error:  # ImportError, and OSError where one of its libraries is missing
+        return MISSING, f"PyTorch cannot be imported ({error}): remove .venv, then make setup"
+    if torch.cuda.is_available():
+        return (
+            OK,
+            f"device: the processor, which is all that the book uses; there is also {torch.cuda.get_device_name()}",
+        )
+    return OK, "device: the processor, which is all that the book uses"
 
 
 def _browser() -> tuple[str, str]:

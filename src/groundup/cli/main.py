@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from groundup.book import Book, BookError
-from groundup.cli import commands
+from groundup.cli import commands, comparing, reader
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell calls a process that died of SIGINT, of SIGPIPE
@@ -50,6 +51,18 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+class _Command(argparse.ArgumentParser):
+    """The parser of one command: its options may stand anywhere, also between its arguments."""
+
+    mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:  # type: ignore[override]
+        if self.mixing:
+            return super().parse_known_args(args, namespace)
+        self.mixing = True
+        return self.parse_known_intermixed_args(args, namespace)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="groundup",
@@ -57,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="commands:",
     )
-    listed = parser.add_subparsers(metavar="COMMAND", help="one of those below; COMMAND --help tells more")
+    listed = parser.add_subparsers(
+        parser_class=_Command, metavar="COMMAND", help="one of those below; COMMAND --help tells more"
+    )
 
     def add(command: Callable[[Book, argparse.Namespace], int | None], example: str) -> argparse.ArgumentParser:
         name, text = command.__name__, (command.__doc__ or "").rstrip(".")
@@ -73,18 +88,44 @@ def _parser() -> argparse.ArgumentParser:
     run = add(commands.run, "run 2 3")
     chapters(run)
     run.add_argument("--force", action="store_true", help="run them even if nothing has changed")
-    check = add(commands.check, "check --package my_work --chapter 5")
-    check.add_argument(
-        "--package", type=Path, metavar="DIR", help="check a package of your own instead: only locked names"
+    add(commands.lint, "lint")
+    check = add(commands.check, "check 5    (or, a package of your own: groundup check 5 --package my_nn)")
+    check.add_argument("chapter", metavar="N", help="a chapter by its number")
+    check.add_argument("--dir", type=Path, metavar="DIR", help="the workspace, if it is not work/05")
+    what = check.add_mutually_exclusive_group()
+    what.add_argument("--hint", nargs="?", const="", metavar="NAME", help="the next hint, to the first that fails")
+    what.add_argument("--solution", metavar="NAME", help="what I did, once it passes or you have asked twice")
+    what.add_argument("--watch", action="store_true", help="check what has changed, whenever you save")
+    what.add_argument("--force", nargs="?", const="", metavar="NAME", help="try what has passed once more")
+    what.add_argument("--package", type=Path, metavar="DIR", help="check a package of your own instead")
+    diff = add(
+        comparing.diff, "diff 4 5 layers.py    (or, your own package beside the book's: groundup diff 5 --mine my_nn)"
     )
-    check.add_argument("--chapter", metavar="N", help="the chapter that your package has reached")
-    diff = add(commands.diff, "diff 1 2    (or, your own package against the book's: groundup diff 5 --mine my_work)")
     diff.add_argument("old", metavar="OLD", help="a chapter; 0 is the empty checkpoint before chapter 1")
     diff.add_argument(
         "new", metavar="NEW", nargs="?", help="a chapter; without it, OLD is compared with the one before"
     )
+    diff.add_argument(
+        "what",
+        metavar="NAME",
+        nargs="?",
+        help="one module (losses.py), function (mse) or method (Network.forward); all without it",
+    )
+    diff.add_argument("--stat", action="store_true", help="only a table of what changed, by module")
     diff.add_argument("--mine", type=Path, metavar="DIR", help="compare one checkpoint with a package of your own")
+    log = add(comparing.log, "log losses.py mse")
+    log.add_argument("what", metavar="NAME", nargs="+", help="a module, a function, a class or a method of one")
     chapters(add(commands.notebooks, "notebooks 1"))
+    start = add(reader.start, "start 5")
+    start.add_argument("chapter", metavar="N", help="a chapter by its number")
+    start.add_argument("--dir", type=Path, metavar="DIR", help="the folder to make (default: work/05 in the book's)")
+    start.add_argument("--fresh", action="store_true", help="begin again; what is there is kept beside it")
+    start.add_argument(
+        "--from",
+        dest="source",
+        metavar="mine",
+        help="build on your own package of the chapter before, work/04/mine, or on the one in the folder given here",
+    )
     add(commands.site, "site")
     serve = add(commands.serve, "serve --port 8001")
     serve.add_argument("--port", type=int, default=commands.PORT, help="the port on 127.0.0.1 (default: %(default)s)")

@@ -1,0 +1,93 @@
+"""A real browser for the tests: how it is started, the site that it visits, and what may not go wrong there."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NO_CHROMIUM = "no Chromium here: install it (Debian and Ubuntu: sudo apt-get install chromium) to run these tests"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+AXE = Path(__file__).parents[1] / "site" / "vendor" / "axe.min.js"
+PHONE, TABLET, WIDE, WIDEST = ({"width": width, "height": 900} for width in (390, 768, 1280, 1600))
+ALL_RULES = "runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves the site without a line for each request."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        """Instant navigation compares addresses with the sitemap's, port included, and ours is a random one."""
+        if self.path != "/sitemap.xml":
+            return super().do_GET()
+        own = f"http://{self.headers['Host']}/"
+        sitemap = Path(self.directory, "sitemap.xml").read_text(encoding="utf-8")
+        body = sitemap.replace("http://127.0.0.1:8000/", own).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class Visit:
+    """One tab on the site that remembers what went wrong in it."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.address = address
+        self.problems: list[str] = []
+        self.page = context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        self.page.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
+        self.page.on("request", self._outside)
+        self.page.on("response", lambda r: self.problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.address + path)
+        return self.page
+
+    def _outside(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.problems.append(f"outside: {request.url}")
+
+
+def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html") -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    page.add_script_tag(path=AXE)
+    # the visible half of a formula is hidden from readers' aids, which get the MathML beside it
+    found = page.evaluate(
+        f"axe.run({{include: ['{within}'], exclude: ['.katex-html']}}, {{resultTypes: ['violations'], {rules}}})"
+    )
+    serious = [
+        f"{barrier['id']}: {node['target']} {node['failureSummary']}"
+        for barrier in found["violations"]
+        if barrier["impact"] in ("serious", "critical")
+        for node in barrier["nodes"]
+    ]
+    assert not serious, "\n".join(serious)
+    assert found["passes"]

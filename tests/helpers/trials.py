@@ -1,0 +1,116 @@
+"""Tries the chapters' stubs, solutions and some classic mistakes as `groundup check` does, quickly.
+
+`python -m helpers.trials out.json` executes what an exercise needs once for all of its attempts, and what several
+exercises need alike once for all of them: each attempt is in a forked child of its own. One of them after the other in
+a process of its own, as a reader's are, would take as many starts of Python, and of PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from groundup.chapter import Cell, Chapter, Exercise, parse
+from groundup.notebooks.stubs import stub
+from groundup.workspace.answers import Answer
+from groundup.workspace.attempt import task
+from groundup.workspace.task import Outcome, Part, Task
+from groundup.workspace.trial import emptied, tried
+from helpers.books import BOOK
+from helpers.exercises import mistakes
+
+SCRIPT = "/nowhere/the script.py"
+
+
+def answer(exercise: Exercise, cells: list[Cell]) -> Answer:
+    """An answer with these cells, as it would be found in a workspace."""
+    return Answer(exercise, tuple(Part(SCRIPT, cell.line + 1, cell.source) for cell in cells))
+
+
+def answers(chapter: Chapter) -> dict[str, Answer]:
+    """The stubs and solutions of a chapter and some classic mistakes, named as in `helpers.exercises`.
+
+    Two mistakes of each exercise, the first and the last by name: all of them take three minutes.
+    """
+    found = {}
+    for name, exercise in chapter.exercises.items():
+        solution = [cell for cell in exercise.part("solution") if cell.is_code]
+        found[f"{name}: stub"] = answer(exercise, [Cell("code", stub(cell.source), cell.line) for cell in solution])
+        found[f"{name}: solution"] = answer(exercise, solution)
+        wrong = {title: cell for title, cell in mistakes(chapter.number).items() if cell.exercise == name}
+        found |= {title: answer(exercise, [wrong[title]]) for title in (min(wrong), max(wrong))}
+    return found
+
+
+def trials(target: Path) -> dict[int, dict[str, Outcome]]:
+    """What becomes of every one of them, by chapter; `target` is a file to write in."""
+    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "helpers.trials", str(target)],
+        cwd=target.parent, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert target.is_file(), done.stderr
+    found = json.loads(target.read_text())
+    return {int(n): {name: Outcome.from_json(text) for name, text in tried.items()} for n, tried in found.items()}
+
+
+def grown(tasks: dict[str, Task], depth: int, module: types.ModuleType) -> dict[str, str]:
+    """Try tasks whose first `depth` cells of the book have run in the module."""
+    results: dict[str, str] = {}
+    branches: dict[Part, dict[str, Task]] = {}
+    for name, todo in tasks.items():
+        if len(todo.book) == depth:
+            results |= forked(lambda name=name, todo=todo: {name: json.dumps(asdict(tried(todo, module)))})
+        else:
+            branches.setdefault(todo.book[depth], {})[name] = todo
+    for part, branch in branches.items():
+
+        def go_on(part: Part = part, branch: dict[str, Task] = branch) -> dict[str, str]:
+            part.execute(module)
+            return grown(branch, depth + 1, module)
+
+        results |= forked(go_on)
+    return results
+
+
+def forked(function: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """What a function returns in a forked child, which leaves nothing behind."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with open(writer, "w") as pipe:
+                json.dump(function(), pipe)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader) as pipe:
+        answered = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(answered) if answered else {}
+
+
+def main(target: Path) -> None:
+    import torch._dynamo  # noqa: F401  # here once, and not in every child, where the first optimizer asks for it
+
+    found = {}
+    for number in BOOK.chapters():
+        for _ in range(2):  # a child that a busy machine has ended is no chapter's fault
+            found[number] = found.get(number) or forked(lambda number=number: chapter(number, target.parent))
+    target.write_text(json.dumps(found))
+
+
+def chapter(number: int, folder: Path) -> dict[str, str]:
+    chapter = parse(BOOK.chapter(number))
+    tasks = {name: task(chapter, found, folder, "") for name, found in answers(chapter).items()}
+    return grown(tasks, 0, emptied(next(iter(tasks.values()))))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
