@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -15,6 +16,9 @@ CHAPTERS = BOOK.chapters()
 
 # A shell has its background jobs ignore Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What is said is as wide as the terminal, and the tests look for whole lines in it.
+os.environ["COLUMNS"] = "120"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

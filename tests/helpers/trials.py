@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 import types
 from collections.abc import Callable
 from dataclasses import asdict
@@ -80,29 +81,29 @@ def grown(tasks: dict[str, Task], depth: int, module: types.ModuleType) -> dict[
 
 
 def forked(function: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """What a function returns in a forked child, which leaves nothing behind."""
+    """What a function returns in a forked child, which leaves nothing behind but what went wrong in it."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             with open(writer, "w") as pipe:
                 json.dump(function(), pipe)
-        finally:
-            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
     os.close(writer)
     with open(reader) as pipe:
         answered = pipe.read()
-    os.waitpid(child, 0)
-    return json.loads(answered) if answered else {}
+    if code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        raise RuntimeError(f"a forked child ended with the code {code}")
+    return json.loads(answered)
 
 
 def main(target: Path) -> None:
     import torch._dynamo  # noqa: F401  # here once, and not in every child, where the first optimizer asks for it
 
-    found = {}
-    for number in BOOK.chapters():
-        for _ in range(2):  # a child that a busy machine has ended is no chapter's fault
-            found[number] = found.get(number) or forked(lambda number=number: chapter(number, target.parent))
+    found = {number: forked(lambda number=number: chapter(number, target.parent)) for number in BOOK.chapters()}
     target.write_text(json.dumps(found))
 
 
