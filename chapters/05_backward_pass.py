@@ -1242,12 +1242,12 @@ assert torch.allclose(numerical[1], torch.full((1,), 0.5, dtype=torch.float64))
 # %% [markdown]
 # So errors are divided by the size of the right gradient: the **relative error**.
 #
-# **A gradient of 0.** But what if that size is 0? Add a shift to the whole batch, a number for each of fifty columns, and then subtract the columns' means. The shift cancels, and its gradient is 0:
+# **A gradient of 0.** But what if that size is 0? Add a large shift to the whole batch, a number for each of fifty columns, and then subtract the columns' means. The shift cancels, and its gradient is 0:
 
 # %%
 source = torch.Generator().manual_seed(0)
 x, y = (torch.randn(8, 50, dtype=torch.float64, generator=source) for _ in range(2))
-shift = torch.randn(50, dtype=torch.float64, generator=source)
+shift = 100 * torch.randn(50, dtype=torch.float64, generator=source)
 
 
 def cancelled() -> torch.Tensor:
@@ -2122,7 +2122,7 @@ for name, guess in guesses.items():
     print(f"{name:19} wrong {line}, median {sorted(ends[name])[2]:.1%}")
 
 # %% [markdown] tags=["answer"]
-# Both make fewer errors than chapter 4's network, which has less than half as many parameters. But between the two I cannot tell depth from luck on a thousand images: the lists overlap, and each is right alone on a dozen or two of them. (On ten thousand, with the full set, I could: there three layers are right alone more often in each of five runs.)
+# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Three layers come out ahead, by about five images in a thousand. That is little beside the luck of one pair of runs, in which either network is right alone on a dozen or two; it takes all five pairs to see it. (On ten thousand images, with the full set, every pair shows it.)
 
 # %% [markdown] tags=["predict"]
 # And on the images that they learn from? Sketch the training loss of both, epoch by epoch.
@@ -2141,22 +2141,27 @@ ax.set_yticks(
 ax.legend()
 
 # %% [markdown] tags=["answer"]
-# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit; to make it count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
+# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is above all a better fit; to make more of it count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
 
 # %% tags=["claim"]
 one_layer, three_layers = (sorted(rates)[2] for rates in ends.values())
 assert three_layers < 0.055 and one_layer < 0.055
 at_end = {name: [losses[-1] for losses in run] for name, run in curves.items()}
 assert max(at_end["three hidden layers"]) < 0.8 * min(at_end["one hidden layer"])
+pairs = list(zip(*guesses.values(), strict=True))
+alone = [
+    [
+        int(((a == valid_labels) & (b != valid_labels)).sum())
+        for a, b in (pair, pair[::-1])
+    ]
+    for pair in pairs
+]
+gained = [(three - one) / len(valid_labels) for one, three in alone]
 if len(images) < 5000:
-    first, second = (sorted(rates) for rates in ends.values())
-    assert second[0] < first[-1] and first[0] < second[-1], "the lists overlap"
-    for one, three in zip(*guesses.values(), strict=True):
-        for a, b in ((one, three), (three, one)):
-            assert 3 < int(((a == valid_labels) & (b != valid_labels)).sum()) < 40
+    assert 0 < sum(gained) / 5 < 0.01 and one_layer > three_layers
+    assert all(3 < count < 40 for pair in alone for count in pair)
 else:
-    for one, three in zip(*guesses.values(), strict=True):
-        assert error_rate(three, valid_labels) < error_rate(one, valid_labels)
+    assert min(gained) > 0
 record("error_rate", three_layers)
 record("error rates of five seeds", ends["three hidden layers"])
 record("error rate of one hidden layer of the same budget", one_layer)

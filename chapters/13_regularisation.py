@@ -1890,12 +1890,12 @@ for name, wrong in (("eight views", wrong_after), ("ensemble", wrong_ensemble)):
         print(f"{fall - 2 * error:+.2%} to {fall + 2 * error:+.2%}")
 
 # %% [markdown]
-# The **95 % interval** is the gain and two standard errors to either side. With eight views it includes 0 for most of the seeds: 1,000 images are too few to see a gain of this size in *one* network, if there is one. (Nor do the seeds add up: they share these images.) Eight views cost eight times as much. The **ensemble** of the three networks costs three times as much, in training as well; it gains against each of them.
+# The **95 % interval** is the gain and two standard errors to either side. The intervals are as wide as the gains, and that of one network at least includes 0 with eight views: 1,000 images are too few to see a gain of this size in *one* network, if there is one. (Nor do the seeds add up: they share these images.) Eight views cost eight times as much. The **ensemble** of the three networks costs three times as much, in training as well; it makes fewer errors than they do on average, though it need not beat the luckiest of them.
 
 # %% tags=["claim"]
 if len(images) < 5000:
-    assert sum(abs(d) <= 2 * error for d, error in intervals["eight views"]) >= 2
-    assert all(fall > 0 for fall, _ in intervals["ensemble"]), intervals
+    assert any(abs(d) <= 2 * error for d, error in intervals["eight views"])
+    assert sum(fall for fall, _ in intervals["ensemble"]) > 0, intervals
     assert max(fall for pairs in intervals.values() for fall, _ in pairs) < 0.012
 record("with eight views, error rates", with_tta)
 record("ensemble of three, error rate", error_rate(ensemble, valid_labels))

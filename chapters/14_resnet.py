@@ -1671,7 +1671,8 @@ if len(images) < 5000:
     new, head, whole = (
         [sorted(rates) for rates in zip(*tuned[start], strict=True)] for start in tuned
     )
-    assert before > 0.05 and new[0][0] > before and head[0][-1] < 0.03
+    assert median(new[0]) > 2 * before > 0 and head[0][-1] < 0.05
+    assert median(head[0]) <= before
     assert whole[1][0] > known + 0.01
     assert median(whole[0]) <= median(head[0]) and whole[1][0] > head[1][-1] + 0.01
 
