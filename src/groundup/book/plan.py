@@ -79,6 +79,7 @@ _FORWARD = (
     Lock(_INIT + "kaiming_normal_", "random", f"{_INIT}kaiming_uniform_ {_INIT}calculate_gain"),
 )
 _GRADIENTS = (
+    Lock("torch.Tensor.sum_to_size", "function"),
     Lock(
         "torch.Tensor.backward",
         "engine",

@@ -54,7 +54,7 @@ ARITHMETIC = _words("""
 REDUCTIONS = _words("""
     amax amin aminmax argmax argmin argsort bincount count_nonzero cummax cummin cumprod cumsum diff dist histc
     histogram histogramdd kthvalue max mean median min mode msort nanmean nanmedian nanquantile nansum norm prod
-    quantile sort std std_mean sum sum_to_size topk trace unique unique_consecutive var var_mean
+    quantile sort std std_mean sum topk trace unique unique_consecutive var var_mean
 """)
 
 RANDOM = _words("""
@@ -117,16 +117,17 @@ NAMESPACES = _words("""
 # methods of a tensor that are locked: on an object of unknown type, only these words are taken for PyTorch's
 METHODS = _words("""
     __matmul__ __rmatmul__ _make_subclass addbmm addmm addmv addr angle as_subclass baddbmm backward bmm
-    broadcast_to ccol_indices cdouble cfloat chalf cholesky cholesky_inverse cholesky_solve coalesce col_indices conj
-    conj_physical corrcoef cov cross crow_indices dense_dim dequantize det dot eig expand expand_as geqrf ger grad_dtype
-    grad_fn hardshrink hash_tensor inner int_repr inverse is_coalesced is_complex is_conj is_distributed is_inference
-    is_leaf is_neg is_nested is_quantized is_sparse is_sparse_csr istft kron log_softmax logaddexp logaddexp2
-    logcumsumexp logdet logsumexp lstsq lu lu_solve matmul matrix_exp matrix_power mm mv orgqr ormqr outer output_nr
-    pinverse prelu q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qr qscheme
-    record_stream register_hook register_post_accumulate_grad_hook reinforce relu renorm requires_grad resize_as_sparse
-    resolve_conj resolve_neg retain_grad retains_grad row_indices slogdet smm softmax sparse_dim sparse_mask
-    sparse_resize sparse_resize_and_clear sspaddmm stft svd symeig to_dense to_mkldnn to_padded_tensor to_sparse
-    to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc to_sparse_csr triangular_solve unfold vdot
+    broadcast_to ccol_indices cdouble cfloat chalf cholesky cholesky_inverse cholesky_solve coalesce col_indices
+    conj conj_physical corrcoef cov cross crow_indices dense_dim dequantize det dot eig expand expand_as geqrf ger
+    grad_dtype grad_fn hardshrink hash_tensor inner int_repr inverse is_coalesced is_complex is_conj is_distributed
+    is_inference is_leaf is_neg is_nested is_quantized is_sparse is_sparse_csr istft kron log_softmax logaddexp
+    logaddexp2 logcumsumexp logdet logsumexp lstsq lu lu_solve matmul matrix_exp matrix_power mm mv orgqr ormqr
+    outer output_nr pinverse prelu q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale
+    q_zero_point qr qscheme record_stream register_hook register_post_accumulate_grad_hook reinforce relu renorm
+    requires_grad resize_as_sparse resolve_conj resolve_neg retain_grad retains_grad row_indices slogdet smm softmax
+    sparse_dim sparse_mask sparse_resize sparse_resize_and_clear sspaddmm stft sum_to_size svd symeig to_dense
+    to_mkldnn to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc to_sparse_csr
+    triangular_solve unfold vdot
 """)
 
 # locked too, and so common elsewhere (a dictionary's values) that on an object of unknown type only a run can tell
