@@ -335,3 +335,12 @@ def test_nothing_is_exported_where_a_name_is_locked(book: Book, capsys: pytest.C
         assert cli.main(command) == 1
         assert "chapters/03_three.py:10 uses torch.matmul, which chapter 3 unlocks" in capsys.readouterr().err
         assert list((book.root / "src").iterdir()) == []
+
+
+def test_a_claim_that_does_not_hold_here(book: Book, capsys: pytest.CaptureFixture) -> None:
+    """Who writes a chapter is stopped; who reads the book gets it, and is told."""
+    (book.root / "chapters" / "01_one.py").write_text(f'{ONE}\n# %% tags=["claim"]\nassert ONE == 2, "no"\n')
+    line = "chapters/01_one.py:10: AssertionError: no\n"
+    for _ in range(2):
+        assert cli.main(["run", "1"]) == 1
+        assert capsys.readouterr().err.endswith(line)

@@ -91,6 +91,7 @@ def test_a_run_makes_a_notebook_and_results(book, capsys):
     assert re.fullmatch(rf"{book.build}/run-\w+/scratch 1 0 UTC\n", cells[5].outputs[0].text)
     results = load_results(book, 2)
     assert results.pop("seconds") > 0
+    assert results.pop("unheld") == []
     assert results.pop("notebook") == hashlib.sha256(book.executed(2).read_bytes()).hexdigest()
     assert results == {
         "key": key(book, 2),
@@ -382,6 +383,34 @@ def test_a_kernel_that_dies(book):
 def test_of_chained_exceptions_the_last_counts(book, cause):
     write(book, 1, f"try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise AssertionError('no'){cause}")
     with pytest.raises(ChapterError, match=r"^chapters/01_chapter\.py:8: AssertionError: no$"):
+        run(book, [1])
+
+
+CLAIM = 'tags=["claim"]|'
+
+
+def test_a_claim_that_does_not_hold_here_is_said_and_the_rest_runs(book):
+    write(
+        book, 1, "from groundup import record\nn = 1", f"{CLAIM}assert n == 1\nassert n == 2, 'one\\nmore'",
+        "n += 40", f"{CLAIM}record('n', n)",
+    )  # fmt: skip
+    assert run(book, [1]) == [1]
+    assert station.unheld(book, [1]) == ["chapters/01_chapter.py:10: AssertionError: one\nmore"]
+    assert load_results(book, 1)["records"] == {"n": 41}
+    outputs = [cell.outputs for cell in notebook(book, 1).cells if cell.cell_type == "code"]
+    assert [[output.output_type for output in found] for found in outputs] == [[], ["error"], [], []]
+    assert run(book, [1]) == [], "it would be no other the next time"
+    write(book, 1, "n = 2", f"{CLAIM}assert n == 2")
+    run(book, [1])
+    assert station.unheld(book, [1]) == []
+
+
+def test_a_claim_that_breaks_and_a_check_that_fails_stop_the_run(book):
+    write(book, 1, f"{CLAIM}assert nowhere")
+    with pytest.raises(ChapterError, match="NameError"):
+        run(book, [1])
+    write(book, 1, "raise AssertionError(1)")
+    with pytest.raises(ChapterError, match="AssertionError: 1"):
         run(book, [1])
 
 

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,23 @@ def key(book: Book, number: int) -> str:
 
 
 def load_results(book: Book, number: int) -> dict[str, Any]:
-    """What a chapter recorded in its last good run: its `key`, `seconds`, `records` by name and `certificates`.
+    """What a chapter's last run to its end left: its `key`, `seconds`, `records` by name and `certificates`.
 
+    `unheld` are the claims that do not hold on this machine, each with its line.
     Raises: BookError when it has not been run.
     """
     try:
         return json.loads(book.results(number).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise BookError(f"chapter {number} has no results: groundup run {number}") from None
+
+
+def unheld(book: Book, numbers: Iterable[int]) -> list[str]:
+    """The claims of some chapters that do not hold on this machine, `file:line: error`.
+
+    Raises: BookError when one of them has not been run.
+    """
+    return [line for number in numbers for line in load_results(book, number)["unheld"]]
 
 
 def is_current(book: Book, number: int, wanted: str) -> bool:

@@ -74,8 +74,9 @@ async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress
         book.build.mkdir(exist_ok=True)  # there, so that what a killed run leaves behind goes with `make clean`
         with tempfile.TemporaryDirectory(dir=book.build, prefix="run-", ignore_cleanup_errors=True) as folder:
             step = functools.partial(progress.step, chapter.package)
-            await execute(book, chapter, notebook, Path(folder), step)
-            results = {"key": wanted, "chapter": chapter.number, **recorded(chapter, Path(folder) / "records")}
+            unheld = await execute(book, chapter, notebook, Path(folder), step)
+            records = recorded(chapter, Path(folder) / "records")
+            results = {"key": wanted, "chapter": chapter.number, "unheld": unheld, **records}
         normalise(notebook)
         results["seconds"] = round(time.monotonic() - started, 1)
         # The results last: they say that the notebook beside them is complete, and which one it is.

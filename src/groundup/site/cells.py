@@ -125,6 +125,11 @@ def claimed(cells: Iterable[Cell]) -> str:
     return text if len(text) <= LONGEST_LABEL else text[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"
 
 
+def fails(cells: Iterable[Cell]) -> bool:
+    """Whether one of them has stopped at an error."""
+    return any(output.output_type == "error" for cell in cells for output in cell.outputs)
+
+
 def modules(cells: Iterable[Cell]) -> list[str]:
     """The modules that cells are saved to, each once."""
     return list(dict.fromkeys(cell.metadata.export for cell in cells if "export" in cell.metadata))

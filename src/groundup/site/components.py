@@ -123,6 +123,7 @@ def _environment() -> Environment:
         "joined": cells.joined,
         "asserts": cells.asserts,
         "claimed": cells.claimed,
+        "fails": cells.fails,
         "slug": lambda title: slugify(title, "-"),
     }
     environment.globals |= {"heading": _heading, "guess": _guess, "saved_to": _saved_to, "terms": _terms}
