@@ -55,7 +55,9 @@ def test_home(book: Book) -> None:
     written = home.select(".map li")
     assert [item.a["href"] for item in written] == ["chapters/01_linear_model/"]
     assert written[0].select_one(".rate").text == "3.1 %"
-    assert written[0].select_one("[data-exercises]")["data-exercises"] == "1.mse"
+    assert written[0].select_one("[data-chapter]")["data-chapter"] == "01_linear_model"
+    script = (book.site / "assets/javascripts/book.js").read_text(encoding="utf-8")
+    assert script.startswith('const EXERCISES = {\n "01_linear_model": [\n  "1.mse"\n ]\n}\n')
 
 
 def test_taste(book: Book) -> None:

@@ -10,6 +10,7 @@ const remembered = {
     if (value.length > LONGEST_KEPT) return false
     try {
       value ? localStorage.setItem("book." + key, value) : localStorage.removeItem("book." + key)
+      if (key.startsWith("done.")) showProgress()
       return true
     } catch { return false }
   },
@@ -43,13 +44,27 @@ addEventListener("storage", ({ key, newValue }) => {
   showProgress()
 })
 
+/* On the map of the home page, and beside the chapters' names in the list on the left. */
 const showProgress = () => {
-  for (const state of document.querySelectorAll(".map [data-exercises]")) {
-    const names = state.dataset.exercises.split(" ").filter(Boolean)
+  for (const [chapter, names] of Object.entries(EXERCISES)) {
     const done = names.filter(name => remembered.read("done." + name) === "1").length
-    state.replaceChildren()
-    if (!done) continue
-    const bar = Object.assign(document.createElement("progress"), { max: names.length, value: done, ariaHidden: "true" })
-    state.append(bar, `${done} of ${names.length} exercises done`)
+    const words = `${done} of ${names.length} exercises done`
+    for (const state of document.querySelectorAll(`.map [data-chapter="${chapter}"]`)) {
+      state.replaceChildren()
+      if (!done) continue
+      const bar = Object.assign(document.createElement("progress"), { max: names.length, value: done, ariaHidden: "true" })
+      state.append(bar, words)
+    }
+    for (const link of document.querySelectorAll(".md-nav--primary .md-nav__link[href]:not(.md-nav--secondary *)")) {
+      if (!link.pathname.includes(`/${chapter}/`)) continue
+      link.querySelector(".nav-done")?.remove()
+      if (!done) continue
+      const mark = document.createElement("span")
+      mark.className = "nav-done"
+      mark.role = "img"
+      mark.ariaLabel = mark.title = words
+      mark.textContent = done === names.length ? "✓" : `${done}/${names.length}`
+      link.append(mark)
+    }
   }
 }

@@ -35,7 +35,6 @@ const offerToKeep = () => {
       : `Took ${count(kept)} from ${file.name}.`]
     if (strange) words.push(`${things(strange)} in it ${strange === 1 ? "is" : "are"} not known here, and left out.`)
     says.textContent = words.join(" ")
-    showProgress()
   })
 
   clear.addEventListener("click", () => {
@@ -44,7 +43,6 @@ const offerToKeep = () => {
     if (!confirm(`Forget what this browser knows of your work (${count(kept)}), answers too? To have it again, save it to a file first.`)) return
     for (const key of Object.keys(kept)) remembered.write(key, "")
     says.textContent = "Cleared."
-    showProgress()
   })
 }
 
@@ -55,7 +53,7 @@ const keptIn = text => {
   try {
     const { book, kept } = JSON.parse(text)
     if (book !== BOOK) return [{}, 0]
-    const lists = [...document.querySelectorAll(".map [data-exercises]")].map(state => state.dataset.exercises.split(" "))
+    const lists = Object.values(EXERCISES)
     const exercises = new Set(lists.flat())
     const right = ([key, value]) => {
       const [kind, chapter] = key.split(".")

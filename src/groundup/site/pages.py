@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from groundup.book import Book, BookError
 from groundup.book.plan import PARTS, PLAN, Planned
@@ -53,16 +51,9 @@ def _chapter_map(book: Book) -> str:
 def _map_item(book: Book, plan: Planned, rate: float | None) -> str:
     title, promise, path = html.escape(plan.title), html.escape(plan.promise), book.chapter(plan.number)
     wrong = f'<span><span class="rate">{curve.percent(rate)}</span> of the digits read wrongly</span>' if rate else ""
-    exercises = " ".join(f"{plan.number}.{name}" for name in _exercises(book.executed(plan.number)))
-    progress = f'<span class="js-only" data-exercises="{exercises}"></span>'
+    progress = f'<span class="js-only" data-chapter="{path.stem}"></span>'
     link = f'<a href="chapters/{path.stem}/">{title}</a>'
     return f'<li value="{plan.number}">{link}<p>{promise}</p><p class="state">{wrong} {progress}</p></li>'
-
-
-def _exercises(executed: Path) -> list[str]:
-    """The names of a chapter's exercises, under which a reader's browser remembers what is done."""
-    cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
-    return [cell["metadata"]["exercise"] for cell in cells if "prompt" in cell["metadata"].get("tags", [])]
 
 
 def _digits(book: Book) -> str:

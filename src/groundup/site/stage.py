@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ def stage(book: Book, chapters: Mapping[int, Chapter], folder: Path) -> None:
     Raises: BookError when a chapter has not been run, or a page asks for a part that nobody makes.
     """
     shutil.copytree(book.root / "docs", folder, ignore=shutil.ignore_patterns("overrides", "*.part"))
+    _write(folder / "assets" / "javascripts" / "00-exercises.js", _exercises(chapters))
     for kind, name in JOINED.items():
         _join(folder / "assets" / kind, name)
     for number in chapters:
@@ -40,6 +42,12 @@ def stage(book: Book, chapters: Mapping[int, Chapter], folder: Path) -> None:
         _write(folder / "assets" / "images" / name, text)
     bench.stage(book, chapters, folder)
     mosaic.draw(folder / "assets" / "images" / "digits.png")
+
+
+def _exercises(chapters: Mapping[int, Chapter]) -> str:
+    """The exercises of each chapter, by the names under which a reader's browser remembers what is done."""
+    names = {chapter.stem: [f"{number}.{name}" for name in chapter.exercises] for number, chapter in chapters.items()}
+    return f"const EXERCISES = {json.dumps(names, indent=1)}\n"
 
 
 def _join(folder: Path, name: str) -> None:
