@@ -6,7 +6,7 @@ READY := .venv/.ready
 GROUNDUP := .venv/bin/python -m groundup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve site test export run notebooks start diff log check lint bench results doctor clean
+.PHONY: help setup serve start check diff log notebooks doctor test export run lint site bench results clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1: /p' Makefile | awk -F': ' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -16,8 +16,23 @@ setup: $(READY) ## make the environment in .venv (every other target does it whe
 serve: $(READY) ## run what has changed, build the site and serve it (PORT=8001 for another port)
 	@$(GROUNDUP) serve --port $(PORT)
 
-site: $(READY) ## run what has changed and build the site into build/site
-	@$(GROUNDUP) site
+start: $(READY) ## make a folder to work a chapter in, work/05 (CH=5)
+	@$(GROUNDUP) start $(or $(CH),$(error which chapter? make start CH=5))
+
+check: $(READY) ## check your exercises of a chapter (CH=5), or a package of your own (CH=5 PACKAGE=my_nn)
+	@$(GROUNDUP) check $(or $(CH),$(error which chapter? make check CH=5)) $(if $(PACKAGE),--package "$(PACKAGE)")
+
+diff: $(READY) ## show what changed between two checkpoints (FROM=1 TO=2), in one part (OF=mse), or in yours (FROM=2 MINE=my_nn)
+	@$(GROUNDUP) diff $(or $(FROM),$(error which checkpoints? make diff FROM=1 TO=2)) $(TO) $(OF) $(if $(MINE),--mine "$(MINE)")
+
+log: $(READY) ## show the history of a module, class or function over the chapters (OF=mse)
+	@$(GROUNDUP) log $(or $(OF),$(error of what? make log OF=mse))
+
+notebooks: $(READY) ## write notebooks to work in into notebooks/ (N=2 for one)
+	@$(GROUNDUP) notebooks $(N)
+
+doctor: $(READY) ## look whether this computer has what the book needs
+	@$(GROUNDUP) doctor
 
 test: $(READY) ## run the tests
 	@$(GROUNDUP) test
@@ -28,32 +43,17 @@ export: $(READY) ## write the checkpoints src/ch01, src/ch02, … from the chapt
 run: $(READY) ## run the chapters that have changed (N=2 for one)
 	@$(GROUNDUP) run $(N)
 
-notebooks: $(READY) ## write notebooks to work in into notebooks/ (N=2 for one)
-	@$(GROUNDUP) notebooks $(N)
-
-start: $(READY) ## make a folder to work a chapter in, work/05 (CH=5)
-	@$(GROUNDUP) start $(or $(CH),$(error which chapter? make start CH=5))
-
-diff: $(READY) ## show what changed between two checkpoints (FROM=1 TO=2), in one part (OF=mse), or in yours (FROM=2 MINE=my_nn)
-	@$(GROUNDUP) diff $(or $(FROM),$(error which checkpoints? make diff FROM=1 TO=2)) $(TO) $(OF) $(if $(MINE),--mine "$(MINE)")
-
-log: $(READY) ## show the history of a module, class or function over the chapters (OF=mse)
-	@$(GROUNDUP) log $(or $(OF),$(error of what? make log OF=mse))
-
-check: $(READY) ## check your exercises of a chapter (CH=5), or a package of your own (CH=5 PACKAGE=my_nn)
-	@$(GROUNDUP) check $(or $(CH),$(error which chapter? make check CH=5)) $(if $(PACKAGE),--package "$(PACKAGE)")
-
 lint: $(READY) ## look through the chapters without running them
 	@$(GROUNDUP) lint
+
+site: $(READY) ## run what has changed and build the site into build/site
+	@$(GROUNDUP) site
 
 bench: $(READY) ## measure how fast the book itself is, against its targets
 	@$(GROUNDUP) bench
 
 results: $(READY) ## measure anew what pages show from docs/results (benchmarks/ says what it needs)
 	@$(GROUNDUP) results
-
-doctor: $(READY) ## look whether this computer has what the book needs
-	@$(GROUNDUP) doctor
 
 clean: ## remove build/, everything that can be made again
 	@rm -rf build

@@ -125,12 +125,12 @@ def test_from_the_stubs_to_the_end(workspace: Workspace, put: Put, check: Check)
         "  double(1) is 1: twice it is",
         "",
         "  hint 1      A first double.",
-        "  hint 2      groundup check 1 --hint double",
+        "  hint 2      groundup check 1 double --hint",
         "  the case    double(x)",
         "              x: int 1",
         "              gave back: int 1",
         "  the diff    groundup diff 0 1 --stat",
-        "  What I did  groundup check 1 --solution double",
+        "  What I did  groundup check 1 double --solution",
         "",
         "1 of 2 passed, 1 failed",
     ]
@@ -153,7 +153,20 @@ def test_what_has_passed_is_tried_again_when_it_changes_or_is_asked_for(
     put(double="def double(x):\n    return x + x  # better")
     assert check()[0] == 0
     assert progress(workspace)["double"]["tries"] == 4
-    assert check("--force", "half")[0] == 2
+    assert check("half", "--force")[0] == 2
+
+
+def test_one_exercise_by_its_name_with_options_anywhere(workspace: Workspace, put: Put, check: Check) -> None:
+    put(double=RIGHT["double"])
+    assert check("double") == (0, "double               passed\n\nit passes\n")
+    assert progress(workspace).keys() == {"double"}, "the other one was not looked at"
+    for order in (["1", "triple", "--hint"], ["--hint", "1", "triple"], ["1", "--hint", "triple"]):
+        assert cli.main(["check", *order]) == 0
+    assert progress(workspace)["triple"]["hints"] == 2
+    code, said = check("--solution")
+    assert code == 2
+    assert said.endswith("what I did where? groundup check 1 NAME --solution, with one of double, triple as NAME\n")
+    assert check("double", "--package", "mine") == (2, "error: a package is checked as a whole: leave out double\n")
 
 
 @pytest.mark.parametrize(
@@ -361,7 +374,7 @@ def test_hints_one_by_one(workspace: Workspace, put: Put, check: Check) -> None:
     assert check("--hint") == (0, "double, hint 2\n\nA second double.\n"), "the first is shown with the failure"
     code, said = check("--hint")
     assert code == 0
-    assert said.endswith("A second double.\n\nThese are all hints. What I did: groundup check 1 --solution double\n")
+    assert said.endswith("A second double.\n\nThese are all hints. What I did: groundup check 1 double --solution\n")
     put(double=RIGHT["double"])
     assert check("--hint") == (0, "every exercise passes: there is nothing to hint at\n")
     code, said = check("--hint", "quadruple")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundup.book import Book, BookError
+from groundup.book import Book, BookError, UsageError
 
 if TYPE_CHECKING:
     from groundup.chapter import Chapter
@@ -44,12 +44,15 @@ def _exported(book: Book, chapters: Mapping[int, Chapter]) -> list[Path]:
 def run(book: Book, options: Namespace) -> None:
     """Run chapters whose code, checkpoint or data has changed, and keep their outputs and numbers."""
     from groundup.chapter import parse_book
-    from groundup.run import run
+    from groundup.run import run, unheld
 
     numbers = _numbers(book, options.chapters)
     chapters = parse_book(book)
     _exported(book, chapters)
-    if not run(book, [chapters[number] for number in numbers], force=options.force):
+    ran = run(book, [chapters[number] for number in numbers], force=options.force)
+    if lines := unheld(book, numbers):
+        raise BookError("\n".join(lines))
+    if not ran:
         print("nothing has changed since the last run (--force runs it again)")
 
 
@@ -78,23 +81,29 @@ def check(book: Book, options: Namespace) -> int | None:
     if options.package is not None:
         from groundup.workspace import suite
 
+        if options.exercise:
+            raise UsageError(f"a package is checked as a whole: leave out {options.exercise}")
         return suite.report(book, options.package, _numbers(book, [options.chapter])[0])
     from groundup.workspace.checking import Checking
 
     checking = Checking(book, options.chapter, options.dir)
     for line in checking.said():
         print(line)
-    if options.hint is not None:
-        print(checking.hint(options.hint))
-    elif options.solution is not None:
-        print(checking.solution(options.solution))
+    exercise = checking.exercise(options.exercise) if options.exercise else None
+    if options.hint:
+        print(checking.hint(exercise))
+    elif options.solution:
+        if exercise is None:
+            raise UsageError(
+                f"what I did where? {checking.commands.solution('NAME')}, with one of {checking.names} as NAME"
+            )
+        print(checking.solution(exercise))
     elif options.watch:
         from groundup.workspace.watching import watch
 
-        watch(checking)
+        watch(checking, exercise)
     else:
-        force = [checking.exercise(options.force).name] if options.force else checking.chapter.exercises
-        return int(not checking.show(checking.answers(), force=() if options.force is None else force))
+        return int(not checking.show(checking.answers(exercise), force=options.force))
     return None
 
 
@@ -121,11 +130,13 @@ def _built(book: Book) -> bool:
     if site.is_current(book):
         return False
     from groundup.chapter import parse_book
-    from groundup.run import run
+    from groundup.run import run, unheld
 
     chapters = parse_book(book)
     _exported(book, chapters)
     run(book, chapters.values())
+    for line in unheld(book, chapters):
+        print(f"{line}\n  does not hold on this machine: the page says so, and all else is as it should be")
     if site.is_current(book):
         return False
     site.build(book, chapters)

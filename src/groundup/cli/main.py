@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="groundup",
         description="The tool of the book Deep Learning from the Ground Up.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="commands:",
+        epilog="to read it and work in it:",
     )
     listed = parser.add_subparsers(
         parser_class=_Command, metavar="COMMAND", help="one of those below; COMMAND --help tells more"
@@ -84,19 +84,27 @@ def _parser() -> argparse.ArgumentParser:
     def chapters(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("chapters", nargs="*", metavar="N", help="chapters by number; all when none is given")
 
-    add(commands.export, "export")
-    run = add(commands.run, "run 2 3")
-    chapters(run)
-    run.add_argument("--force", action="store_true", help="run them even if nothing has changed")
-    add(commands.lint, "lint")
+    serve = add(commands.serve, "serve --port 8001")
+    serve.add_argument("--port", type=int, default=commands.PORT, help="the port on 127.0.0.1 (default: %(default)s)")
+    start = add(reader.start, "start 5")
+    start.add_argument("chapter", metavar="N", help="a chapter by its number")
+    start.add_argument("--dir", type=Path, metavar="DIR", help="the folder to make (default: work/05 in the book's)")
+    start.add_argument("--fresh", action="store_true", help="begin again; what is there is kept beside it")
+    start.add_argument(
+        "--from",
+        dest="source",
+        metavar="mine",
+        help="build on your own package of the chapter before, work/04/mine, or on the one in the folder given here",
+    )
     check = add(commands.check, "check 5    (or, a package of your own: groundup check 5 --package my_nn)")
     check.add_argument("chapter", metavar="N", help="a chapter by its number")
     check.add_argument("--dir", type=Path, metavar="DIR", help="the workspace, if it is not work/05")
+    check.add_argument("exercise", metavar="NAME", nargs="?", default="", help="one exercise; all when none is given")
     what = check.add_mutually_exclusive_group()
-    what.add_argument("--hint", nargs="?", const="", metavar="NAME", help="the next hint, to the first that fails")
-    what.add_argument("--solution", metavar="NAME", help="what I did, once it passes or you have asked twice")
+    what.add_argument("--hint", action="store_true", help="its next hint; without a name, to the first that fails")
+    what.add_argument("--solution", action="store_true", help="what I did, once it passes or you have asked twice")
     what.add_argument("--watch", action="store_true", help="check what has changed, whenever you save")
-    what.add_argument("--force", nargs="?", const="", metavar="NAME", help="try what has passed once more")
+    what.add_argument("--force", action="store_true", help="try what has passed once more")
     what.add_argument("--package", type=Path, metavar="DIR", help="check a package of your own instead")
     diff = add(
         comparing.diff, "diff 4 5 layers.py    (or, your own package beside the book's: groundup diff 5 --mine my_nn)"
@@ -116,22 +124,16 @@ def _parser() -> argparse.ArgumentParser:
     log = add(comparing.log, "log losses.py mse")
     log.add_argument("what", metavar="NAME", nargs="+", help="a module, a function, a class or a method of one")
     chapters(add(commands.notebooks, "notebooks 1"))
-    start = add(reader.start, "start 5")
-    start.add_argument("chapter", metavar="N", help="a chapter by its number")
-    start.add_argument("--dir", type=Path, metavar="DIR", help="the folder to make (default: work/05 in the book's)")
-    start.add_argument("--fresh", action="store_true", help="begin again; what is there is kept beside it")
-    start.add_argument(
-        "--from",
-        dest="source",
-        metavar="mine",
-        help="build on your own package of the chapter before, work/04/mine, or on the one in the folder given here",
-    )
+    add(commands.doctor, "doctor")
+    parser.epilog += "\n\nto write the book:"
+    add(commands.export, "export")
+    run = add(commands.run, "run 2 3")
+    chapters(run)
+    run.add_argument("--force", action="store_true", help="run them even if nothing has changed")
+    add(commands.lint, "lint")
     add(commands.site, "site")
-    serve = add(commands.serve, "serve --port 8001")
-    serve.add_argument("--port", type=int, default=commands.PORT, help="the port on 127.0.0.1 (default: %(default)s)")
     add(commands.test, "test")
     add(commands.bench, "bench")
     add(commands.results, "results")
-    add(commands.doctor, "doctor")
     add(commands.clean, "clean")
     return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from groundup.book import Book, BookError, UsageError
@@ -45,10 +45,10 @@ class Checking:
         """What is to be told of the workspace itself: something was gone, damaged or has changed."""
         return [line for line in (self.progress.mended(), self.workspace.changed(self.book)) if line]
 
-    def show(self, found: Mapping[str, Answer], force: Collection[str] = ()) -> bool:
+    def show(self, found: Mapping[str, Answer], *, force: bool = False) -> bool:
         """Check answers, and print what becomes of them and what helps; say whether all exercises pass."""
         outcomes, waiting = dict[str, Outcome](), list(found)
-        for exercise, outcome in self.check(found, force):
+        for exercise, outcome in self.check(found, force=force):
             outcomes[exercise.name] = outcome
             while waiting and waiting[0] in outcomes:  # in the chapter's order, whatever takes longest
                 name = waiting.pop(0)
@@ -64,11 +64,8 @@ class Checking:
         print(f"\n{report.summary(self.outcomes.values())}", flush=True)
         return all(outcome == PASSED for outcome in self.outcomes.values())
 
-    def check(self, found: Mapping[str, Answer], force: Collection[str] = ()) -> Iterator[tuple[Exercise, Outcome]]:
-        """What becomes of some answers, as it comes.
-
-        One that has passed and is unchanged is not tried again, unless its exercise is in `force`.
-        """
+    def check(self, found: Mapping[str, Answer], *, force: bool = False) -> Iterator[tuple[Exercise, Outcome]]:
+        """What becomes of some answers, as it comes. One that has passed and is unchanged is tried again by `force`."""
         tasks: dict[str, Task] = {}
         for name, answer in found.items():
             tried = self._without_trying(answer)
@@ -76,7 +73,7 @@ class Checking:
                 yield answer.exercise, self._kept(name, tried)
                 continue
             entry = self.progress.entry(name)
-            if name not in force and (entry.state, entry.answer) == ("passed", _hash(tried)):
+            if not force and (entry.state, entry.answer) == ("passed", _hash(tried)):
                 yield answer.exercise, PASSED
             elif locked := self._locked(answer):
                 yield answer.exercise, self._kept(name, locked, _hash(tried))
@@ -85,18 +82,19 @@ class Checking:
         for name, outcome in attempted(tasks):
             yield self.chapter.exercises[name], self._kept(name, outcome, _hash(tasks[name]))
 
-    def answers(self) -> dict[str, Answer]:
-        """The reader's answers, after the notebook and the script were brought in step.
+    def answers(self, only: Exercise | None = None) -> dict[str, Answer]:
+        """The reader's answers, or that to one exercise, after the notebook and the script were brought in step.
 
         Raises: BookError when they cannot be read.
         """
         if line := self.workspace.in_step():
             print(line)
-        return answers(self.workspace.script, self.chapter)
+        found = answers(self.workspace.script, self.chapter)
+        return found if only is None else {only.name: found[only.name]}
 
-    def hint(self, name: str) -> str:
+    def hint(self, exercise: Exercise | None = None) -> str:
         """The next hint of an exercise, or of the first one that does not pass; all of them after the last."""
-        exercise = self.exercise(name) if name else self._first()
+        exercise = exercise or self._first()
         if exercise is None:
             return "every exercise passes: there is nothing to hint at"
         hints = exercise.part("hint")
@@ -106,12 +104,12 @@ class Checking:
         self.progress.change(exercise.name, hints=shown + 1)
         return report.hints(exercise, [shown])
 
-    def solution(self, name: str) -> str:
+    def solution(self, exercise: Exercise) -> str:
         """What I did, once an exercise passes or it is asked for twice.
 
         Raises: BookError at the first time, when it does not pass.
         """
-        exercise = self.exercise(name)
+        name = exercise.name
         entry = self.progress.entry(name)
         asked = self.progress.change(name, solution=entry.solution + 1).solution
         if entry.state != "passed" and asked < HIDDEN:
@@ -121,9 +119,13 @@ class Checking:
     def exercise(self, name: str) -> Exercise:
         """Raises: UsageError, naming the exercises that there are."""
         if name not in self.chapter.exercises:
-            names = ", ".join(self.chapter.exercises) or "none"
-            raise UsageError(f"chapter {self.chapter.number} has no exercise {name}: its exercises are {names}")
+            raise UsageError(f"chapter {self.chapter.number} has no exercise {name}: its exercises are {self.names}")
         return self.chapter.exercises[name]
+
+    @property
+    def names(self) -> str:
+        """The exercises that there are."""
+        return ", ".join(self.chapter.exercises) or "none"
 
     def _first(self) -> Exercise | None:
         """The first exercise that fails; if none does, the first that is not started."""

@@ -36,10 +36,10 @@ class Commands:
         return f"groundup check {self.number}{self._where}"
 
     def hint(self, name: str) -> str:
-        return f"groundup check {self.number} --hint {name}{self._where}"
+        return f"groundup check {self.number} {name} --hint{self._where}"
 
     def solution(self, name: str) -> str:
-        return f"groundup check {self.number} --solution {name}{self._where}"
+        return f"groundup check {self.number} {name} --solution{self._where}"
 
     @property
     def notebooks(self) -> str:
@@ -103,7 +103,7 @@ def summary(outcomes: Iterable[Outcome]) -> str:
     results = [outcome.result for outcome in outcomes]
     passed, empty = results.count("passed"), results.count("not started")
     if passed == len(results):
-        return f"all {passed} pass"
+        return f"all {passed} pass" if passed > 1 else "it passes"
     unfinished = results.count("unfinished")
     failed = len(results) - passed - empty - unfinished
     parts = [

@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 
 from groundup.book import BookError
+from groundup.chapter import Exercise
 from groundup.workspace.checking import Checking
 
 LOOK = 0.3  # seconds between two looks at the files
 
 
-def watch(checking: Checking) -> None:
-    """Check the answers that have changed, whenever the notebook or the script is saved."""
+def watch(checking: Checking, only: Exercise | None = None) -> None:
+    """Check the answers that have changed, or that to one exercise, whenever the notebook or the script is saved."""
     tried: dict[str, str] = {}
     done, complaint = None, ""
     seen = _times(checking)
     while True:
         if seen != done:
             try:
-                found = checking.answers()
+                found = checking.answers(only)
                 done, complaint = _times(checking), ""
                 changed = {name: answer for name, answer in found.items() if tried.get(name) != answer.source}
                 if changed:
