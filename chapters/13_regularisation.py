@@ -1890,7 +1890,7 @@ for name, wrong in (("eight views", wrong_after), ("ensemble", wrong_ensemble)):
         print(f"{fall - 2 * error:+.2%} to {fall + 2 * error:+.2%}")
 
 # %% [markdown]
-# The **95 % interval** is the gain and two standard errors to either side. The intervals are as wide as the gains, and that of one network at least includes 0 with eight views: 1,000 images are too few to see a gain of this size in *one* network, if there is one. (Nor do the seeds add up: they share these images.) Eight views cost eight times as much. The **ensemble** of the three networks costs three times as much, in training as well; it makes fewer errors than they do on average, though it need not beat the luckiest of them.
+# The **95 % interval** is the gain and two standard errors to either side. With eight views at least one includes 0: 1,000 images are too few to see a gain of this size in *one* network, if there is one. (Nor do the seeds add up: they share these images.) Eight views cost eight times as much. The **ensemble** of the three networks costs three times as much, in training as well; it makes fewer errors than they do on average.
 
 # %% tags=["claim"]
 if len(images) < 5000:
