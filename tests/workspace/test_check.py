@@ -565,6 +565,24 @@ def test_what_is_locked_at_an_exercise_does_not_pass(later: Workspace, capsys: p
     assert cli.main(["check", "2"]) == 0
 
 
+def test_what_an_answer_imports_is_held_to_the_rule(later: Workspace, capsys: pytest.CaptureFixture) -> None:
+    body = "raise NotImplementedError"
+    _edit(later.script, body, "import numpy\n    return (numpy.array(x) / 2).tolist()")
+    assert cli.main(["check", "2"]) == 1
+    assert "imports numpy: numpy is not part of the rules" in capsys.readouterr().out
+    _edit(
+        later.script,
+        "import numpy\n    return (numpy.array(x) / 2).tolist()",
+        "from mine.own import halved\n    return halved(x)",
+    )
+    own = later.mine / "own.py"
+    own.write_text("import torch\n\n\ndef halved(x):\n    return (torch.eye(2) @ torch.tensor(x) / 2).tolist()\n")
+    assert cli.main(["check", "2"]) == 1
+    assert "mine/own.py:5 uses @, which chapter 3 unlocks: write it yourself\n  at 02_" in capsys.readouterr().out
+    _edit(own, "torch.eye(2) @ ", "")
+    assert cli.main(["check", "2"]) == 0
+
+
 def _edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text

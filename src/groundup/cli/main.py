@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("what", metavar="NAME", nargs="+", help="a module, a function, a class or a method of one")
     chapters(add(commands.notebooks, "notebooks 1"))
     add(commands.doctor, "doctor")
-    parser.epilog += "\n\nto write the book:"
+    parser.epilog = f"{parser.epilog}\n\nto write the book:"
     add(commands.export, "export")
     run = add(commands.run, "run 2 3")
     chapters(run)

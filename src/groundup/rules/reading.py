@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +9,12 @@ from pathlib import Path
 from groundup.book import Book, UsageError
 from groundup.chapter import Chapter, ChapterError
 from groundup.rules.expressions import read
+from groundup.rules.imports import why_not
 from groundup.rules.locks import CHAPTER_OF, Locks, Place, Unlocked, locks_of, shown
 from groundup.rules.oracles import leaks
 from groundup.rules.receivers import Own
 from groundup.rules.usage import Usage
 
-TORCH_FROM = 3  # the chapter that brings PyTorch's arrays in
-ALLOWED = ("matplotlib", "mpl_toolkits", "groundup")
 COMPARED = ("micrograd",)  # others' work, for oracle cells to compare with
 ROW = "mend the unlock, or the table in src/groundup/book/plan.py"
 
@@ -168,21 +165,9 @@ def _may_be_own(source: _Source, word: str, line: int) -> bool:
 
 def _import(source: _Source, module: str, dots: int) -> str:
     """Why the import breaks the rules; nothing when it does not."""
-    top = module.split(".")[0]
     if dots:
         return "" if source.siblings is not None else "imports relatively: a chapter is a script, name the package"
-    if top in sys.stdlib_module_names or top in ALLOWED or top in (source.siblings or ()):
-        return ""
-    if top == "torch":
-        early = f"imports torch: PyTorch's arrays come in with chapter {TORCH_FROM}"
-        return early if source.number < TORCH_FROM else ""
-    if re.fullmatch(r"ch\d\d", top):
-        previous = f"ch{source.number - 1:02d}"
-        if source.number == 1:
-            return f"imports {top}: chapter 1 has no checkpoint before it"
-        return "" if top == previous else f"imports {top}: chapter {source.number} builds on {previous}"
-    rules = f"the standard library, matplotlib, and torch from chapter {TORCH_FROM}"
-    return f"imports {top}: {top} is not part of the rules: {rules}"
+    return why_not(module, source.number, source.siblings or ())
 
 
 def _raise_if_any(lines: list[str]) -> None:

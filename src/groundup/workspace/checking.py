@@ -155,8 +155,8 @@ class Checking:
 
     def _locked(self, answer: Answer) -> Outcome | None:
         """What becomes of an answer that uses what is still locked where its exercise stands."""
-        packages = filter(None, (self.workspace.previous, self.workspace.mine))
-        found = locked_in(self.chapter, answer.exercise, answer.source, packages)
+        previous, mine = self.workspace.previous, self.workspace.mine
+        found = locked_in(self.chapter, answer.exercise, answer.source, previous, mine)
         return Outcome("failed", found[1], *answer.place(found[0])) if found else None
 
     def _kept(self, name: str, outcome: Outcome, hashed: str = "") -> Outcome:
