@@ -463,27 +463,6 @@ def test_layers_on_the_tape_refuse_other_shapes_and_types(checkpoint: Checkpoint
 
 
 @SINCE
-@pytest.mark.parametrize(
-    ("inputs", "targets", "lr", "batch_size", "said"),
-    [
-        (0, 0, 0.1, 1, "0 inputs"),
-        (3, 2, 0.1, 1, "3 inputs and 2 targets"),
-        (3, 3, math.nan, 1, "lr nan"),
-        (3, 3, math.inf, 1, "lr inf"),
-        (3, 3, -0.1, 1, "lr -0.1"),
-        (3, 3, 0.1, 0, "batch_size 0"),
-    ],
-)
-def test_an_epoch_on_the_tape_refuses_what_it_cannot_train_on(
-    checkpoint: Checkpoint, inputs: int, targets: int, lr: float, batch_size: int, said: str
-) -> None:
-    network = checkpoint.module("network").Network([3, 2])
-    x, wanted = rand(inputs, 3).float(), rand(targets, 2).float()
-    with pytest.raises(ValueError, match=said):
-        checkpoint.module("training").sgd_epoch(network, x, wanted, lr, random.Random(0), batch_size)
-
-
-@SINCE
 def test_dead_units_are_counted_on_the_tape(checkpoint: Checkpoint) -> None:
     network = checkpoint.module("network").Network([1, 4, 3, 2])
     first, _, second, _, _ = network.layers

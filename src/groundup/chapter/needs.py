@@ -32,9 +32,8 @@ def needed(chapter: Chapter, exercise: Exercise, answer: str = "") -> list[Cell]
     used = set(wanted)
     while True:
         found = _slice(before, wanted, used, fixed)
-        late = wanted.union(
-            *(unit.names.late for unit in found)
-        )  # read when it is called, perhaps after it is bound anew
+        # read when it is called, perhaps after it is bound anew
+        late = wanted.union(*(unit.names.late for unit in found))
         read = used.union(*(unit.names.now | unit.names.late for unit in found))
         if (late, read) == (wanted, used):
             return _cells(found)

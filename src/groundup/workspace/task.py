@@ -31,8 +31,8 @@ class Task:
     """What an attempt executes: `book`, then `answer`, then `check`, in one module.
 
     `solution` is the book's own answer: what it binds, an answer may bind, and one of `names` at least, which are
-    those of the stub. `folder` is the workspace, and `texts` are
-    the files that the parts come from. `seconds` is how long answer and check may take.
+    those of the stub. `folder` is the workspace, and `texts` are the files that the parts come from. `seconds` is how
+    long answer and check may take.
     """
 
     book: list[Part]
@@ -59,9 +59,9 @@ class Outcome:
     """What became of an attempt. `printed` are the first lines that the answer printed.
 
     `result` is one of "passed", "not started", "failed" (the check says why), "error" (in the answer), "unfinished" (a
-    part of it is not written yet), "changed" (the
-    answer has changed what the check relies on), "ended" (it ended the program), "too long" and "book" (the book's own
-    preparation did not run). `line` is the reader's, in `file`; `case` is what the check looked at, as lines to print.
+    part of it is not written yet), "changed" (the answer has changed what the check relies on), "ended" (it ended the
+    program), "too long" and "book" (the book's own preparation did not run). `line` is the reader's, in `file`; `case`
+    is what the check looked at, as lines to print.
     """
 
     result: str
