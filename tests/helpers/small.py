@@ -142,6 +142,12 @@ assert True
 raise ValueError("too far")
 
 # %% [markdown]
+# Which is so elsewhere.
+
+# %% tags=["claim"]
+assert predict(2) == 5
+
+# %% [markdown]
 # ## Recap
 #
 # It was small. If you remember one thing: **small is enough.** Nearly.
@@ -177,6 +183,9 @@ OUTPUTS = {
         "traceback": ["Traceback", "  cell 7", "\x1b[31mValueError\x1b[39m: too far"],
     },
 }
+OUTPUTS["assert predict(2) == 5"] = {
+    "output_type": "error", "ename": "AssertionError", "evalue": "", "traceback": ["Traceback", "AssertionError"],
+}  # fmt: skip
 CERTIFICATE = {
     "name": "torch.relu", "also": ["torch.nn.functional.relu"], "by": "relu", "kind": "function",
     "cases": 12, "forward": 0.0, "backward": 2e-16, "step": 3e-16, "ratio": 3.21,

@@ -89,7 +89,13 @@ def test_claims(article: Tag) -> None:
     assert first.summary["aria-label"] == "checked: predict(1) == 2; predict(0) == 0", "neighbours are merged"
     assert "predict(1)" in first.code.text
     assert "record" in first.code.text
-    assert [len(claim.select(".what")) for claim in article.select("details.claim")] == [1, 0, 0]
+    assert [len(claim.select(".what")) for claim in article.select("details.claim")] == [1, 0, 0, 1]
+    unheld = article.select_one("details.unheld")
+    assert words(unheld.summary) == "not so here"
+    assert unheld.summary["aria-label"] == "not so here: predict(2) == 5"
+    assert "is not so where this page was built" in words(unheld)
+    assert unheld.pre
+    assert len(article.select("details.unheld")) == 1
 
 
 def test_figures(article: Tag, folder: Path) -> None:

@@ -156,6 +156,18 @@ def test_what_has_passed_is_tried_again_when_it_changes_or_is_asked_for(
     assert check("half", "--force")[0] == 2
 
 
+def test_an_answer_that_prints_passes_all_the_same(put: Put, check: Check) -> None:
+    put(double="def double(x):\n    print(x)\n    return 2 * x", triple=RIGHT["triple"])
+    assert check() == (0, "double               passed\ntriple               passed\n\nall 2 pass\n")
+
+
+def test_a_name_that_the_check_has_too(put: Put, check: Check) -> None:
+    put(double="def same(x):\n    return x\n\ndef double(x):\n    return 2 * same(x)")
+    code, said = check("double")
+    assert code == 1
+    assert "double               not checked  `same` is also a name of the check's own" in said
+
+
 def test_one_exercise_by_its_name_with_options_anywhere(workspace: Workspace, put: Put, check: Check) -> None:
     put(double=RIGHT["double"])
     assert check("double") == (0, "double               passed\n\nit passes\n")
@@ -513,8 +525,8 @@ def test_a_renamed_script_is_named(workspace: Workspace, check: Check) -> None:
 
 def test_a_workspace_that_is_deleted_under_a_check_leaves_nothing(workspace: Workspace, put: Put, check: Check) -> None:
     folder = str(workspace.folder)
-    put(double=f"import shutil\nshutil.rmtree({folder!r})\n{RIGHT['double']}", triple=RIGHT["triple"])
-    code, said = check()
+    put(double=f"import shutil\nshutil.rmtree({folder!r})\n{RIGHT['double']}")
+    code, said = check("double")  # alone: nothing else writes into the folder while it goes
     assert (code, said) == (1, f"error: {folder} is gone: what was finished stood in it\n")
     assert not workspace.folder.exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from groundup.book import Book, BookError, UsageError
 from groundup.chapter import Chapter, Exercise, parse
+from groundup.chapter.names import names
+from groundup.checkpoint import imported
 from groundup.rules import locked_in
 from groundup.workspace import report
 from groundup.workspace.answers import Answer, answers
@@ -62,7 +65,7 @@ class Checking:
             print(f"\n{report.differing(differing)}")
         self.outcomes |= outcomes
         print(f"\n{report.summary(self.outcomes.values())}", flush=True)
-        return all(outcome == PASSED for outcome in self.outcomes.values())
+        return all(outcome.result == "passed" for outcome in self.outcomes.values())
 
     def check(self, found: Mapping[str, Answer], *, force: bool = False) -> Iterator[tuple[Exercise, Outcome]]:
         """What becomes of some answers, as it comes. One that has passed and is unchanged is tried again by `force`."""
@@ -75,8 +78,8 @@ class Checking:
             entry = self.progress.entry(name)
             if not force and (entry.state, entry.answer) == ("passed", _hash(tried)):
                 yield answer.exercise, PASSED
-            elif locked := self._locked(answer):
-                yield answer.exercise, self._kept(name, locked, _hash(tried))
+            elif refused := self._locked(answer) or _hidden(answer):
+                yield answer.exercise, self._kept(name, refused, _hash(tried))
             else:
                 tasks[name] = tried
         for name, outcome in attempted(tasks):
@@ -166,9 +169,22 @@ class Checking:
             if entry.state != outcome.result:
                 self.progress.change(name, state=outcome.result, answer="")
             return outcome
-        hints = max(entry.hints, int(outcome != PASSED))  # the first is shown with a failure
+        hints = max(entry.hints, int(outcome.result != "passed"))  # the first is shown with a failure
         self.progress.change(name, state=outcome.result, tries=entry.tries + 1, answer=hashed, hints=hints)
         return outcome
+
+
+def _hidden(answer: Answer) -> Outcome | None:
+    """What becomes of an answer of which the check gives a name another meaning."""
+    code = {
+        role: [cell.source for cell in answer.exercise.part(role) if cell.is_code] for role in ("solution", "check")
+    }
+    bound = {role: names("\n\n".join(sources)).bound for role, sources in code.items()}
+    same = {each.name for source in code["check"] for each in imported(ast.parse(source))}
+    own = names(answer.source)
+    both = sorted(own.bound & own.late & bound["check"] - bound["solution"] - same)
+    why = "is also a name of the check's own, which takes its place: give yours another name"
+    return Outcome("changed", f"`{both[0]}` {why}") if both else None
 
 
 def _hash(task: Task) -> str:
