@@ -1871,7 +1871,7 @@ assert one.eval()(torch.randn(1, 3)).shape == (1, 3)
 # %% [markdown] exercise="fold" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 12.6: fold it
 #
-# Write `fold(conv, norm)`: one new `nn.Conv2d`, of the same stride, padding (and `padding_mode`), dilation and groups, that gives what `conv` and then `norm`, a BatchNorm2d in evaluation, give. `conv` may or may not have a bias, `norm` may be without `weight` and `bias` (they are `None` then). Neither of the two may change. The formula is yours to find: begin with $y = \gamma\,\frac{z - \mu}{s} + \beta$, where $z$ is the convolution's output.
+# Write `fold(conv, norm)`: one new `nn.Conv2d`, of the same stride, padding (and `padding_mode`), dilation and groups, that gives what `conv` and then `norm`, a BatchNorm2d in evaluation, give. `conv` may or may not have a bias, `norm` may be without `weight` and `bias` (they are `None` then). Neither of the two may change; a `norm` of another number of channels is a `ValueError`. The formula is yours to find: begin with $y = \gamma\,\frac{z - \mu}{s} + \beta$, where $z$ is the convolution's output.
 
 # %% [markdown] tags=["hint"]
 # What must all weights of one *output* channel be multiplied by, so that $z$ comes out as $\gamma z / s$? What is then still to be added?
@@ -2019,6 +2019,16 @@ def check_fold() -> None:
         )
         with torch.no_grad():
             assert torch.allclose(got(x), right), f"{what}: it gives other numbers"
+    for channels in (1, 4, 7):
+        given = f"a convolution to 6 channels and a norm of {channels}"
+        try:
+            fold(conv, nn.BatchNorm2d(channels).double().eval())
+        except Exception as error:
+            assert isinstance(error, ValueError), (
+                f"{given}: a ValueError is wanted, and not {in_words(error)}"
+            )
+        else:
+            raise AssertionError(f"{given} were folded: raise ValueError")
 
 
 check_fold()

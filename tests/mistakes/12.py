@@ -547,3 +547,31 @@ def fold(conv, norm):
     folded.weight = nn.Parameter(conv.weight * scale[:, None, None, None])
     folded.bias = nn.Parameter(shift)
     return folded
+
+
+# %% exercise="fold" message="a norm of 1 were folded: raise ValueError"
+def fold(conv, norm):
+    with torch.no_grad():
+        scale = 1 / (norm.running_var + norm.eps).sqrt()
+        shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+        if norm.weight is not None:
+            scale = scale * norm.weight
+        shift = shift * scale if norm.bias is None else shift * scale + norm.bias
+        folded = copy.deepcopy(conv)
+        folded.weight = nn.Parameter(conv.weight * scale[:, None, None, None])
+        folded.bias = nn.Parameter(shift)
+        return folded
+
+
+# %% exercise="fold" message="a ValueError is wanted, and not"
+def fold(conv, norm):
+    with torch.no_grad():
+        scale = 1 / (norm.running_var.reshape(conv.out_channels) + norm.eps).sqrt()
+        shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+        if norm.weight is not None:
+            scale = scale * norm.weight
+        shift = shift * scale if norm.bias is None else shift * scale + norm.bias
+        folded = copy.deepcopy(conv)
+        folded.weight = nn.Parameter(conv.weight * scale[:, None, None, None])
+        folded.bias = nn.Parameter(shift)
+        return folded

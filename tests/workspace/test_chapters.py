@@ -42,6 +42,13 @@ def test_stubs_are_not_started_and_solutions_are(number: int, tmp_path: Path) ->
         assert text.split("\n")[part.line - 1] == part.source.split("\n")[0], "the lines are the file's"
 
 
+def test_the_pages_name_exercises_that_there_are() -> None:
+    text = (BOOK.root / "docs" / "how-to-read.md").read_text(encoding="utf-8")
+    named = re.findall(r"groundup check (\d+) (\w+)", text)
+    assert len(named) >= 3
+    assert [pair for pair in named if pair[1] not in parse(BOOK.chapter(pair[0])).exercises] == []
+
+
 def test_what_is_needed_gives_the_same_as_the_whole_chapter(tmp_path: Path) -> None:
     found = trials.trials(tmp_path / "trials.json")
     amiss = {}

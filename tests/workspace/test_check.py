@@ -168,6 +168,18 @@ def test_a_name_that_the_check_has_too(put: Put, check: Check) -> None:
     assert "double               not checked  `same` is also a name of the check's own" in said
 
 
+def test_a_file_that_hides_a_library_is_named(workspace: Workspace, put: Put, check: Check) -> None:
+    (workspace.folder / "random.py").write_text("")
+    put(**RIGHT)
+    assert check()[1].startswith("random.py hides the library random from the book's code: rename it\n")
+
+
+def test_a_renamed_stub_is_still_the_answer(workspace: Workspace, put: Put, check: Check) -> None:
+    put(double=RIGHT["double"])
+    _edit(workspace.script, '# %% exercise="double" tags=["stub"]', '# %% exercise="twice" tags=["stub"]')
+    assert check("double")[0] == 0
+
+
 def test_one_exercise_by_its_name_with_options_anywhere(workspace: Workspace, put: Put, check: Check) -> None:
     put(double=RIGHT["double"])
     assert check("double") == (0, "double               passed\n\nit passes\n")

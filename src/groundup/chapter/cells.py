@@ -68,6 +68,11 @@ class Exercise:
     def title(self) -> str:
         return next(line.lstrip("# ") for line in self.part("prompt")[0].source.splitlines() if line.startswith("#"))
 
+    @property
+    def number(self) -> str:
+        """As its title has it: 7.1 for the first one of chapter 7."""
+        return self.title.partition(":")[0].removeprefix("Exercise ")
+
 
 @dataclass(frozen=True)
 class Chapter:

@@ -88,7 +88,7 @@ def answers(script: Path, chapter: Chapter) -> dict[str, Answer]:
             checks[exercise].append(_plain(cell.source))
         if exercise in found and tags != ["check"]:
             open_exercise = exercise
-        elif exercise or set(tags) & set(TAGS) or cell.source in books:
+        elif exercise in found or set(tags) & set(TAGS) or cell.source in books:
             open_exercise = None
         if open_exercise and cell.cell_type == "code" and cell.source.strip():
             part = Part(str(script), text.count("\n", 0, at) + 1, _without_magics(cell.source))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from groundup.workspace.progress import Progress
 from groundup.workspace.task import Outcome, Task
 
 PASSED = Outcome("passed")
+LIBRARIES = {*sys.stdlib_module_names, "torch", "numpy", "matplotlib", "groundup"}
 HIDDEN = 2  # how often a solution is asked for before it is shown, as long as the exercise does not pass
 
 
@@ -46,7 +48,7 @@ class Checking:
 
     def said(self) -> list[str]:
         """What is to be told of the workspace itself: something was gone, damaged or has changed."""
-        return [line for line in (self.progress.mended(), self.workspace.changed(self.book)) if line]
+        return [line for line in (self.progress.mended(), self.workspace.changed(self.book), *self._hiding()) if line]
 
     def show(self, found: Mapping[str, Answer], *, force: bool = False) -> bool:
         """Check answers, and print what becomes of them and what helps; say whether all exercises pass."""
@@ -120,7 +122,12 @@ class Checking:
         return report.solution(exercise)
 
     def exercise(self, name: str) -> Exercise:
-        """Raises: UsageError, naming the exercises that there are."""
+        """An exercise by its name or its number, such as 7.1.
+
+        Raises: UsageError, naming the exercises that there are.
+        """
+        numbers = {each.number: each.name for each in self.chapter.exercises.values()}
+        name = numbers.get(name, name)
         if name not in self.chapter.exercises:
             raise UsageError(f"chapter {self.chapter.number} has no exercise {name}: its exercises are {self.names}")
         return self.chapter.exercises[name]
@@ -129,6 +136,14 @@ class Checking:
     def names(self) -> str:
         """The exercises that there are."""
         return ", ".join(self.chapter.exercises) or "none"
+
+    def _hiding(self) -> list[str]:
+        """That files of the workspace are imported in the place of libraries, and so by the book's code too."""
+        found = {path.stem: path.name for path in self.workspace.folder.glob("*") if path.suffix in (".py", "")}
+        return [
+            f"{found[name]} hides the library {name} from the book's code: rename it"
+            for name in sorted(found.keys() & LIBRARIES)
+        ]
 
     def _first(self) -> Exercise | None:
         """The first exercise that fails; if none does, the first that is not started."""
@@ -169,7 +184,7 @@ class Checking:
             if entry.state != outcome.result:
                 self.progress.change(name, state=outcome.result, answer="")
             return outcome
-        hints = max(entry.hints, int(outcome.result != "passed"))  # the first is shown with a failure
+        hints = max(entry.hints, int(outcome.result in report.HELPED))  # the first is shown then
         self.progress.change(name, state=outcome.result, tries=entry.tries + 1, answer=hashed, hints=hints)
         return outcome
 

@@ -133,8 +133,8 @@ def _read(path: Path) -> NotebookNode:
         text = path.read_text(encoding="utf-8-sig")
         with warnings.catch_warnings(action="ignore"):  # of cells without an id, such as Colab's
             node = jupytext.reads(text, fmt=SCRIPT if is_script else "ipynb")
-        if not node.cells:
-            raise ValueError("no cells")
+        if not node.cells or not all("source" in cell for cell in node.cells):
+            raise ValueError("no cells, or one without text")
     except OSError:
         raise
     except Exception as error:  # whatever the libraries make of it, the file is at fault

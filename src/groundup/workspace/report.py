@@ -16,6 +16,7 @@ STATES = {
     "passed": "passed", "not started": "not started", "failed": "failed", "error": "error", "unfinished": "unfinished",
     "changed": "not checked", "ended": "ended", "too long": "too long", "book": "not tried",
 }  # fmt: skip
+HELPED = ("failed", "error", "too long", "unfinished")  # by a hint; the others say what is to be done
 WIDEST = 100  # characters of a line
 INDENT = 14  # of what stands beside the name of a rung
 
@@ -67,8 +68,8 @@ def failure(exercise: Exercise, outcome: Outcome, commands: Commands) -> str:
     """Why an exercise does not pass, and the ladder of what helps."""
     rungs = [
         ("it printed", "\n".join(outcome.printed)),
-        ("hint 1", _text(exercise.part("hint")[0].source)),
-        ("hint 2", commands.hint(exercise.name)),
+        *((("hint 1", _text(exercise.part("hint")[0].source)),) if outcome.result in HELPED else ()),
+        ("hint 2" if outcome.result in HELPED else "a hint", commands.hint(exercise.name)),
         ("the case", "\n".join(outcome.case)),
         ("the diff", commands.diff),
         ("What I did", commands.solution(exercise.name)),
