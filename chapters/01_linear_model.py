@@ -108,6 +108,7 @@ assert got is not None, "nothing came back: return the loss, do not print it"
 assert isinstance(got, int | float), (
     f"a loss is one number, a plain int or float, not {got!r}"
 )
+assert abs(got) < 1e9, f"the loss of four small differences is no {got}"
 assert (predicted, wanted) == ([9.0, 4.0, 2.0, 8.0], [12.0, 3.0, 2.0, 1.0]), (
     "the caller's lists have changed: make a list of your own"
 )

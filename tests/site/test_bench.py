@@ -126,9 +126,10 @@ def test_an_answer_may_use_other_names_of_the_chapter() -> None:
         ("exit(0)", "answer", "(SystemExit|NameError)", "", 1),
         ("raise KeyboardInterrupt", "answer", "KeyboardInterrupt", "", 1),
         ("input('?')", "answer", "RuntimeError", "nobody can type", 1),
-        ("x = 1", "check", "NameError", "'mse' is not defined", 0),
+        ("x = 1", "unchecked", "", "after your code there is no `mse`: keep the name", 0),
+        ("abs = len\ndef mse(p, t): return 0", "unchecked", "", "the check relies on `abs`: give yours", 0),
         ("# nothing yet", "untouched", "", "", 0),
-        (" + ".join(["x = 1", *["1"] * 3000]), "(answer|check)", "(NameError|RecursionError)", "", 0),
+        (" + ".join(["x = 1", *["1"] * 3000]), "(answer|unchecked)", "(|RecursionError)", "", 0),
         ("assert 1 > 2, 'my own'", "answer", "AssertionError", "my own", 1),
         ("def mse(p, t):\n    assert 0", "answer", "AssertionError", "", 2),
         ("def mse(p, t):\n    return [*range(10**5)]", "check", "AssertionError", "(and more)", 0),
@@ -171,12 +172,11 @@ def test_what_is_printed_has_an_end() -> None:
     assert len(found["printed"]) < 21_000
 
 
-def test_what_is_printed_comes_at_once_and_then_in_parts() -> None:
+def test_what_is_printed_comes_at_once() -> None:
     lines = "print()\n" * 5 + "for _ in range(10_000):\n    print()\n    print('', end='', flush=True)\n"
     few, many = worked((1, "mse", "print('a', end='')"), (1, "mse", lines))
-    assert few["parts"] == 1
-    assert many["printed"] == "\n" * 10_005
-    assert many["parts"] < 500, "a page can show no more"
+    assert (few["printed"], few["parts"]) == ("a", 1)
+    assert (many["printed"], many["parts"]) == ("\n" * 10_005, 10_005)
 
 
 def test_what_is_fetched_is_pinned() -> None:
@@ -344,7 +344,7 @@ def test_an_endless_loop_is_stopped_without_a_network(first: Visit) -> None:
         first.page.wait_for_timeout(200)
         desk.button("Stop").click()
         expect(desk.says).to_contain_text("Stopped")
-        assert desk.card.locator(".out").evaluate("out => out.childNodes.length") < 300
+        assert desk.card.locator(".out").evaluate("out => out.childNodes.length") <= 1
     desk.run(solution(1, "numerical_grad"), "Passed")
     first.page.context.set_offline(False)
 

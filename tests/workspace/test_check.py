@@ -19,7 +19,9 @@ from groundup import cli
 from groundup.book import Book
 from groundup.workspace import Workspace, attempt, case, values
 
-PROMPT = '# %% [markdown] exercise="{name}" tags=["prompt"] difficulty="easy" minutes=5\n# ### Exercise: {name}'
+PROMPT = (
+    '# %% [markdown] exercise="{name}" tags=["prompt"] difficulty="easy" minutes=5\n# ### Exercise {number}: {name}'
+)
 HINTS = '# %% [markdown] tags=["hint"]\n# A first {name}.\n\n# %% [markdown] tags=["hint"]\n# A second {name}.'
 AFTER = '# %% [markdown] tags=["solution"]\n# I wrote `{name}`.'
 DOUBLE = """
@@ -52,9 +54,11 @@ assert triple == [3 * n for n in numbers], f"{triple}: three times each"
 CELLS = "\n\n".join(
     [
         '# %%\nimport math\n\nnumbers, tolerance = [1, 2], 0.5\n\n\ndef unused():\n    return tolerance',
-        *(part.format(name="double") for part in (PROMPT, HINTS)), DOUBLE, AFTER.format(name="double"), CHECK_DOUBLE,
+        *(part.format(name="double", number=1.1) for part in (PROMPT, HINTS)),
+        DOUBLE, AFTER.format(name="double"), CHECK_DOUBLE,
         "# %%\nprint(numbers)",
-        *(part.format(name="triple") for part in (PROMPT, HINTS)), TRIPLE, AFTER.format(name="triple"), CHECK_TRIPLE,
+        *(part.format(name="triple", number=1.2) for part in (PROMPT, HINTS)),
+        TRIPLE, AFTER.format(name="triple"), CHECK_TRIPLE,
     ]
 )  # fmt: skip
 RIGHT = {"double": "def double(x):\n    return 2 * x", "triple": "triple = [3 * n for n in numbers]"}
@@ -184,12 +188,15 @@ def test_one_exercise_by_its_name_with_options_anywhere(workspace: Workspace, pu
     put(double=RIGHT["double"])
     assert check("double") == (0, "double               passed\n\nit passes\n")
     assert progress(workspace).keys() == {"double"}, "the other one was not looked at"
+    assert check("1.1")[1].startswith("double               passed")
     for order in (["1", "triple", "--hint"], ["--hint", "1", "triple"], ["1", "--hint", "triple"]):
         assert cli.main(["check", *order]) == 0
     assert progress(workspace)["triple"]["hints"] == 2
     code, said = check("--solution")
     assert code == 2
-    assert said.endswith("what I did where? groundup check 1 NAME --solution, with one of double, triple as NAME\n")
+    assert said.endswith(
+        "what I did where? groundup check 1 NAME --solution, with one of double (1.1), triple (1.2) as NAME\n"
+    )
     assert check("double", "--package", "mine") == (2, "error: a package is checked as a whole: leave out double\n")
 
 
@@ -237,7 +244,7 @@ def test_not_started(put: Put, check: Check, source: str) -> None:
         ("def double(x):\n    globals().pop('double')\n    return 2 * x", "error", "`double` is gone: keep its name"),
         ("def double(x):\n    return 0" + 3000 * " + 0", "error", "this is no Python"),
         ("def double(x):\n    return torch.add(x, x)", "error", "NameError: name 'torch'"),
-        ("def twice(x):\n    return 2 * x", "error", "there is no `double`: keep the name"),
+        ("def twice(x):\n    return 2 * x", "error", "there is no `double`: define it in a cell"),
         ("def double(x):\n    print('x' * 100 + '\\n', end='')\n    return 'x'", "failed", "a number, not 'x'"),
         ("for _ in range(10**6):\n    print('long')\ndef double(x):\n    return 0", "failed", "double(1) is 0"),
         (
@@ -402,7 +409,10 @@ def test_hints_one_by_one(workspace: Workspace, put: Put, check: Check) -> None:
     put(double=RIGHT["double"])
     assert check("--hint") == (0, "every exercise passes: there is nothing to hint at\n")
     code, said = check("--hint", "quadruple")
-    assert (code, said) == (2, "error: chapter 1 has no exercise quadruple: its exercises are double, triple\n")
+    assert (code, said) == (
+        2,
+        "error: chapter 1 has no exercise quadruple: its exercises are double (1.1), triple (1.2)\n",
+    )
 
 
 def test_what_i_did(put: Put, check: Check) -> None:
@@ -546,7 +556,7 @@ def test_a_workspace_that_is_deleted_under_a_check_leaves_nothing(workspace: Wor
 NEXT = "\n\n".join(
     [
         "# %%\nimport torch\nfrom ch01.tools import half\n",
-        PROMPT.format(name="halves"),
+        PROMPT.format(name="halves", number=2.1),
         HINTS.format(name="halves"),
         '# %% tags=["solution"]\ndef halves(x):\n    return [half(n) for n in x]',
         AFTER.format(name="halves"),

@@ -401,6 +401,14 @@ def test_from_a_seed_that_nobody_touched(book: Book, suite_says: Callable[..., l
     assert said[-1] == "work/02/mine is still the code of chapter 1: all of chapter 2 comes from the book"
     assert content(Workspace.of(book, 3).mine) == {"text.py": TEXT.replace("shown", "spelt").encode()}
     assert asked == []
+    (Workspace.of(book, 2).mine / "more.py").write_text("MORE = 1\n")
+    suite_says([])
+    said = start(book, 3, source="mine", fresh=True)
+    assert "still from the checkpoint: all of text (yours is still chapter 1's)" in said
+    assert content(Workspace.of(book, 3).mine) == {
+        "text.py": TEXT.replace("shown", "spelt").encode(),
+        "more.py": b"MORE = 1\n",
+    }
 
 
 def test_what_an_exchange_breaks_is_exchanged_too(

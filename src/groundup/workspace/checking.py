@@ -122,20 +122,21 @@ class Checking:
         return report.solution(exercise)
 
     def exercise(self, name: str) -> Exercise:
-        """An exercise by its name or its number, such as 7.1.
+        """An exercise by its name, its number, such as 7.1, or what its stub defines.
 
         Raises: UsageError, naming the exercises that there are.
         """
-        numbers = {each.number: each.name for each in self.chapter.exercises.values()}
-        name = numbers.get(name, name)
+        every = self.chapter.exercises.values()
+        also = {other: each.name for each in every for other in (*Answer(each, ()).stub, each.number)}
+        name = name if name in self.chapter.exercises else also.get(name, name)
         if name not in self.chapter.exercises:
             raise UsageError(f"chapter {self.chapter.number} has no exercise {name}: its exercises are {self.names}")
         return self.chapter.exercises[name]
 
     @property
     def names(self) -> str:
-        """The exercises that there are."""
-        return ", ".join(self.chapter.exercises) or "none"
+        """The exercises that there are, with their numbers."""
+        return ", ".join(f"{name} ({each.number})" for name, each in self.chapter.exercises.items()) or "none"
 
     def _hiding(self) -> list[str]:
         """That files of the workspace are imported in the place of libraries, and so by the book's code too."""

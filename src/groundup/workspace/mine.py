@@ -31,11 +31,16 @@ def build(book: Book, package: Path, number: int, target: Path) -> list[str]:
         copy(book.checkpoint(number), target)
         return [f"{shown} is still the code of chapter {number - 1}: all of chapter {number} comes from the book"]
     checkpoint = {path.stem: _source(path) for path in sorted(book.checkpoint(number).glob("*.py"))}
+    before = {path.stem: _source(path) for path in book.checkpoint(number - 1).glob("*.py")} if number > 1 else {}
     shutil.copytree(package, target, ignore=_foreign)
     lent: list[str] = []
     own: set[str] = set()  # the reader's modules of the checkpoint's names
     for module, source in checkpoint.items():
         path = target / f"{module}.py"
+        if path.is_file() and path.read_bytes() == before.get(module, source).encode() != source.encode():
+            path.write_text(source, encoding="utf-8")
+            lent.append(f"all of {module} (yours is still chapter {number - 1}'s)")
+            continue
         try:
             lent += [f"{module}.{name}" for name in complete(path, source)]
             own.add(module)

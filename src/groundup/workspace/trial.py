@@ -48,7 +48,7 @@ def tried(task: Task, module: types.ModuleType) -> Outcome:
         return failure(error, task)
     if task.names and not any(name in module.__dict__ for name in task.names):
         missing = " or ".join(f"`{name}`" for name in task.names)
-        return Outcome("error", f"after your code there is no {missing}: keep the name that the stub has")
+        return Outcome("error", f"after your code there is no {missing}: define it in a cell below the exercise's text")
     if changed := guard.changed():
         return Outcome("changed", changed)
     sources = [part.source for part in task.check]

@@ -12,6 +12,7 @@ import dis
 import io
 import itertools
 import json
+import symtable
 import sys
 import tempfile
 import traceback
@@ -35,8 +36,9 @@ class Outcome:
     """What became of an attempt.
 
     `stage` is "passed", or where it stopped: in the reader's "answer", in the "check", or in the "book"; it is
-    "untouched" if the answer is nothing but the stub. `line` is the line of the answer that the error came from (or the
-    first that is to be written over), and 0 where it came from none.
+    "untouched" if the answer is nothing but the stub, and "unchecked" if its names are in the check's way. `line` is
+    the line of the answer that the error came from (or the first that is to be written over), and 0 where it came from
+    none.
     """
 
     stage: str
@@ -62,6 +64,10 @@ def _work(lesson: dict[str, Any], exercise: str, answer: str, emit: Emit) -> Out
     if _is_untouched(answer, task["stub"]):
         lines = enumerate(answer.split("\n"), 1)
         return Outcome("untouched", line=next((number for number, line in lines if TO_REPLACE in line), 0))
+    asked = _Names(task["stub"]).made
+    nameless = f"after your code there is no `{min(asked)}`: keep the name that the stub has"
+    if why := _in_the_way(answer, task):
+        return Outcome("unchecked", message=why)
     found = [task["needs"], *(task["names"].get(name, []) for name in _reads(code))]
     stages: list[tuple[str, str | types.CodeType]] = [
         *(("book", lesson["statements"][index]) for index in sorted({*itertools.chain(*found)})),
@@ -78,7 +84,8 @@ def _work(lesson: dict[str, Any], exercise: str, answer: str, emit: Emit) -> Out
             except BaseException as error:  # exit() too
                 failed = error
                 break
-    printed.send()
+            if stage == "answer" and asked.isdisjoint(module.__dict__):
+                return Outcome("unchecked", message=nameless)
     return Outcome("passed") if failed is None else _failure(stage, failed)
 
 
@@ -89,6 +96,37 @@ def _is_untouched(answer: str, stub: str) -> bool:
         return not code.body or ast.dump(code) == ast.dump(ast.parse(stub))
     except RecursionError:  # so deep is no stub
         return False
+
+
+def _in_the_way(answer: str, task: dict[str, Any]) -> str:
+    """Which name of an answer keeps the check from meaning what it says, in words; nothing when none does."""
+    check = "\n\n".join(task["check"])
+    try:
+        wanted, mine, others = (_Names(source) for source in (task["stub"], answer, check))
+    except RecursionError:  # what is so deep fails by itself
+        return ""
+    own = mine.made - wanted.made
+    if taken := own & _reads(compile(check, "<check>", "exec", dont_inherit=True)):
+        return f"the check relies on `{min(taken)}`: give yours another name"
+    if taken := own & others.made & mine.read_in_functions:
+        return f"`{min(taken)}` is also a name of the check's own, which takes its place: give yours another name"
+    return ""
+
+
+class _Names:
+    """What code does with the names of its module."""
+
+    def __init__(self, source: str) -> None:
+        table = symtable.symtable(source, "<code>", "exec")
+        symbols = table.get_symbols()
+        self.imported = {symbol.get_name() for symbol in symbols if symbol.is_imported()}
+        self.made = {symbol.get_name() for symbol in symbols if symbol.is_assigned()} - self.imported
+        self.read_in_functions = set[str]()
+        waiting = [*table.get_children()]
+        while waiting:
+            inner = waiting.pop()
+            waiting += inner.get_children()
+            self.read_in_functions |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global()}
 
 
 def _reads(code: types.CodeType) -> set[str]:

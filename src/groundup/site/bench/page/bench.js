@@ -106,7 +106,7 @@ const attempt = (place, base, task, begins, show) => new Promise(resolve => {
     if (running !== own) return
     running = null
     clearTimeout(clock)
-    if (clock && ENDED.includes(outcome.stage)) beginPythonAnew(base)
+    if (clock && (ENDED.includes(outcome.stage) || outcome.error === "MemoryError")) beginPythonAnew(base)
     resolve(outcome)
   }
   const own = running = { place, stop: () => end({ stage: clock ? "stopped" : "not begun" }) }
@@ -134,6 +134,7 @@ const verdict = ({ stage, error, message, line }) => {
   if (stage === "missing") return ["Not run", `Python could not be loaded (${message}). Look at your network, then run it again.`]
   if (stage === "broken" && /call stack/.test(message)) return ["Error", "It goes too deep. Is there a function that calls itself and never ends?"]
   if (stage === "broken") return ["Not run", `Python broke down and begins anew${because}`]
+  if (stage === "unchecked") return ["Not checked", `${message[0].toUpperCase()}${message.slice(1)}.`]
   if (stage === "untouched" && !line) return ["Not started", "There is no code of yours to check yet."]
   if (stage === "untouched" || error === "NotImplementedError") return ["Not started", `${where}${TO_REPLACE} still stands where your code belongs.`]
   if (stage === "check" && error === "AssertionError") return ["Not yet", message || "A check failed that has no words for it."]
@@ -290,7 +291,8 @@ export const open = async (place, remembered) => {
     showLoading()
     const show = words => {
       printed.hidden = false
-      printed.append(words)
+      const text = printed.firstChild ?? printed.appendChild(new Text()) // one for all: each piece comes by itself
+      text.appendData(words)
     }
     const answer = text()
     const begins = () => say("", "Running …")

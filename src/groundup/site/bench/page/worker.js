@@ -11,6 +11,7 @@ const begin = async files => {
     if (!file) throw new TypeError("nothing is fetched from elsewhere")
     return new Response(file, { headers: { "Content-Type": file.type } })
   }
+  for (const way of ["WebSocket", "XMLHttpRequest", "EventSource", "WebTransport"]) globalThis[way] = undefined
   const { loadPyodide } = await import(address("pyodide.mjs"))
   const made = await import(address("pyodide.asm.mjs"))
   const python = await loadPyodide({
