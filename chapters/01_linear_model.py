@@ -105,10 +105,9 @@ except ValueError as error:
         "is the condition turned round?"
     ) from None
 assert got is not None, "nothing came back: return the loss, do not print it"
-assert isinstance(got, int | float), (
+assert isinstance(got, int | float) and got == got, (  # NaN is not
     f"a loss is one number, a plain int or float, not {got!r}"
 )
-assert abs(got) < 1e9, f"the loss of four small differences is no {got}"
 assert (predicted, wanted) == ([9.0, 4.0, 2.0, 8.0], [12.0, 3.0, 2.0, 1.0]), (
     "the caller's lists have changed: make a list of your own"
 )
@@ -297,6 +296,9 @@ assert got is not None, "nothing came back: return the list, do not print it"
 assert isinstance(got, list), f"give back a list, not {got!r}"
 assert spot == [3.0, 1.5, 3.0], f"the caller's list has changed to {spot}: use copies"
 assert len(got) == 3, f"3 parameters need 3 derivatives, not {len(got)}"
+assert all(isinstance(g, int | float) and g == g for g in got), (  # NaN is not
+    f"each derivative is one number, not one of {got}"
+)
 
 
 def is_near(*wanted: float) -> bool:
@@ -888,7 +890,9 @@ times = [1.0, 2.0, 4.0, 6.0, 8.0]
 p, q, r = 48.4, 8.4, 2.0  # twice the mean of the squares, twice the mean, twice 1
 got = largest_stable_lr(times)
 assert got is not None, "nothing came back: return the rate, do not print it"
-assert isinstance(got, int | float), f"a learning rate is one number, not {got!r}"
+assert isinstance(got, int | float) and got == got, (  # NaN is not
+    f"a learning rate is one number, not {got!r}"
+)
 assert times == [1.0, 2.0, 4.0, 6.0, 8.0], "the caller's list has changed"
 
 
@@ -1211,7 +1215,7 @@ assert len(got[0]) == 3, (
     f"3 weights need 3 derivatives, not {len(got[0])} (there are 5 inputs)"
 )
 for one in (*got[0], got[1]):
-    assert isinstance(one, int | float), (
+    assert isinstance(one, int | float) and one == one, (  # NaN is not
         f"each derivative is one number: `sum` over the inputs (one of yours is {one})"
     )
 assert (weights, bias) == ([1.2, -0.7, 1 / 3], 0.6), "the caller's weights have changed"

@@ -32,7 +32,12 @@ const restoreMarks = () => {
   for (const field of document.querySelectorAll(".done input, .guess input")) {
     const box = field.type === "checkbox"
     showMark(field, remembered.read(field.name))
-    field.addEventListener("input", () => remembered.write(field.name, box ? (field.checked ? "1" : "") : field.value))
+    field.addEventListener("input", () => {
+      if (remembered.write(field.name, box ? (field.checked ? "1" : "") : field.value)) return
+      if (box) field.checked = false
+      const place = field.closest(".done, .guess")
+      if (!place.querySelector(".unkept")) place.append(Object.assign(document.createElement("b"), { className: "unkept", role: "status", textContent: "not kept: your browser refuses" }))
+    })
   }
 }
 
@@ -57,14 +62,13 @@ const showProgress = () => {
     }
     for (const link of document.querySelectorAll(".md-nav--primary .md-nav__link[href]:not(.md-nav--secondary *)")) {
       if (!link.pathname.includes(`/${chapter}/`)) continue
-      link.querySelector(".nav-done")?.remove()
-      if (!done) continue
-      const mark = document.createElement("span")
-      mark.className = "nav-done"
-      mark.role = "img"
-      mark.ariaLabel = mark.title = words
-      mark.textContent = done === names.length ? "✓" : `${done}/${names.length}`
-      link.append(mark)
+      for (const place of link.parentElement.querySelectorAll(":scope > .md-nav__link")) { // the theme has two of the open page
+        place.querySelector(".nav-done")?.remove()
+        if (!done) continue
+        const mark = Object.assign(document.createElement("span"), { className: "nav-done", role: "img", ariaLabel: words, title: words })
+        mark.style.setProperty("--share", done / names.length)
+        place.prepend(mark)
+      }
     }
   }
 }

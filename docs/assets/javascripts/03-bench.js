@@ -16,7 +16,7 @@ const offerBenches = () => {
         button.ariaDisabled = "false"
         place.querySelector("[role=status]").textContent = location.protocol === "file:"
           ? "This works where the site is served: run make serve, and open the address that it prints."
-          : "It could not be loaded. Look at your network, then press the button again."
+          : "It could not be loaded. Look at your network, then press the button again; if that does not help, reload the page."
       }
     })
   }

@@ -1,4 +1,4 @@
-/* Material announces each page that it shows, also those that it fetches without loading anew. */
+/* Material announces each page that it shows, also those that it fetches without loading anew; none of a folder's. */
 
 const start = () => {
   restoreMarks()
@@ -10,4 +10,4 @@ const start = () => {
   unfoldHit()
 }
 addEventListener("hashchange", unfoldTarget)
-globalThis.document$ ? document$.subscribe(start) : start()
+globalThis.document$ && location.protocol !== "file:" ? document$.subscribe(start) : start()

@@ -11,6 +11,8 @@ import { Decoration, drawSelection, EditorView, keymap, lineNumbers } from "@cod
 import { tags } from "@lezer/highlight"
 
 const SECONDS = 30 // the checks of these chapters take less than one
+const START = 60 // seconds for Python to begin once its files are here: three on a slow machine
+const NETWORK = "Look at your network, then run the check; if that does not help, reload the page."
 const TO_REPLACE = "raise NotImplementedError"
 const PYTHON = {
   "pyodide.mjs": "text/javascript",
@@ -26,6 +28,7 @@ const PYTHON = {
 /* Files: once fetched they are kept, so that Python can begin anew without a network. */
 
 const fetched = new Map()
+const spoilt = new Set() // their addresses: nothing came of them, and the browser's own copy is no good either
 const watchers = new Set() // they are told how many bytes have come
 let bytes = 0
 
@@ -38,15 +41,22 @@ const fetchOnce = address => {
   return fetched.get(address)
 }
 
+const forget = address => {
+  fetched.get(address)?.then(file => count(-file.size), () => {})
+  fetched.delete(address)
+  spoilt.add(address)
+}
+
+const count = number => {
+  bytes += number
+  for (const watcher of watchers) watcher(bytes)
+}
+
 const fetchFile = async address => {
-  const response = await fetch(address)
+  const response = await fetch(address, { cache: spoilt.has(address) ? "reload" : "default" })
   if (!response.ok) throw new Error(`${response.status} for ${address}`)
   const parts = []
   const reader = response.body.getReader()
-  const count = number => {
-    bytes += number
-    for (const watcher of watchers) watcher(bytes)
-  }
   try {
     for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
       parts.push(value)
@@ -69,11 +79,18 @@ const beginPython = async base => {
   const blobs = await Promise.all(names.map(name => fetchOnce(base + name)))
   const files = Object.fromEntries(names.map((name, index) => [name, blobs[index]]))
   const begun = new Worker(URL.createObjectURL(files["worker.js"]), { type: "module" })
-  await new Promise((resolve, reject) => {
-    begun.onerror = event => reject(new Error(event.message))
-    begun.onmessage = ({ data }) => data.ready ? resolve() : reject(new Error(data.broken))
-    begun.postMessage({ files })
-  })
+  try {
+    await new Promise((resolve, reject) => {
+      setTimeout(reject, 1000 * START)
+      begun.onerror = reject
+      begun.onmessage = ({ data }) => data.ready ? resolve() : reject()
+      begun.postMessage({ files })
+    })
+  } catch (error) { // one of the files is broken, and nobody can tell which
+    begun.terminate()
+    for (const name of names) forget(base + name)
+    throw error
+  }
   return begun
 }
 
@@ -120,7 +137,7 @@ const attempt = (place, base, task, begins, show) => new Promise(resolve => {
       else end(data.outcome ?? { stage: "broken", message: data.broken })
     }
     begun.postMessage(task)
-  }, error => end({ stage: "missing", message: error.message }))
+  }, () => end({ stage: "missing" }))
 })
 
 /* What became of it, in words: the first says how it is, the others what about it. */
@@ -131,7 +148,7 @@ const verdict = ({ stage, error, message, line }) => {
   if (stage === "not begun") return ["Stopped", "Nothing was run; your text is as it was."]
   if (stage === "late") return ["Stopped", `It was not done after ${SECONDS} seconds. Is there a loop that never ends, or is it a great deal of work?`]
   if (stage === "book") return ["Not run", `A cell of the book that your answer builds on failed: ${error}${because}`]
-  if (stage === "missing") return ["Not run", `Python could not be loaded (${message}). Look at your network, then run it again.`]
+  if (stage === "missing") return ["Not run", `Python could not be loaded. ${NETWORK}`]
   if (stage === "broken" && /call stack/.test(message)) return ["Error", "It goes too deep. Is there a function that calls itself and never ends?"]
   if (stage === "broken") return ["Not run", `Python broke down and begins anew${because}`]
   if (stage === "unchecked") return ["Not checked", `${message[0].toUpperCase()}${message.slice(1)}.`]
@@ -177,11 +194,13 @@ const editor = (parent, text, label, help, run, changed) => new EditorView({
     extensions: [
       keymap.of([
         { key: "Mod-Enter", run: () => { run(); return true } },
+        { key: "Escape", run: view => { view.setTabFocusMode(true); return false } },
         ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab,
       ]),
       lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
       python(), indentUnit.of("    "), EditorState.tabSize.of(4), syntaxHighlighting(colours), marked,
       EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": help, spellcheck: "false" }),
+      EditorView.domEventHandlers({ blur: (event, view) => { view.setTabFocusMode(false) } }),
       EditorView.updateListener.of(update => { if (update.docChanged) changed() }),
     ],
   }),
@@ -195,6 +214,15 @@ const made = (tag, properties = {}, ...children) => {
   return element
 }
 
+const read = (text, address) => {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    forget(address)
+    throw error
+  }
+}
+
 export const open = async (place, remembered) => {
   const { bench, lesson, exercise, size } = place.dataset
   const base = new URL(bench, location.href).href
@@ -203,8 +231,9 @@ export const open = async (place, remembered) => {
   const name = exercise.slice(exercise.indexOf(".") + 1)
   const key = `code.${exercise}`
 
-  const source = await (await fetchOnce(`${base}${lesson}.json`)).text()
-  const { stub } = JSON.parse(source).exercises[name]
+  const address = `${base}${lesson}.json`
+  const source = await (await fetchOnce(address)).text()
+  const { stub } = read(source, address).exercises[name]
 
   const button = (label, action, kind = "") => // one that cannot be pressed now keeps the focus
     made("button", { type: "button", className: kind, textContent: label, ariaDisabled: "false", onclick: action })
@@ -214,7 +243,7 @@ export const open = async (place, remembered) => {
   const help = made("p", { className: "bench-help", id: `help.${exercise}` })
   const says = made("div", { className: "bench-says" })
   says.setAttribute("role", "status")
-  const printed = made("pre", { className: "out", tabIndex: 0, hidden: true, ariaLabel: "Printed" })
+  const printed = made("pre", { className: "out", tabIndex: 0, hidden: true, role: "region", ariaLabel: "Printed" })
   const field = made("div", { className: "bench-editor" })
   const loading = made("p", { className: "bench-loading" })
   const bar = made("div", { className: "bench-bar" }, runs, stops, anew)
@@ -275,7 +304,7 @@ export const open = async (place, remembered) => {
     try {
       await thePython(base)
     } catch {
-      if (!running) say("failed", "Not loaded", "Python could not be loaded. Look at your network, then run the check.")
+      if (!running) say("failed", "Not loaded", `Python could not be loaded. ${NETWORK}`)
     }
     watchers.delete(watcher)
     loading.replaceChildren()
@@ -308,6 +337,7 @@ export const open = async (place, remembered) => {
     } else {
       say(["stopped", "not begun"].includes(outcome.stage) ? "" : "failed", ...verdict(outcome))
     }
+    state.scrollIntoView({ block: "nearest" })
     if (answer === text()) view.dispatch({ effects: markLine.of(outcome.line ?? 0) })
     else says.classList.add("before")
   }

@@ -12,6 +12,8 @@ const begin = async files => {
     return new Response(file, { headers: { "Content-Type": file.type } })
   }
   for (const way of ["WebSocket", "XMLHttpRequest", "EventSource", "WebTransport"]) globalThis[way] = undefined
+  const wasm = await files["pyodide.asm.wasm"].arrayBuffer()
+  if (!WebAssembly.validate(wasm)) throw new Error("a broken file") // Pyodide would wait for ever
   const { loadPyodide } = await import(address("pyodide.mjs"))
   const made = await import(address("pyodide.asm.mjs"))
   const python = await loadPyodide({
