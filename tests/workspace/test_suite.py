@@ -259,6 +259,7 @@ def test_the_command(small: Book, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         "  one.twice is missing: 1 behaviour needs it\n\n"
         "  one.half: half of a number is a half, whatever the number: got 0 where 0.5 is wanted, and 1 case more\n\n"
         "1 of 3 behaviours of checkpoint 1 hold in my nétz\n"
+        "beside the book's, name by name: groundup diff 1 --mine 'my nétz'\n"
     )
     assert captured.err == "one …\ntwo …\n"
 

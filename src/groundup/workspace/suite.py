@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,7 +46,8 @@ def report(book: Book, package: Path, number: int) -> int:
             print(f"{module}.py\n" if module else "besides\n")
         print(f"  {failure.behaviour}: {failure.message}\n")
     print(f"{findings.held} of {len(findings.tests)} behaviours of checkpoint {number} hold in {name}", end="")
-    print("" if found else ", and it uses nothing that is locked in that chapter")
+    beside = f"\nbeside the book's, name by name: groundup diff {number} --mine {shlex.quote(name)}"
+    print(beside if found else ", and it uses nothing that is locked in that chapter")
     return int(bool(found))
 
 

@@ -155,6 +155,7 @@ const verdict = ({ stage, error, message, line }) => {
   if (stage === "untouched" && !line) return ["Not started", "There is no code of yours to check yet."]
   if (stage === "untouched" || error === "NotImplementedError") return ["Not started", `${where}${TO_REPLACE} still stands where your code belongs.`]
   if (stage === "check" && error === "AssertionError") return ["Not yet", message || "A check failed that has no words for it."]
+  if (stage === "check" && !line) return ["Not yet", `The check could do nothing with it, and stops at ${error}${because}`]
   if (error === "AssertionError") return ["Error", `${where}an assert of your own fails${because}`]
   return ["Error", `${where}${error}${because}`]
 }
