@@ -21,11 +21,11 @@ from helpers.small import execute, small_book
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from groundup import site
-from groundup.chapter import parse, parse_book
+from groundup.chapter import names, parse, parse_book
 from groundup.site import bench
 from groundup.site.bench import fetching, lessons
 
-ATTEMPT = [fetching.PAGE / name for name in ("printed.py", "attempt.py")]
+ATTEMPT = [Path(names.__file__), *(fetching.PAGE / name for name in ("printed.py", "attempt.py"))]
 PAGES = {number: f"chapters/{BOOK.chapter(number).stem}/" for number in bench.CHAPTERS}
 RIGHT = """def mse(predictions, targets):
     if len(predictions) != len(targets):

@@ -1,4 +1,7 @@
-"""What code does with the names of its module: which it reads, binds and changes."""
+"""What code does with the names of its module: which it reads, binds and changes.
+
+It needs the standard library alone, for the page of an exercise has it in the browser too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-FIXED = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
+FIXED = (*IMPORTS, ast.FunctionDef, ast.ClassDef)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = ("listcomp", "setcomp", "dictcomp", "genexpr")
 
@@ -31,6 +35,7 @@ class Names:
     passed: frozenset[str]
     extended: frozenset[str]
     fixed: frozenset[str]
+    imported: frozenset[str]
 
 
 @cache
@@ -48,7 +53,9 @@ def names_of(statements: list[ast.stmt]) -> Names:
     tree = ast.Module(statements, [])
     bound = {name for statement in statements for name in _bound(statement)}
     fixed = {name for node in statements if isinstance(node, FIXED) for name in _bound(node)}
-    found = (reads.now, reads.late, sure, bound, set(_changed(tree)), set(_passed(tree)), set(_extended(tree)), fixed)
+    imported = {name for node in statements if isinstance(node, IMPORTS) for name in _bound(node)}
+    changed, passed, extended = set(_changed(tree)), set(_passed(tree)), set(_extended(tree))
+    found = (reads.now, reads.late, sure, bound, changed, passed, extended, fixed, imported)
     return Names(*map(frozenset, found))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 from groundup.book import Book, BookError, UsageError
 from groundup.chapter import Chapter, Exercise, parse
 from groundup.chapter.names import names
-from groundup.checkpoint import imported
 from groundup.rules import locked_in
 from groundup.workspace import report
 from groundup.workspace.answers import Answer, answers
@@ -192,13 +190,12 @@ class Checking:
 
 def _hidden(answer: Answer) -> Outcome | None:
     """What becomes of an answer of which the check gives a name another meaning."""
-    code = {
+    parts = {
         role: [cell.source for cell in answer.exercise.part(role) if cell.is_code] for role in ("solution", "check")
     }
-    bound = {role: names("\n\n".join(sources)).bound for role, sources in code.items()}
-    same = {each.name for source in code["check"] for each in imported(ast.parse(source))}
+    solution, check = (names("\n\n".join(sources)) for sources in parts.values())
     own = names(answer.source)
-    both = sorted(own.bound & own.late & bound["check"] - bound["solution"] - same)
+    both = sorted(own.bound & own.late & check.bound - check.imported - solution.bound)
     why = "is also a name of the check's own, which takes its place: give yours another name"
     return Outcome("changed", f"`{both[0]}` {why}") if both else None
 

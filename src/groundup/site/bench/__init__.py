@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from groundup.book import Book
-from groundup.chapter import Chapter
+from groundup.chapter import Chapter, names
 from groundup.site.bench.fetching import LICENCES, PAGE, MissingError, fetched
 
 CHAPTERS = (1, 2)  # plain Python, with nothing to install; from chapter 3 on there are PyTorch's arrays
 ASSETS = Path("assets", "bench")
-OWN = ("worker.js", "attempt.py", "printed.py")
+OWN = (PAGE / "worker.js", PAGE / "attempt.py", PAGE / "printed.py", Path(names.__file__))
 
 
 @functools.cache
@@ -42,8 +42,8 @@ def stage(book: Book, chapters: Mapping[int, Chapter], docs: Path) -> None:
         return print(f"no exercise can be worked in the page: {reason}", file=sys.stderr)
     folder = docs / ASSETS
     shutil.copytree(files, folder)
-    for name in OWN:
-        shutil.copyfile(PAGE / name, folder / name)
+    for path in OWN:
+        shutil.copy(path, folder)
     for number in set(CHAPTERS) & chapters.keys():
         text = json.dumps(lesson(book, chapters[number]), ensure_ascii=False)
         (folder / f"{number:02d}.json").write_text(text, encoding="utf-8")

@@ -8,11 +8,9 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
-import dis
 import io
 import itertools
 import json
-import symtable
 import sys
 import tempfile
 import traceback
@@ -23,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from names import names  # type: ignore[import-not-found]  # the tool's own, chapter/names.py
 from printed import Emit, Printed  # type: ignore[import-not-found]  # beside it, in the browser too
 
 ANSWER = "your answer"  # what the reader's code has for a file name
@@ -64,11 +63,15 @@ def _work(lesson: dict[str, Any], exercise: str, answer: str, emit: Emit) -> Out
     if _is_untouched(answer, task["stub"]):
         lines = enumerate(answer.split("\n"), 1)
         return Outcome("untouched", line=next((number for number, line in lines if TO_REPLACE in line), 0))
-    asked = _Names(task["stub"]).made
+    asked = names(task["stub"]).bound
     nameless = f"after your code there is no `{min(asked)}`: keep the name that the stub has"
-    if why := _in_the_way(answer, task):
-        return Outcome("unchecked", message=why)
-    found = [task["needs"], *(task["names"].get(name, []) for name in _reads(code))]
+    try:
+        if why := _in_the_way(answer, task):
+            return Outcome("unchecked", message=why)
+        does = names(answer)
+    except RecursionError as error:  # an expression that is too deep
+        return _failure("answer", error)
+    found = [task["needs"], *(task["names"].get(name, []) for name in does.now | does.late)]
     stages: list[tuple[str, str | types.CodeType]] = [
         *(("book", lesson["statements"][index]) for index in sorted({*itertools.chain(*found)})),
         ("answer", code),
@@ -100,46 +103,14 @@ def _is_untouched(answer: str, stub: str) -> bool:
 
 def _in_the_way(answer: str, task: dict[str, Any]) -> str:
     """Which name of an answer keeps the check from meaning what it says, in words; nothing when none does."""
-    check = "\n\n".join(task["check"])
-    try:
-        wanted, mine, others = (_Names(source) for source in (task["stub"], answer, check))
-    except RecursionError:  # what is so deep fails by itself
-        return ""
-    own = mine.made - wanted.made
-    if taken := own & _reads(compile(check, "<check>", "exec", dont_inherit=True)):
+    wanted, mine = names(task["stub"]), names(answer)
+    check = names("\n\n".join(task["check"]))
+    own = mine.bound - mine.imported - wanted.bound
+    if taken := own & (check.now | check.late - check.sure):
         return f"the check relies on `{min(taken)}`: give yours another name"
-    if taken := own & others.made & mine.read_in_functions:
+    if taken := own & check.bound & mine.late:
         return f"`{min(taken)}` is also a name of the check's own, which takes its place: give yours another name"
     return ""
-
-
-class _Names:
-    """What code does with the names of its module."""
-
-    def __init__(self, source: str) -> None:
-        table = symtable.symtable(source, "<code>", "exec")
-        symbols = table.get_symbols()
-        self.imported = {symbol.get_name() for symbol in symbols if symbol.is_imported()}
-        self.made = {symbol.get_name() for symbol in symbols if symbol.is_assigned()} - self.imported
-        self.read_in_functions = set[str]()
-        waiting = [*table.get_children()]
-        while waiting:
-            inner = waiting.pop()
-            waiting += inner.get_children()
-            self.read_in_functions |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global()}
-
-
-def _reads(code: types.CodeType) -> set[str]:
-    """The names of the module that some code reads and has not bound by then."""
-    read, bound = set[str](), set[str]()
-    for instruction in dis.get_instructions(code):
-        name, does = instruction.argval, instruction.opname
-        if does in ("STORE_NAME", "STORE_GLOBAL"):
-            bound.add(name)
-        elif does.startswith("LOAD_") and ("NAME" in does or "GLOBAL" in does) and name not in bound:
-            read.add(name)
-    inside = [_reads(part) for part in code.co_consts if isinstance(part, types.CodeType)]
-    return read.union(*inside) - (bound - read)
 
 
 def _failure(stage: str, error: BaseException) -> Outcome:

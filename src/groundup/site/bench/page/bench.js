@@ -20,6 +20,7 @@ const PYTHON = {
   "pyodide.asm.wasm": "application/wasm",
   "python_stdlib.zip": "application/zip",
   "pyodide-lock.json": "application/json",
+  "names.py": "text/x-python",
   "attempt.py": "text/x-python",
   "printed.py": "text/x-python",
   "worker.js": "text/javascript",

@@ -22,7 +22,7 @@ const begin = async files => {
     lockFileContents: await files["pyodide-lock.json"].text(),
     stdin: () => undefined,
   })
-  for (const name of ["printed", "attempt"]) {
+  for (const name of ["names", "printed", "attempt"]) {
     const module = python.runPython(`import sys, types\nsys.modules['${name}'] = types.ModuleType('${name}')\nvars(sys.modules['${name}'])`)
     python.runPython(await files[`${name}.py`].text(), { globals: module })
     work = module.get("work")
