@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from groundup.book import Book, BookError
 from groundup.chapter import Cell, Chapter, ChapterError
 from groundup.checkpoint import dropped, exported
-from groundup.record import RECORDS
+from groundup.run.environment import environment
 
 # Seconds for one cell, by the data: a busy machine may take many times the usual.
 TIME_LIMITS = {"mnist": 3600}
@@ -32,7 +32,6 @@ ARGUMENTS = [
     "--HistoryManager.enabled=False",
     "--log-level=ERROR",  # not a line about unencrypted loopback for every kernel
 ]
-STYLE = "figure.facecolor: none\naxes.facecolor: none\n"  # the page shines through
 CHAINED = re.compile(r"(?:another exception occurred|the following exception):\n")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
@@ -70,7 +69,7 @@ async def execute(
     options = {"timeout": limit, "record_timing": False, "extra_arguments": ARGUMENTS}
     scratch = folder / "scratch"  # what a cell saves by a relative path does not land among the sources
     scratch.mkdir()
-    kernel = await _started(notebook, options, {"cwd": str(scratch), "env": _environment(book, folder)})
+    kernel = await _started(notebook, options, {"cwd": str(scratch), "env": environment(book, folder)})
     index, unheld = 0, list[str]()
     try:  # not kernel.async_execute(): it takes over Ctrl-C, and then stops one kernel of two
         for index, cell in enumerate(notebook.cells):
@@ -184,21 +183,3 @@ def _failure(cell: Cell, executed: NotebookNode, kernel: _Client, error: Excepti
     if isinstance(error, CellTimeoutError):
         return first, f"the cell took longer than {kernel.timeout} s: make it smaller"
     return first, f"the kernel died ({error}): it ran out of memory, or something ended it"
-
-
-def _environment(book: Book, folder: Path) -> dict[str, str]:
-    (folder / "matplotlibrc").write_text(STYLE, encoding="utf-8")
-    paths = [str(book.root / "src"), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "PYTHONHASHSEED": "0",
-        "TZ": "UTC",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "IPYTHONDIR": str(folder),  # the user's own settings of IPython and matplotlib stay out of the book
-        "MATPLOTLIBRC": str(folder),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no line about frozen modules for every kernel
-        RECORDS: str(folder / "records"),
-    }

@@ -10,6 +10,7 @@ from pathlib import Path
 from groundup.book import BookError
 from groundup.chapter import Chapter, Exercise
 from groundup.chapter.cells import TAGS
+from groundup.chapter.names import names
 from groundup.notebooks.stubs import stub
 from groundup.workspace.task import Part
 
@@ -53,6 +54,17 @@ class Answer:
         """
         above = [_definitions(part.source) for part in self.parts[:-1]]
         return any(found.get(name, body) != body for found in above for name, body in self.stub.items())
+
+    @property
+    def hidden(self) -> str:
+        """A name of the answer's to which its check gives another meaning; nothing where there is none.
+
+        Raises: SyntaxError where it is no Python.
+        """
+        parts = (self.exercise.part(role) for role in ("solution", "check"))
+        solution, check = (names("\n\n".join(cell.source for cell in part if cell.is_code)) for part in parts)
+        own = names(self.source)
+        return min(own.bound & own.late & check.bound - check.imported - solution.bound, default="")
 
     def place(self, line: int) -> tuple[str, int]:
         """The file, and the line there, of a line of `source`, from 0."""

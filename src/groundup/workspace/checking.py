@@ -10,7 +10,6 @@ from pathlib import Path
 
 from groundup.book import Book, BookError, UsageError
 from groundup.chapter import Chapter, Exercise, parse
-from groundup.chapter.names import names
 from groundup.rules import locked_in
 from groundup.workspace import report
 from groundup.workspace.answers import Answer, answers
@@ -78,7 +77,7 @@ class Checking:
             entry = self.progress.entry(name)
             if not force and (entry.state, entry.answer) == ("passed", _hash(tried)):
                 yield answer.exercise, PASSED
-            elif refused := self._locked(answer) or _hidden(answer):
+            elif refused := self._refused(answer):
                 yield answer.exercise, self._kept(name, refused, _hash(tried))
             else:
                 tasks[name] = tried
@@ -170,8 +169,11 @@ class Checking:
             return Outcome("not started", covered if answer.is_covered else "")
         return task(self.chapter, answer, self.workspace.folder, self.workspace.script.read_text(encoding="utf-8"))
 
-    def _locked(self, answer: Answer) -> Outcome | None:
-        """What becomes of an answer that uses what is still locked where its exercise stands."""
+    def _refused(self, answer: Answer) -> Outcome | None:
+        """What becomes of an answer that is not tried: it uses what is still locked, or a name of the check's own."""
+        if name := answer.hidden:
+            why = "is also a name of the check's own, which takes its place: give yours another name"
+            return Outcome("changed", f"`{name}` {why}")
         previous, mine = self.workspace.previous, self.workspace.mine
         found = locked_in(self.chapter, answer.exercise, answer.source, previous, mine)
         return Outcome("failed", found[1], *answer.place(found[0])) if found else None
@@ -186,18 +188,6 @@ class Checking:
         hints = max(entry.hints, int(outcome.result in report.HELPED))  # the first is shown then
         self.progress.change(name, state=outcome.result, tries=entry.tries + 1, answer=hashed, hints=hints)
         return outcome
-
-
-def _hidden(answer: Answer) -> Outcome | None:
-    """What becomes of an answer of which the check gives a name another meaning."""
-    parts = {
-        role: [cell.source for cell in answer.exercise.part(role) if cell.is_code] for role in ("solution", "check")
-    }
-    solution, check = (names("\n\n".join(sources)) for sources in parts.values())
-    own = names(answer.source)
-    both = sorted(own.bound & own.late & check.bound - check.imported - solution.bound)
-    why = "is also a name of the check's own, which takes its place: give yours another name"
-    return Outcome("changed", f"`{both[0]}` {why}") if both else None
 
 
 def _hash(task: Task) -> str:

@@ -57,7 +57,7 @@ def work(lesson: str, exercise: str, answer: str, emit: Emit) -> str:
 def _work(lesson: dict[str, Any], exercise: str, answer: str, emit: Emit) -> Outcome:
     task = lesson["exercises"][exercise]
     try:
-        code = compile(answer, ANSWER, "exec", dont_inherit=True)
+        code, does = compile(answer, ANSWER, "exec", dont_inherit=True), names(answer)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         return _failure("answer", error)
     if _is_untouched(answer, task["stub"]):
@@ -65,12 +65,8 @@ def _work(lesson: dict[str, Any], exercise: str, answer: str, emit: Emit) -> Out
         return Outcome("untouched", line=next((number for number, line in lines if TO_REPLACE in line), 0))
     asked = names(task["stub"]).bound
     nameless = f"after your code there is no `{min(asked)}`: keep the name that the stub has"
-    try:
-        if why := _in_the_way(answer, task):
-            return Outcome("unchecked", message=why)
-        does = names(answer)
-    except RecursionError as error:  # an expression that is too deep
-        return _failure("answer", error)
+    if why := _in_the_way(answer, task):
+        return Outcome("unchecked", message=why)
     found = [task["needs"], *(task["names"].get(name, []) for name in does.now | does.late)]
     stages: list[tuple[str, str | types.CodeType]] = [
         *(("book", lesson["statements"][index]) for index in sorted({*itertools.chain(*found)})),
