@@ -2122,7 +2122,7 @@ for name, guess in guesses.items():
     print(f"{name:19} wrong {line}, median {sorted(ends[name])[2]:.1%}")
 
 # %% [markdown] tags=["answer"]
-# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Three layers come out ahead, by about five images in a thousand. In one pair of runs luck hides it, for either network is right alone on a dozen or two; the five pairs together show it. (On ten thousand images, with the full set, every pair does.)
+# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Three layers come out ahead, by about five images in a thousand. One pair of runs would prove little, for either network is right alone on a dozen or two; the five pairs together show it. (On ten thousand images, with the full set, every pair does.)
 
 # %% [markdown] tags=["predict"]
 # And on the images that they learn from? Sketch the training loss of both, epoch by epoch.
