@@ -1,4 +1,4 @@
-"""Tries the chapters' stubs, solutions and some classic mistakes as `groundup check` does, quickly.
+"""Tries the chapters' stubs, solutions and classic mistakes as `groundup check` does, quickly.
 
 `python -m helpers.trials out.json` executes what an exercise needs once for all of its attempts, and what several
 exercises need alike once for all of them: each attempt is in a forked child of its own. One of them after the other in
@@ -35,17 +35,14 @@ def answer(exercise: Exercise, cells: list[Cell]) -> Answer:
 
 
 def answers(chapter: Chapter) -> dict[str, Answer]:
-    """The stubs and solutions of a chapter and some classic mistakes, named as in `helpers.exercises`.
-
-    Two mistakes of each exercise, the first and the last by name: all of them take three minutes.
-    """
+    """The stubs and solutions of a chapter and its classic mistakes, named as in `helpers.exercises`."""
     found = {}
     for name, exercise in chapter.exercises.items():
         solution = [cell for cell in exercise.part("solution") if cell.is_code]
         found[f"{name}: stub"] = answer(exercise, [Cell("code", stub(cell.source), cell.line) for cell in solution])
         found[f"{name}: solution"] = answer(exercise, solution)
         wrong = {title: cell for title, cell in mistakes(chapter.number).items() if cell.exercise == name}
-        found |= {title: answer(exercise, [wrong[title]]) for title in (min(wrong), max(wrong))}
+        found |= {title: answer(exercise, [cell]) for title, cell in wrong.items()}
     return found
 
 
