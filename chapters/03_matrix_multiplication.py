@@ -1321,7 +1321,7 @@ assert blocks < new / 1.3 and reused < new
 record("our einsum, times as long as @, 4000 images", large["our einsum"] / large["@"])
 
 # %% [markdown]
-# The same products and the same sums. From the first row to the second the fresh memory goes, and with it much of the excess. What the blocks win on top, by two hundred requests in place of one, differs from machine to machine; in some of my runs it was nothing. A serious implementation cuts *both* factors into blocks, along all three letters:
+# The same products and the same sums. From the first row to the second the fresh memory goes, and with it part of the excess. What the blocks win on top, by two hundred requests in place of one, differs from machine to machine; in some of my runs it was nothing. A serious implementation cuts *both* factors into blocks, along all three letters:
 
 
 # %%

@@ -1583,7 +1583,7 @@ for name, found in halves.items():
     print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
 
 # %% [markdown]
-# There it is the other way round, in all five cuts. The five seeds agreed where one thousand images judged them all; 0.8 % was most likely an accident of these. The norms stay.
+# There it is the other way round, in all five cuts, though with half the images to learn from. The five seeds agreed where one thousand images judged them all; 0.8 % may well be an accident of these. The norms stay.
 
 # %% tags=["claim"]
 medians = {name: median(found) for name, found in ablation.items()}
