@@ -52,8 +52,9 @@ def pieces(cell: Cell, file: str, names: dict[str, object]) -> Iterator[Part]:
             condition = compile(ast.Expression(node.test), file, "eval")
             waiting = [*(node.body if eval(condition, names) else node.orelse), *waiting]
             continue
-        source = "\n".join(line[node.col_offset :] for line in lines[node.lineno - 1 : node.end_lineno])
-        yield Part(file, cell.line + node.lineno, source)
+        first = min(each.lineno for each in (node, *getattr(node, "decorator_list", ())))
+        source = "\n".join(line[node.col_offset :] for line in lines[first - 1 : node.end_lineno])
+        yield Part(file, cell.line + first, source)
     if "claim" not in cell.tags:
         yield Part(file, cell.line + 1, cell.source)
 
