@@ -391,8 +391,9 @@ CLAIM = 'tags=["claim"]|'
 
 def test_a_claim_that_does_not_hold_here_is_said_and_the_rest_runs(book):
     write(
-        book, 1, "from groundup import record\nn = 1", f"{CLAIM}assert n == 1\nassert n == 2, 'one\\nmore'",
-        "n += 40", f"{CLAIM}record('n', n)",
+        book, 1, "from groundup import record\nn = 1",
+        f"{CLAIM}assert n == 1\nassert n == 2, 'one\\nmore'\nif n:\n    assert n == 3\nlate = 41",
+        "n = late", f"{CLAIM}record('n', n)",
     )  # fmt: skip
     assert run(book, [1]) == [1]
     assert station.unheld(book, [1]) == ["chapters/01_chapter.py:10: AssertionError: one\nmore"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
@@ -62,7 +63,7 @@ async def execute(
     """Fill in the outputs of `notebook`, made of the chapter's cells; records go to `folder`/records.
 
     `step` hears how many code cells have run. Returns the claims that do not hold here, a line each: rounding differs
-    from one processor to the next, and what the cells after a claim do does not depend on it.
+    from one processor to the next.
     Raises: ChapterError, with the chapter's line, when another cell fails, or one takes too long or ends the kernel.
     """
     limit = TIME_LIMITS.get(os.environ.get("DATA", ""), TIME_LIMIT)
@@ -79,7 +80,9 @@ async def execute(
             except CellExecutionError as error:
                 if "claim" not in chapter.cells[index].tags or error.ename != "AssertionError":
                     raise
-                unheld.append(_failed(chapter, index, notebook, kernel, error))
+                line, what = _failure(chapter.cells[index], cell, kernel, error)
+                unheld.append(f"{chapter.file}:{line}: {what}")
+                await _silently(kernel, _rest(chapter.cells[index], line), unheld[-1])
             if "figure" in chapter.cells[index].tags:
                 _keep_figure(chapter, chapter.cells[index], cell)
             step(kernel.code_cells_executed)
@@ -87,7 +90,8 @@ async def execute(
         return unheld
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
         _raise_if_cancelled()
-        raise ChapterError(_failed(chapter, index, notebook, kernel, error)) from None
+        line, what = _failure(chapter.cells[index], notebook.cells[index], kernel, error)
+        raise ChapterError(f"{chapter.file}:{line}: {what}") from None
     finally:
         await _stop(kernel)
 
@@ -135,14 +139,27 @@ async def _compare(book: Book, chapter: Chapter, kernel: _Client, folder: Path) 
     found = folder / "differences"
     arguments = (chapter.package, str(book.checkpoint(chapter.number)), names, dropped(chapter), str(found))
     call = f"__import__('groundup.live').live.report(globals(), *{arguments!r})"
-    options = {"silent": True, "store_history": False, "output_hook": lambda message: None, "timeout": kernel.timeout}
-    reply = await kernel.kc.execute_interactive(call, **options)  # type: ignore[attr-defined]
-    if reply["content"]["status"] != "ok":
-        what = f"{reply['content'].get('ename')}: {reply['content'].get('evalue')}"
-        raise ChapterError(f"{chapter.file}:1: it cannot be compared with its checkpoint ({what})")
+    await _silently(kernel, call, f"{chapter.file}:1: it cannot be compared with its checkpoint")
     lines = [f"{chapter.file}:{line}: {text}" for line, text in json.loads(found.read_text(encoding="utf-8"))]
     if lines:
         raise ChapterError("\n".join(lines))
+
+
+async def _silently(kernel: _Client, code: str, mistake: str) -> None:
+    """Execute code beside the cells. Raises: ChapterError, with `mistake`, when it fails."""
+    options = {"silent": True, "store_history": False, "output_hook": lambda message: None, "timeout": kernel.timeout}
+    reply = await kernel.kc.execute_interactive(code, **options)  # type: ignore[union-attr,attr-defined]
+    if reply["content"]["status"] != "ok":
+        raise ChapterError(f"{mistake} ({reply['content'].get('ename')}: {reply['content'].get('evalue')})")
+
+
+def _rest(claim: Cell, line: int) -> str:
+    """What stands in a claim behind a line of the chapter, but for its asserts: later cells may read what it binds."""
+    rest = [node for node in ast.parse(claim.source).body if node.lineno > line - claim.line]
+    for node in (inner for outer in rest for inner in ast.walk(outer)):
+        if isinstance(node, ast.Assert):
+            node.test = ast.Constant(True)
+    return "\n".join(map(ast.unparse, rest))
 
 
 def _refuse_errors(executed: NotebookNode) -> None:
@@ -160,11 +177,6 @@ def _keep_figure(chapter: Chapter, cell: Cell, executed: NotebookNode) -> None:
 
 def _errors(executed: NotebookNode) -> list[NotebookNode]:
     return [output for output in executed.get("outputs", []) if output.output_type == "error"]
-
-
-def _failed(chapter: Chapter, index: int, notebook: NotebookNode, kernel: _Client, error: Exception) -> str:
-    line, what = _failure(chapter.cells[index], notebook.cells[index], kernel, error)
-    return f"{chapter.file}:{line}: {what}"
 
 
 def _failure(cell: Cell, executed: NotebookNode, kernel: _Client, error: Exception) -> tuple[int, str]:
