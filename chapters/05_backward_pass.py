@@ -1261,7 +1261,7 @@ print(f"the largest of fifty numbers that are 0: {numerical.abs().max():.0e}")
 assert 0 < numerical.abs().max() < 1e-9
 
 # %% [markdown]
-# Not quite: a loss is known to some $10^{-16}$ of itself, and that was divided by a step of $10^{-5}$. Compared with such a number, the right gradient of 0 is off by 100 %.
+# Not quite: each sum with the large shift is rounded, and so is the loss, and what that leaves was divided by a step of $10^{-5}$. Compared with such a number, the right gradient of 0 is off by 100 %.
 
 # %% [markdown] exercise="gradient_check" tags=["prompt"] difficulty="medium" minutes=25
 # ### Exercise 5.4: a gradient check that is hard to fool
@@ -2122,7 +2122,7 @@ for name, guess in guesses.items():
     print(f"{name:19} wrong {line}, median {sorted(ends[name])[2]:.1%}")
 
 # %% [markdown] tags=["answer"]
-# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Three layers come out ahead, by about five images in a thousand. One pair of runs would prove little, for either network is right alone on a dozen or two; the five pairs together show it. (On ten thousand images, with the full set, every pair does.)
+# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Three layers come out ahead in the mean of five pairs, by less than ten images in a thousand, and the same thousand judge all pairs. (On ten thousand, with the full set, every pair goes the same way.)
 
 # %% [markdown] tags=["predict"]
 # And on the images that they learn from? Sketch the training loss of both, epoch by epoch.
@@ -2141,7 +2141,7 @@ ax.set_yticks(
 ax.legend()
 
 # %% [markdown] tags=["answer"]
-# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is above all a better fit; to make more of it count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
+# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit, and a few errors fewer; to make a better fit count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
 
 # %% tags=["claim"]
 one_layer, three_layers = (sorted(rates)[2] for rates in ends.values())

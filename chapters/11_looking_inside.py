@@ -1542,7 +1542,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# About where chapter 10 ended, at two in a hundred. Why should it be better? This network has three convolutions, so that little is lost on the way; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
+# About two in a hundred, near chapter 10's number. Why should it be better? This network has three convolutions, so that little is lost on the way; and Adam divides every gradient by its size, so that it hardly minds when gradients are small. Try it: the sleeper, un-normalised images, PyTorch's start, nothing healed, with AdamW instead of plain descent.
 
 # %%
 awake = []

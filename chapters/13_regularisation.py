@@ -1890,7 +1890,7 @@ for name, wrong in (("eight views", wrong_after), ("ensemble", wrong_ensemble)):
         print(f"{fall - 2 * error:+.2%} to {fall + 2 * error:+.2%}")
 
 # %% [markdown]
-# The **95 % interval** is the gain and two standard errors to either side. With eight views at least one includes 0: 1,000 images are too few to see a gain of this size in *one* network, if there is one. (Nor do the seeds add up: they share these images.) Eight views cost eight times as much. The **ensemble** of the three networks costs three times as much, in training as well; it makes fewer errors than they do on average.
+# The **95 % interval** is the gain and two standard errors to either side. With eight views at least one includes 0, and leaves open whether they help that network: 1,000 images are too few to tell. (Nor do the seeds add up: they share these images.) Eight views cost eight times as much. The **ensemble** of the three networks costs three times as much, in training as well; it makes fewer errors than they do on average; read its intervals likewise.
 
 # %% tags=["claim"]
 if len(images) < 5000:
