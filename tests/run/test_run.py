@@ -136,6 +136,25 @@ def test_figures_are_transparent_svg_and_runs_are_reproducible(book, monkeypatch
     assert made(book)["executed/01_chapter.ipynb"] == first
 
 
+def test_what_a_user_starts_python_with_stays_out(book, tmp_path, monkeypatch):
+    (tmp_path / "start.py").write_text("mean = 3")
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    write(book, 1, "'mean' in globals()")
+    run(book, [1])
+    assert notebook(book, 1).cells[1].outputs[0].data["text/plain"] == "False"
+
+
+def test_a_prelude_is_executed_first_and_leaves_no_trace(book):
+    write(book, 1, "seen")
+    chapters = parse_book(book)
+    runner.run(book, chapters.values(), prelude=lambda chapter: f"seen = {chapter.number}; print('here')")
+    (_, cell) = notebook(book, 1).cells
+    assert cell.execution_count == 1
+    assert [output.data["text/plain"] for output in cell.outputs] == ["1"]
+    with pytest.raises(ChapterError, match=r"^chapters/01_chapter.py:1: .* \(ZeroDivisionError: division by zero\)$"):
+        runner.run(book, chapters.values(), force=True, prelude=lambda chapter: "1 / 0")
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

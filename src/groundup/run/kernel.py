@@ -31,6 +31,7 @@ ARGUMENTS = [
     "--InlineBackend.figure_formats={'svg'}",
     "--InlineBackend.print_figure_kwargs={'bbox_inches': None, 'metadata': {'Date': None, 'Creator': None}}",
     "--HistoryManager.enabled=False",
+    "--IPKernelApp.exec_PYTHONSTARTUP=False",  # the user's own
     "--log-level=ERROR",  # not a line about unencrypted loopback for every kernel
 ]
 CHAINED = re.compile(r"(?:another exception occurred|the following exception):\n")
@@ -58,12 +59,12 @@ class _Client(NotebookClient):
 
 
 async def execute(
-    book: Book, chapter: Chapter, notebook: NotebookNode, folder: Path, step: Callable[[int], None]
+    book: Book, chapter: Chapter, notebook: NotebookNode, folder: Path, step: Callable[[int], None], prelude: str
 ) -> list[str]:
     """Fill in the outputs of `notebook`, made of the chapter's cells; records go to `folder`/records.
 
-    `step` hears how many code cells have run. Returns the claims that do not hold here, a line each: rounding differs
-    from one processor to the next.
+    The kernel executes `prelude` first, and `step` hears how many code cells have run. Returns the claims that do not
+    hold here, a line each: rounding differs from one processor to the next.
     Raises: ChapterError, with the chapter's line, when another cell fails, or one takes too long or ends the kernel.
     """
     limit = TIME_LIMITS.get(os.environ.get("DATA", ""), TIME_LIMIT)
@@ -73,6 +74,7 @@ async def execute(
     kernel = await _started(notebook, options, {"cwd": str(scratch), "env": environment(book, folder)})
     index, unheld = 0, list[str]()
     try:  # not kernel.async_execute(): it takes over Ctrl-C, and then stops one kernel of two
+        await _silently(kernel, prelude, f"{chapter.file}:1: what is to run before it fails")
         for index, cell in enumerate(notebook.cells):
             try:
                 await kernel.async_execute_cell(cell, index, kernel.code_cells_executed + 1)

@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nbformat
@@ -24,27 +24,33 @@ SIDE_BY_SIDE = 2  # chapters; each has one compute thread, for threads of two ke
 TICK = 5.0  # seconds
 
 
-def run(book: Book, chapters: Iterable[Chapter], force: bool = False) -> list[int]:
+def run(
+    book: Book, chapters: Iterable[Chapter], force: bool = False, prelude: Callable[[Chapter], str] = lambda chapter: ""
+) -> list[int]:
     """Execute those of the chapters whose results are missing or out of date, or all with `force`; say which.
+
+    `prelude` gives code that a chapter's kernel executes first, as a test does to look on.
 
     Raises: ChapterError, after the other chapters have finished, with `file:line: error` of each that failed.
     """
     # The keys now, with the texts: whoever edits a chapter while it waits or runs will have it run again.
     keys = {chapter.number: key(book, chapter.number) for chapter in chapters}
     todo = [chapter for chapter in chapters if force or not is_current(book, chapter.number, keys[chapter.number])]
-    failures = asyncio.run(_run_all(book, todo, keys)) if todo else []
+    failures = asyncio.run(_run_all(book, todo, keys, prelude)) if todo else []
     if failures:
         raise ChapterError("\n".join(failures))
     return [chapter.number for chapter in todo]
 
 
-async def _run_all(book: Book, chapters: list[Chapter], keys: dict[int, str]) -> list[str]:
+async def _run_all(
+    book: Book, chapters: list[Chapter], keys: dict[int, str], prelude: Callable[[Chapter], str]
+) -> list[str]:
     gate = asyncio.Semaphore(min(SIDE_BY_SIDE, os.cpu_count() or 1))
     progress = Progress()
 
     async def guarded(chapter: Chapter) -> None:
         async with gate:
-            await _run_one(book, chapter, keys[chapter.number], progress)
+            await _run_one(book, chapter, keys[chapter.number], progress, prelude(chapter))
 
     clock = asyncio.create_task(_tick(progress))
     try:
@@ -64,7 +70,7 @@ async def _tick(progress: Progress) -> None:
         progress.wait(TICK)
 
 
-async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress) -> None:
+async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress, prelude: str) -> None:
     started = time.monotonic()
     notebook = _notebook(chapter)
     steps = sum(cell.is_code for cell in chapter.cells)
@@ -74,7 +80,7 @@ async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress
         book.build.mkdir(exist_ok=True)  # there, so that what a killed run leaves behind goes with `make clean`
         with tempfile.TemporaryDirectory(dir=book.build, prefix="run-", ignore_cleanup_errors=True) as folder:
             step = functools.partial(progress.step, chapter.package)
-            unheld = await execute(book, chapter, notebook, Path(folder), step)
+            unheld = await execute(book, chapter, notebook, Path(folder), step, prelude)
             records = recorded(chapter, Path(folder) / "records")
             results = {"key": wanted, "chapter": chapter.number, "unheld": unheld, **records}
         normalise(notebook)
