@@ -85,19 +85,25 @@ def of_frames(frames: Iterable[FrameType]) -> list[str]:
     """What was entered, read from the frames inside PyTorch, the outermost first; nothing when all only wrap."""
     for frame in frames:
         code = frame.f_code
-        if name := index().get(code):
-            return [name]
-        above, _, method = code.co_qualname.rpartition(".")
-        first = frame.f_locals.get("self" if is_wrapper(code) else code.co_varnames[0] if code.co_argcount else "")
+        word = "self" if is_wrapper(code) else code.co_varnames[0] if code.co_argcount else ""
+        first = frame.f_locals.get(word)
         cls = first if isinstance(first, type) else type(first)
-        if is_wrapper(code):
-            if issubclass(cls, torch.optim.Optimizer):
-                return [of_class(cls)]
-            continue  # round what comes next
-        if above and code.co_argcount and any(base.__qualname__ == above for base in cls.__mro__):
-            return of_method(cls, above, method)
-        return [f"{frame.f_globals.get('__name__', 'torch')}.{code.co_qualname}"]
+        if names := _of_code(code, cls, frame.f_globals.get("__name__", "torch")):
+            return names
     return []
+
+
+@cache
+def _of_code(code: CodeType, cls: type, module: str) -> list[str]:
+    """What code of PyTorch is entered by, whose first argument is of a class; nothing when it only wraps."""
+    if name := index().get(code):
+        return [name]
+    above, _, method = code.co_qualname.rpartition(".")
+    if is_wrapper(code):
+        return [of_class(cls)] if issubclass(cls, torch.optim.Optimizer) else []  # else, round what comes next
+    if above and code.co_argcount and any(base.__qualname__ == above for base in cls.__mro__):
+        return of_method(cls, above, method)
+    return [f"{module}.{code.co_qualname}"]
 
 
 def of_method(cls: type, above: str, method: str) -> list[str]:

@@ -74,13 +74,18 @@ def _asking(target: _Target, judge: Judge) -> Callable[..., Any]:
 def _given(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a call by name, also those that are given by their place."""
     try:
-        given = dict(inspect.signature(function).bind(*args, **kwargs).arguments)
+        given = dict(_signature(function).bind(*args, **kwargs).arguments)
     except (TypeError, ValueError):  # the call itself will say so
         return kwargs
     groups = given.get("params")  # of an optimizer: each may have a momentum of its own
     for group in groups if isinstance(groups, list | tuple) else ():
         given |= {word: value for word, value in group.items() if value} if isinstance(group, dict) else {}
     return given
+
+
+@functools.cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 def _targets() -> list[_Target]:

@@ -30,6 +30,7 @@ LIBRARY = sysconfig.get_path("stdlib") + os.sep
 INSTALLED = tuple({sysconfig.get_path("purelib") + os.sep, sysconfig.get_path("platlib") + os.sep})
 OVERRIDES = torch.overrides.__file__  # hands calls to the watch
 HERE = os.path.dirname(__file__) + os.sep
+OWN = re.compile(r"/ch\d\d/\w+\.py$|/ipykernel_\d+/\d+\.py$")  # a module of a checkpoint, a cell in a kernel
 
 
 class LockedError(ChapterError):
@@ -139,15 +140,15 @@ def _where(frame: FrameType) -> str:
 def watched(chapters: Mapping[int, Chapter], number: int) -> Iterator[Watch]:
     """Watch a chapter that is run within, each code cell under `watch.cell(cell)`.
 
-    The chapter's own code, and that of the checkpoints, is whatever is compiled under `chapter.file`, or stands in a
-    module of `chNN`. Raises: LockedError, also at the end when the chapter has caught it.
+    The chapter's own code, and that of the checkpoints, is whatever is compiled under `chapter.file`, or as a cell by
+    a Jupyter kernel, or stands in a module of `chNN`. Raises: LockedError, also at the end when the chapter caught it.
     """
     chapter = chapters[number]
     code = [cell for cell in chapter.cells if cell.is_code]
     cells = {cell.line: None if "oracle" in cell.tags else Place(number, k) for k, cell in enumerate(code)}
 
     def is_own(file: str) -> bool:
-        return file == chapter.file or file.endswith(f"/{chapter.file}") or bool(re.search(r"/ch\d\d/\w+\.py$", file))
+        return file == chapter.file or file.endswith(f"/{chapter.file}") or bool(OWN.search(file))
 
     with _watching(Watch(locks(chapters), is_own, cells)) as watch:
         yield watch
