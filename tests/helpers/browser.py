@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_CHROMIUM = "no Chromium here: install it (Debian and Ubuntu: sudo apt-get install chromium) to run these tests"
@@ -74,6 +74,18 @@ class Visit:
     def _outside(self, request: Any) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
             self.problems.append(f"outside: {request.url}")
+
+
+@contextlib.contextmanager
+def tab(browser: Browser, address: str, **options: Any) -> Iterator[Visit]:
+    """A visit that ends without an error, a failed request or a request to elsewhere."""
+    context = browser.new_context(**{"viewport": WIDE, **options})
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address.rstrip("/"))
+    visit = Visit(context, address)
+    yield visit
+    problems = list(visit.problems)  # before the tab is closed, which stops what still loads
+    context.close()
+    assert not problems
 
 
 def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html") -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from helpers.books import BOOK
-from helpers.browser import CHROMIUM, FLAGS, NO_CHROMIUM, PHONE, WIDE, Visit, assert_no_barriers, served
+from helpers.browser import CHROMIUM, FLAGS, NO_CHROMIUM, PHONE, Visit, assert_no_barriers, served, tab
 from helpers.exercises import mistakes
 from helpers.small import execute, small_book
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -292,13 +292,11 @@ NOT_OURS = (
 @contextlib.contextmanager
 def visiting(browser: Browser, address: str, **options: Any) -> Iterator[Visit]:
     """A visit that ends without an error, a failed request or a request to elsewhere, which would be refused."""
-    context = browser.new_context(**{"viewport": WIDE, **options})
-    context.route(lambda url: not url.startswith((address, "blob:", "data:")), lambda route: route.abort())
-    visit = Visit(context, address)
-    visit.page.on("requestfailed", lambda r: visit.problems.append(f"failed {r.url}"))
-    yield visit
-    context.close()
-    assert not visit.problems
+    with tab(browser, address, **options) as visit:
+        outside = lambda url: not url.startswith((address, "blob:", "data:"))  # noqa: E731
+        visit.page.context.route(outside, lambda route: route.abort())
+        visit.page.on("requestfailed", lambda r: visit.problems.append(f"failed {r.url}"))
+        yield visit
 
 
 @pytest.fixture(scope="module")

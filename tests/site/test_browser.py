@@ -10,10 +10,22 @@ from pathlib import Path
 
 import pytest
 from helpers.books import BOOK
-from helpers.browser import CHROMIUM, FLAGS, NO_CHROMIUM, PHONE, TABLET, WIDE, WIDEST, Visit, assert_no_barriers, served
+from helpers.browser import (
+    CHROMIUM,
+    FLAGS,
+    NO_CHROMIUM,
+    PHONE,
+    TABLET,
+    WIDE,
+    WIDEST,
+    Visit,
+    assert_no_barriers,
+    served,
+    tab,
+)  # fmt: skip
 from helpers.built import built_site
 from helpers.small import small_book
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from groundup import site
 from groundup.chapter import parse_book
@@ -43,7 +55,6 @@ def small_address(browser: Browser, tmp_path_factory: pytest.TempPathFactory) ->
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM)
-    built_site()  # now: to run chapters takes an event loop, and Playwright's would be in its way
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -63,13 +74,8 @@ def small(browser: Browser, small_address: str, request: pytest.FixtureRequest) 
 
 
 def _visit(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """A visit that ends without an error, a failed request or a request to elsewhere."""
-    context = browser.new_context(**{"viewport": WIDE, **getattr(request, "param", {})})
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address.rstrip("/"))
-    started = Visit(context, address)
-    yield started
-    context.close()
-    assert not started.problems
+    with tab(browser, address, **getattr(request, "param", {})) as started:
+        yield started
 
 
 SCRIPTS = pytest.mark.parametrize(
@@ -375,14 +381,6 @@ def test_terms_explain_themselves(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_figures_load(visit: Visit, chapter: str) -> None:
-    page = visit.go(chapter)
-    page.evaluate("document.querySelectorAll('article img').forEach(image => image.loading = 'eager')")
-    page.wait_for_function("[...document.querySelectorAll('article img')].every(image => image.complete)")
-    assert page.evaluate("[...document.querySelectorAll('article img')].every(image => image.naturalWidth > 0)")
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_first_view_is_light(visit: Visit, chapter: str) -> None:
     bodies: dict[str, bytes] = {}
     visit.page.on("requestfinished", lambda request: bodies.setdefault(request.url, request.response().body()))
@@ -393,49 +391,61 @@ def test_first_view_is_light(visit: Visit, chapter: str) -> None:
     assert sum(sizes.values()) <= 350 * 1024, sizes
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_code_fits_the_page(visit: Visit, chapter: str) -> None:
-    page = visit.go(chapter)
-    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+@pytest.fixture(scope="module", params=PAGES)
+def opened(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of the real book, every fold open, for the tests that look at all pages: to load one takes a while."""
+    with tab(browser, address) as started:
+        page = started.go(request.param)
+        page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+        yield page
+
+
+def test_figures_load(opened: Page) -> None:
+    opened.evaluate("document.querySelectorAll('article img').forEach(image => image.loading = 'eager')")
+    opened.wait_for_function("[...document.querySelectorAll('article img')].every(image => image.complete)")
+    assert opened.evaluate("[...document.querySelectorAll('article img')].every(image => image.naturalWidth > 0)")
+
+
+def test_code_fits_the_page(opened: Page) -> None:
     cut = "code => code.filter(c => c.scrollWidth > c.clientWidth).map(c => c.innerText.split('\\n')[0])"
-    assert page.locator("article .cell .highlight code").evaluate_all(cut) == []
+    assert opened.locator("article .cell .highlight code").evaluate_all(cut) == []
 
 
-WIDTHS = [{"viewport": size} for size in (PHONE, TABLET, WIDE, WIDEST)]
+def test_no_page_scrolls_sideways(opened: Page) -> None:
+    try:
+        for size in (PHONE, TABLET, WIDEST, WIDE):
+            opened.set_viewport_size(size)
+            sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            assert opened.evaluate(sizes) == [size["width"], size["width"]]
+            # what is wider than the page must be in something that scrolls
+            wide = opened.locator("article :not(.katex *, .unseen)").evaluate_all(
+                """found => found.filter(e => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility()
+                     && !e.closest("pre, .math, .md-typeset__scrollwrap, .diff-body, .out-html"))
+                   .map(e => e.outerHTML.slice(0, 120))"""
+            )
+            assert (size, wide) == (size, [])
+    finally:
+        opened.set_viewport_size(WIDE)
 
 
-@pytest.mark.parametrize("visit", WIDTHS, indirect=True, ids=["390", "768", "1280", "1600"])
-@pytest.mark.parametrize("path", PAGES)
-def test_no_page_scrolls_sideways(visit: Visit, path: str) -> None:
-    page = visit.go(path)
-    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    # what is wider than the page must be in something that scrolls
-    wide = page.locator("article :not(.katex *, .unseen)").evaluate_all(
-        """found => found.filter(e => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility()
-             && !e.closest("pre, .math, .md-typeset__scrollwrap, .diff-body, .out-html"))
-           .map(e => e.outerHTML.slice(0, 120))"""
-    )
-    assert wide == []
+def test_no_barriers(opened: Page) -> None:
+    assert_no_barriers(opened)
 
 
-@pytest.mark.parametrize(
-    ("visit", "path"),
-    [
-        *(({}, path) for path in PAGES),
-        *(({"viewport": PHONE}, path) for path in ("", CHAPTERS[0])),
-    ],
-    indirect=["visit"],
-)
-def test_no_barriers(visit: Visit, path: str) -> None:
-    assert_no_barriers(visit.go(path))
-
-
-@pytest.mark.parametrize("visit", [{"color_scheme": "dark"}], indirect=True)
-@pytest.mark.parametrize("path", PAGES)
-def test_the_dark_scheme_has_contrast(visit: Visit, path: str) -> None:
+def test_the_dark_scheme_has_contrast(opened: Page) -> None:
     """All that the scheme changes is colour."""
-    assert_no_barriers(visit.go(path), "runOnly: ['color-contrast']")
+    opened.emulate_media(color_scheme="dark")
+    try:
+        expect(opened.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
+        assert_no_barriers(opened, "runOnly: ['color-contrast']")
+    finally:
+        opened.emulate_media(color_scheme="light")
+
+
+@pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=True)
+@pytest.mark.parametrize("path", ["", CHAPTERS[0]])
+def test_no_barriers_on_a_phone(visit: Visit, path: str) -> None:
+    assert_no_barriers(visit.go(path))
 
 
 @pytest.mark.parametrize("small", [{"color_scheme": scheme} for scheme in ("light", "dark")], indirect=True)
