@@ -100,6 +100,11 @@ def test_no_chapter_uses_a_locked_name() -> None:
     rules.check_chapters(PARSED)
 
 
+def test_no_checkpoint_uses_a_locked_name() -> None:
+    for number in CHAPTERS:
+        rules.check_package(BOOK, PARSED, BOOK.checkpoint(number), number)
+
+
 @pytest.mark.parametrize("number", CHAPTERS)
 def test_three_to_six_exercises(number: int) -> None:
     assert len(chapter(number).exercises) in EXERCISES

@@ -49,7 +49,7 @@ def test_every_classic_mistake_is_answered_by_its_own_message(number: int) -> No
 
 
 def test_every_mutant_fails_or_is_said_to_be_equivalent(number: int) -> None:
-    """`build/exercises/NN.json` has the message that each mutant was answered with."""
+    """`build/tests/exercises/NN.json` has the message that each mutant was answered with."""
     listed = {f"{exercise} ~ {line}" for exercise, lines in equivalents(number).items() for line in lines}
     found = {name: outcome for name, outcome in outcomes(number).items() if " ~ " in name}
     assert found, "no mutants"

@@ -8,7 +8,16 @@ from textwrap import dedent
 
 from groundup.book import Book
 
-BOOK = Book(Path(__file__).parents[2])  # the real one
+
+class TestedBook(Book):
+    """The book, with what the tests make of it in a folder of its own: under watch, a chapter takes other times."""
+
+    @property
+    def build(self) -> Path:
+        return self.root / "build" / "tests"
+
+
+BOOK = TestedBook(Path(__file__).parents[2])  # the real one
 
 
 def write_chapter(book: Book, number: int, cells: str) -> Path:

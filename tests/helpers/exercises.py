@@ -1,39 +1,35 @@
-"""Works a chapter's exercises: `python -m helpers.exercises 2 out.json` runs chapter 2 once, from top to bottom.
+"""What becomes of every attempt at the exercises of the book: the stubs, the solutions, mistakes and mutants.
 
-At each exercise the stub, every classic wrong answer and every mutant of the solution is tried, each in a forked child
-of its own, before the solution is run; so an attempt sees what a reader's notebook holds at that place, and leaves
-nothing behind. The chapter itself runs under the rules' watch, an attempt does not. What came of it is kept in
-build/exercises, for all tests and until something changes.
+`python -m helpers.exercises` runs the chapters that have changed, with `helpers.watching` in their kernels. What came
+of it is kept in build/tests/exercises, and the notebooks beside it, for all tests and until something changes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tomllib
-import types
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from groundup.chapter import Cell, Chapter, Exercise, parse_book, parse_mistakes
+from groundup.book import write_if_changed
+from groundup.chapter import Cell, ChapterError, Exercise, parse_book, parse_mistakes
 from groundup.notebooks.stubs import stub
+from groundup.run import run
 from groundup.run.results import key
-from groundup.workspace.task import Part
 from helpers.books import BOOK
 from helpers.mutants import mutants
 
-SECONDS = 60  # for one attempt: a wrong answer may loop for ever
-MUTANT_SECONDS = 10
-HERE = Path(__file__).parent
-Watching = Callable[[Cell], contextlib.AbstractContextManager[None]]
+PATHS = [str(BOOK.root / "tests"), str(BOOK.root / "src")]
+PRELUDE = """
+__import__("sys").path[:0] = {paths}
+__import__("helpers.watching").watching.begin({number})
+"""
 
 
 @dataclass(frozen=True)
@@ -66,39 +62,61 @@ def outcomes(number: int) -> dict[str, Outcome]:
 
     The names: "mse: stub", "mse: solution", "mse: <message>" of a classic mistake, "mse ~ <line>" of a mutant.
     """
-    target = BOOK.build / "exercises" / f"{number:02d}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one process works them, however many ask
-        wanted = _key(number)
-        found = json.loads(target.read_text()) if target.is_file() else {}
-        if found.get("key") != wanted:
-            _work_elsewhere(number, target)
-            found = {"key": wanted, "outcomes": json.loads(target.read_text())}
-            target.write_text(json.dumps(found, indent=1))
-    return {name: Outcome(**outcome) for name, outcome in found["outcomes"].items()}
+    wrong = work_book()
+    assert is_worked(number), wrong
+    found = json.loads(_worked(number).read_text(encoding="utf-8"))["outcomes"]
+    return {name: Outcome(**outcome) for name, outcome in found.items()}
 
 
-def _key(number: int) -> str:
+@cache
+def work_book() -> str:
+    """Run the chapters that have changed, two side by side, and try their exercises; say what went wrong.
+
+    One process works them, however many ask; it is another one, because Playwright has an event loop already.
+    """
+    BOOK.build.mkdir(parents=True, exist_ok=True)
+    with (BOOK.build / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-m", "helpers.exercises"]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return done.stderr if done.returncode else ""
+
+
+def main() -> None:
+    stale = [number for number in BOOK.chapters() if not is_worked(number)]
+    for number in stale:
+        BOOK.results(number).unlink(missing_ok=True)
+    chapters = parse_book(BOOK)
+    try:
+        run(BOOK, chapters.values(), prelude=lambda chapter: PRELUDE.format(paths=PATHS, number=chapter.number))
+    except ChapterError as error:
+        sys.exit(str(error))
+
+
+def is_worked(number: int) -> bool:
+    """Whether a chapter's exercises were tried as everything stands."""
+    target = _worked(number)
+    return target.is_file() and json.loads(target.read_text(encoding="utf-8"))["key"] == key_of(number)
+
+
+def keep(number: int, wanted: str, found: dict[str, Outcome]) -> None:
+    """Write down the outcomes of a chapter that has just been run, and the key that it had when it began."""
+    content = {"key": wanted, "outcomes": {name: asdict(outcome) for name, outcome in found.items()}}
+    _worked(number).parent.mkdir(parents=True, exist_ok=True)
+    write_if_changed(_worked(number), json.dumps(content, indent=1))
+
+
+def _worked(number: int) -> Path:
+    return BOOK.build / "exercises" / f"{number:02d}.json"
+
+
+def key_of(number: int) -> str:
     """A hash of everything that the outcomes depend on."""
-    files = [BOOK.root / "tests" / "mistakes" / f"{number:02d}.py", HERE / "exercises.py", HERE / "mutants.py"]
+    files = [BOOK.root / "tests" / "mistakes" / f"{number:02d}.py", *sorted(Path(__file__).parent.glob("*.py"))]
     files += sorted((BOOK.root / "src" / "groundup").rglob("*.py"))
     content = b"".join(path.read_bytes() for path in files if path.is_file())
     return hashlib.sha256(key(BOOK, number).encode() + content).hexdigest()
-
-
-def _work_elsewhere(number: int, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}  # threads do not survive a fork
-    environment.pop("GROUNDUP_RECORDS", None)
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(BOOK.root / "tests"), str(BOOK.root / "src"), os.environ.get("PYTHONPATH", "")]
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "helpers.exercises", str(number), str(target)],
-        cwd=BOOK.root, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert target.is_file(), f"chapter {number} ended without a result:\n{done.stdout}{done.stderr}"
 
 
 def attempts(exercise: Exercise, wrong: dict[str, Cell]) -> dict[str, list[Cell]]:
@@ -113,93 +131,5 @@ def attempts(exercise: Exercise, wrong: dict[str, Cell]) -> dict[str, list[Cell]
     return found
 
 
-def watched_work(chapters: dict[int, Chapter], number: int, wrong: dict[str, Cell]) -> dict[str, Outcome]:
-    """Run a chapter in this process, under watch, and try its exercises on the way."""
-    from groundup.rules.watch import LockedError, watched  # here, because it imports torch
-
-    results: dict[str, Outcome] = {}
-    try:
-        with watched(chapters, number) as watch:
-            results = work(chapters[number], wrong, watch.cell)
-    except LockedError as error:  # also when the chapter has caught it
-        results[""] = _failure("cell", error, chapters[number])
-    return results
-
-
-def work(chapter: Chapter, wrong: dict[str, Cell], watching: Watching) -> dict[str, Outcome]:
-    """Run a chapter in this process and try its exercises on the way, each of its cells within `watching(cell)`."""
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module  # dataclasses and pickle look a cell's classes up there
-    results = {}
-    for cell in chapter.cells:
-        exercise = chapter.exercises.get(cell.exercise or "")
-        if exercise and cell is exercise.part("solution")[0]:
-            for name, answer in attempts(exercise, wrong).items():
-                seconds = MUTANT_SECONDS if name.startswith(f"{exercise.name} ~") else SECONDS
-                results[name] = _forked(chapter, module, answer, exercise.part("check"), seconds)
-        if cell.is_code:
-            try:
-                with watching(cell):
-                    _execute(chapter.file, module, cell)
-            except Exception as error:
-                results[f"{cell.exercise}: solution" if exercise else ""] = _failure(
-                    cell.role or "cell", error, chapter
-                )
-                break
-        if exercise and cell is exercise.part("check")[-1]:
-            results[f"{exercise.name}: solution"] = Outcome("passed")
-    else:
-        results[""] = Outcome("passed")
-    return results
-
-
-def _execute(file: str, module: types.ModuleType, cell: Cell) -> None:
-    Part(file, cell.line + 1, cell.source).execute(module)
-
-
-def _attempt(chapter: Chapter, module: types.ModuleType, answer: list[Cell], check: list[Cell]) -> Outcome:
-    for stage, cells in (("answer", answer), ("check", check)):
-        for cell in cells:
-            try:
-                _execute(chapter.file, module, cell)
-            except Exception as error:
-                return _failure(stage, error, chapter)
-    return Outcome("passed")
-
-
-def _failure(stage: str, error: Exception, chapter: Chapter) -> Outcome:
-    trace, line = error.__traceback__, 0
-    while trace:
-        if trace.tb_frame.f_code.co_filename == chapter.file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    where = f"{chapter.file}:{line}: " if stage != "check" else ""
-    return Outcome(stage, type(error).__name__, f"{where}{error}")
-
-
-def _forked(chapter: Chapter, module: types.ModuleType, answer: list[Cell], check: list[Cell], seconds: int) -> Outcome:
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(seconds)
-        try:
-            outcome = _attempt(chapter, module, answer, check)
-            os.write(writer, json.dumps(asdict(outcome)).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as pipe:
-        answered = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return Outcome(**json.loads(answered)) if answered else Outcome("answer", "Killed", f"ended with status {status}")
-
-
-def main(number: int, target: Path) -> None:
-    chapters = parse_book(BOOK)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        results = watched_work(chapters, number, mistakes(number))
-    target.write_text(json.dumps({name: asdict(outcome) for name, outcome in results.items()}, indent=1))
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main()

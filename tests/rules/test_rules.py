@@ -377,11 +377,3 @@ def test_a_package_that_is_not_there(tmp_path: Path) -> None:
         check_package(book, package(tmp_path), 3)
     with pytest.raises(UsageError, match="there is no chapter 9"):
         check_package(book, tmp_path / "my_work", 9)
-
-
-def test_the_book_keeps_its_own_rules() -> None:
-    book = Book(HERE)
-    check_chapters(book)
-    for number in book.chapters():
-        if book.checkpoint(number).is_dir():
-            check_package(book, book.checkpoint(number), number)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import re
 import types
 from pathlib import Path
 
 import pytest
 import torch
 from helpers.books import make_book
+from helpers.exercises import PATHS
 
 from groundup.book import Book
 from groundup.book.plan import PLAN
 from groundup.chapter import ChapterError, parse_book
 from groundup.proof import UnlockError
 from groundup.rules.watch import LockedError, Watch, check_package_run, watched
+from groundup.run import runner
 
 NO = "which no chapter unlocks: write it from the base vocabulary"
 SET_UP = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\nx = torch.ones(2, 2)\n"
@@ -285,3 +288,34 @@ def test_a_lock_that_the_code_catches_is_said_at_the_end(tmp_path: Path) -> None
     mine = load(folder)
     with pytest.raises(ChapterError, match=r"mine\.py:3 uses torch\.Tensor\.relu, which chapter 4 unlocks$"):
         check_package_run(book, parse_book(book), folder, 3, lambda watch: mine.f(torch.ones(2)))
+
+
+LOOK_ON = """
+import sys
+sys.path[:0] = {paths}
+from pathlib import Path
+from groundup.book import Book
+from helpers import watching
+watching.look_on(Book(Path({root!r})), 5, lambda found: Path({target!r}).write_text(repr(found)))
+"""
+
+
+def looked_on(root: Path, cells: str) -> str:
+    """What comes of a chapter 5 with these cells in a kernel under watch."""
+    book = make_book(root, {3: unlocking(3), 5: f"# %%\nimport torch\n\n# %%\n{cells}"})
+    target = root / "found"
+    prelude = LOOK_ON.format(paths=PATHS, root=str(root), target=str(target))
+    try:
+        runner.run(book, [parse_book(book)[5]], prelude=lambda chapter: prelude)
+    except ChapterError as error:
+        return str(error)
+    return target.read_text(encoding="utf-8")
+
+
+def test_a_kernel_is_watched(tmp_path: Path) -> None:
+    assert looked_on(tmp_path, "torch.ones(2) @ torch.ones(2)") == "{'': Outcome(stage='passed', error='', message='')}"
+    wrong = looked_on(tmp_path, "y = 1\ngetattr(torch.ones(1), 'back' + 'ward')()")
+    line = "chapters/05_chapter.py:9: LockedError: .*:2 uses torch.Tensor.backward, which chapter 6 unlocks"
+    assert re.fullmatch(line, wrong)
+    hidden = "try:\n    torch.ones(1).backward()\nexcept Exception:\n    pass"
+    assert "uses torch.Tensor.backward, which chapter 6 unlocks" in looked_on(tmp_path, hidden)

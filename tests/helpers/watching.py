@@ -1,0 +1,121 @@
+"""Looks on while a chapter runs, in its kernel: under the rules' watch, and with its exercises tried on the way.
+
+At each exercise the stub, every classic wrong answer and every mutant of the solution is tried, each in a forked child
+of its own, before the solution is run; so an attempt sees what a reader's notebook holds at that place, and leaves
+nothing behind. The chapter itself is watched, an attempt is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+
+from IPython.core.getipython import get_ipython
+from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
+
+from groundup.book import Book
+from groundup.chapter import Cell, Chapter, parse_book
+from groundup.record import RECORDS
+from groundup.rules.watch import LockedError, watched
+from groundup.workspace.task import Part
+from helpers.books import BOOK
+from helpers.exercises import Outcome, attempts, keep, key_of, mistakes
+
+SECONDS = 60  # for one attempt: a wrong answer may loop for ever
+MUTANT_SECONDS = 10
+
+
+def begin(number: int) -> None:
+    """Look on while a chapter of the real book runs, and keep what came of its exercises."""
+    wanted = key_of(number)
+    look_on(BOOK, number, lambda found: keep(number, wanted, found))
+
+
+def look_on(book: Book, number: int, done: Callable[[dict[str, Outcome]], None]) -> None:
+    """Look on from the next cell that runs, which is the chapter's first; `done` hears it all after the last."""
+    looker = _Looker(parse_book(book), number, done)
+    shell = get_ipython()
+    shell.events.register("pre_run_cell", looker.before)
+    shell.events.register("post_run_cell", looker.after)
+
+
+class _Looker:
+    """What IPython calls before and after each cell."""
+
+    def __init__(self, chapters: dict[int, Chapter], number: int, done: Callable[[dict[str, Outcome]], None]) -> None:
+        self.chapter = chapters[number]
+        self.done = done
+        self.wrong = mistakes(number)
+        self.found: dict[str, Outcome] = {}
+        self.cells = [cell for cell in self.chapter.cells if cell.is_code]
+        self.watching = ExitStack()  # while the chapter runs
+        self.looking = ExitStack()  # while a cell runs
+        self.watch = self.watching.enter_context(watched(chapters, number))
+
+    def before(self, info: ExecutionInfo) -> None:
+        cell = self.cells[0]
+        assert info.raw_cell == cell.source
+        exercise = self.chapter.exercises.get(cell.exercise or "")
+        if exercise and cell is exercise.part("solution")[0]:
+            for name, answer in attempts(exercise, self.wrong).items():
+                seconds = MUTANT_SECONDS if name.startswith(f"{exercise.name} ~") else SECONDS
+                self.found[name] = _forked(self.chapter, answer, exercise.part("check"), seconds)
+        self.looking.enter_context(self.watch.cell(cell))
+
+    def after(self, result: ExecutionResult) -> None:
+        self.looking.close()
+        cell = self.cells.pop(0)
+        exercise = self.chapter.exercises.get(cell.exercise or "")
+        if exercise and cell is exercise.part("check")[-1] and result.success:
+            self.found[f"{exercise.name}: solution"] = Outcome("passed")
+        if not self.cells:
+            try:
+                self.watching.close()
+                self.found[""] = Outcome("passed")
+            except LockedError as error:  # also when the chapter has caught it
+                self.found[""] = Outcome("cell", "LockedError", str(error))
+            self.done(self.found)
+
+
+def _attempt(chapter: Chapter, answer: list[Cell], check: list[Cell]) -> Outcome:
+    for stage, cells in (("answer", answer), ("check", check)):
+        for cell in cells:
+            try:
+                Part(chapter.file, cell.line + 1, cell.source).execute(sys.modules["__main__"])
+            except Exception as error:
+                return _failure(stage, error, chapter)
+    return Outcome("passed")
+
+
+def _failure(stage: str, error: Exception, chapter: Chapter) -> Outcome:
+    trace, line = error.__traceback__, 0
+    while trace:
+        if trace.tb_frame.f_code.co_filename == chapter.file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f"{chapter.file}:{line}: " if stage != "check" else ""
+    return Outcome(stage, type(error).__name__, f"{where}{error}")
+
+
+def _forked(chapter: Chapter, answer: list[Cell], check: list[Cell], seconds: int) -> Outcome:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(seconds)
+        try:
+            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # the kernel's own go to the page
+            os.environ.pop(RECORDS)
+            outcome = _attempt(chapter, answer, check)
+            os.write(writer, json.dumps(asdict(outcome)).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        answered = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return Outcome(**json.loads(answered)) if answered else Outcome("answer", "Killed", f"ended with status {status}")
