@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -37,10 +38,25 @@ class LockedError(ChapterError):
     """A call of what is still locked, as `chapters/07_x.py:88 uses …, which chapter 9 unlocks`."""
 
 
-@cache
-def _passes_on(file: str) -> bool:
-    """Whether a file's code only hands calls on: Python's own library, generated code, and this watch."""
-    return file.startswith(("<", HERE)) or (file.startswith(LIBRARY) and not file.startswith(INSTALLED))
+class Whose(Enum):
+    """Who has written a file's code."""
+
+    PYTORCH = auto()
+    WATCHED = auto()
+    NOBODY = auto()  # it only hands calls on: Python's own library, generated code, this watch
+    OTHERS = auto()  # who may do what they like
+
+
+PYTORCH, WATCHED, NOBODY, OTHERS = Whose  # asked for at every call of PyTorch
+
+
+def _whose(file: str, is_watched: Callable[[str], bool]) -> Whose:
+    if file.startswith(TORCH):
+        return NOBODY if file == OVERRIDES else PYTORCH
+    if is_watched(file):
+        return WATCHED
+    is_nobodys = file.startswith(("<", HERE)) or (file.startswith(LIBRARY) and not file.startswith(INSTALLED))
+    return NOBODY if is_nobodys else OTHERS
 
 
 class Watch(TorchFunctionMode):
@@ -52,7 +68,7 @@ class Watch(TorchFunctionMode):
     def __init__(self, locked: Locks, files: Callable[[str], bool], cells: Mapping[int, Place | None]) -> None:
         super().__init__()
         self.locked = locked
-        self.is_watched = cache(files)
+        self.whose = cache(lambda file: _whose(file, files))
         self.cells = cells
         self.place: Place | None = None
         self.found: list[str] = []
@@ -79,7 +95,7 @@ class Watch(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        is_known = not kwargs and func in self._direct and self.is_watched(sys._getframe(1).f_code.co_filename)
+        is_known = not kwargs and func in self._direct and self.whose(sys._getframe(1).f_code.co_filename) is WATCHED
         if not is_known and self.judge(lambda: [entries.of_function(func)], kwargs) and not kwargs:
             self._direct.add(func)
         return func(*args, **kwargs)
@@ -95,9 +111,8 @@ class Watch(TorchFunctionMode):
         caller, inside = self._caller(sys._getframe(2))
         if caller is None:
             return False
-        called = names()
-        entered = entries.of_frames(reversed(inside)) or called
-        if entered == called:
+        entered = entries.of_frames(reversed(inside)) or names()
+        if given and entered == names():
             entered = [*entered, *keywords(entered[0], [word for word, value in given.items() if _counts(value)])]
         for name in entered:
             if name in self._free:
@@ -110,18 +125,16 @@ class Watch(TorchFunctionMode):
 
     def _caller(self, frame: FrameType | None) -> tuple[FrameType | None, list[FrameType]]:
         """The watched frame that a call comes from, or None, and the frames of PyTorch between, innermost first."""
-        inside = []
+        inside: list[FrameType] = []
         while frame is not None:
-            file = frame.f_code.co_filename
-            if file.startswith(TORCH):
-                if file != OVERRIDES:
-                    inside.append(frame)
-                if frame.f_code.co_name == "<module>":
-                    return None, []  # PyTorch is being imported
-            elif self.is_watched(file):
+            code = frame.f_code
+            whose = self.whose(code.co_filename)
+            if whose is WATCHED:
                 return frame, inside
-            elif not _passes_on(file):
-                return None, []
+            if whose is OTHERS or (whose is PYTORCH and code.co_name == "<module>"):  # that is being imported
+                break
+            if whose is PYTORCH:
+                inside.append(frame)
             frame = frame.f_back
         return None, []
 
