@@ -52,7 +52,8 @@ class _Looker:
         self.done = done
         self.wrong = mistakes(number)
         self.found: dict[str, Outcome] = {}
-        self.cells = [cell for cell in self.chapter.cells if cell.is_code and cell.source.strip()]  # a blank one is skipped
+        # a blank cell is not executed
+        self.cells = [cell for cell in self.chapter.cells if cell.is_code and cell.source.strip()]
         self.watching = ExitStack()  # while the chapter runs
         self.looking = ExitStack()  # while a cell runs
         self.watch = self.watching.enter_context(watched(chapters, number))
