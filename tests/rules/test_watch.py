@@ -136,6 +136,26 @@ def test_what_no_chapter_unlocks_stays_locked(tmp_path: Path) -> None:
     assert caught(tmp_path, 14, MODEL + "torch.optim.LBFGS(net.parameters())") == f"13 uses torch.optim.LBFGS, {NO}"
 
 
+BACK = "\ndef back(*_):\n    F.dropout(x)\n    return x.sum()\n"
+
+
+@pytest.mark.parametrize(
+    "step", ["opt.step(back)", "opt.step(closure=back)", "opt.register_step_post_hook(back); opt.step()"]
+)
+def test_what_an_optimizer_calls_back_is_watched(tmp_path: Path, step: str) -> None:
+    said = caught(tmp_path, 12, MODEL + BACK + step, before=12)
+    assert said == "15 uses torch.nn.functional.dropout, which chapter 13 unlocks"
+
+
+@pytest.mark.parametrize("step", ["opt.step()", "opt.zero_grad()"])
+def test_what_follows_an_optimizers_work_is_watched(tmp_path: Path, step: str) -> None:
+    again = f"net(x).sum().backward(); {step}; {step}; F.dropout(x)"
+    assert (
+        caught(tmp_path, 12, MODEL + again, before=12)
+        == "13 uses torch.nn.functional.dropout, which chapter 13 unlocks"
+    )
+
+
 FREE = [
     "1 / x; 2**x; x**2; -x; x[0] = 1; 2 // x; 1 - x; x % 2; ~(x > 0); (x > 0) & (x < 2); abs(x); x += 1; x == x",
     "repr(x); f'{x[0, 0]:.2f}'; list(x); len(x); float(x[0, 0]); bool(x[0, 0]); sum(x); x[0, 0] in x; sorted(x[0])",

@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
+
+import torch
 
 from groundup.book.plan import PLAN
 from groundup.rules import entries
 
 Judge = Callable[[Callable[[], list[str]], Mapping[str, Any]], bool]
+Resting = Callable[[], AbstractContextManager[None]]
 
 OWNERS = ("torch", "torch.nn.functional", "torch.Tensor")
 _MISSING = object()
@@ -27,6 +30,7 @@ class _Target:
     word: str
     function: Callable[..., Any]
     name: str = ""
+    works_alone: bool = False  # it calls nobody back, unless it is given a closure
 
     @property
     def is_static(self) -> bool:
@@ -42,11 +46,14 @@ class _Target:
 
 
 @contextmanager
-def patched(judge: Judge) -> Iterator[None]:
-    """Let every class and function of the plan call `judge` with its names and arguments before it does its work."""
+def patched(judge: Judge, resting: Resting) -> Iterator[None]:
+    """Let every class and function of the plan call `judge` with its names and arguments before it does its work.
+
+    What works alone, as an optimizer does, is done within `resting()`: to judge its every operation would take longer.
+    """
     with ExitStack() as stack:
         for target in _targets():
-            asking = _asking(target, judge)
+            asking = _asking(target, judge, resting)
             before = vars(target.owner).get(target.word, _MISSING)
             setattr(target.owner, target.word, staticmethod(asking) if target.is_static else asking)
             stack.callback(_put_back, target, before)
@@ -60,15 +67,23 @@ def _put_back(target: _Target, before: Any) -> None:
         setattr(target.owner, target.word, before)
 
 
-def _asking(target: _Target, judge: Judge) -> Callable[..., Any]:
+def _asking(target: _Target, judge: Judge, resting: Resting) -> Callable[..., Any]:
     """The function with a question before it."""
 
     @functools.wraps(target.function)
     def ask(*args: Any, **kwargs: Any) -> Any:
         judge(lambda: target.names(args), _given(target.function, args, kwargs))
+        if target.works_alone and len(args) == 1 and not kwargs and not _hooks(args[0]):
+            with resting():
+                return target.function(*args)
         return target.function(*args, **kwargs)
 
     return ask
+
+
+def _hooks(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether an optimizer calls somebody back at each step."""
+    return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
 
 
 def _given(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +118,10 @@ def _targets() -> list[_Target]:
                     found[id(cls), made] = _Target(cls, made, vars(cls)[made].__get__(None, cls))
         elif word == "_make_subclass" or (_is_python(value) and not _is_seen(value)):
             found[id(owner), word] = _Target(owner, word, value, name)
+    for cls in (cls for cls in entries.index() if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
+        for word in ("step", "zero_grad"):
+            if word in vars(cls):
+                found[id(cls), word] = _Target(cls, word, vars(cls)[word], f"{cls.__name__}.{word}", works_alone=True)
     return list(found.values())
 
 

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import torch
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _pop_mode_temporarily
 
 from groundup.book import Book
 from groundup.chapter import Cell, Chapter, ChapterError
@@ -123,6 +123,12 @@ class Watch(TorchFunctionMode):
             self._free.add(name)
         return not inside
 
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """For while PyTorch does what it was asked for, and calls nobody back: it may do it as it likes."""
+        with _pop_mode_temporarily() if torch._C._len_torch_function_stack() else nullcontext():
+            yield
+
     def _caller(self, frame: FrameType | None) -> tuple[FrameType | None, list[FrameType]]:
         """The watched frame that a call comes from, or None, and the frames of PyTorch between, innermost first."""
         inside: list[FrameType] = []
@@ -187,7 +193,7 @@ def check_package_run(
 def _watching(watch: Watch) -> Iterator[Watch]:
     entries.index()  # before anything is patched
     try:
-        with patched(watch.judge):
+        with patched(watch.judge, watch.resting):
             yield watch
     finally:
         if watch.found:  # also where the watched code has caught it, and gone on
