@@ -8,16 +8,8 @@ from textwrap import dedent
 
 from groundup.book import Book
 
-
-class TestedBook(Book):
-    """The book, with what the tests make of it in a folder of its own: under watch, a chapter takes other times."""
-
-    @property
-    def build(self) -> Path:
-        return self.root / "build" / "tests"
-
-
-BOOK = TestedBook(Path(__file__).parents[2])  # the real one
+# the real one; what the tests make of it has a folder of its own, for under watch a chapter takes other times
+BOOK = Book(Path(__file__).parents[2], made="build/tests")
 
 
 def write_chapter(book: Book, number: int, cells: str) -> Path:

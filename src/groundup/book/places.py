@@ -15,9 +15,10 @@ CHAPTER_FILE = re.compile(r"(\d\d)_([a-z0-9_]+)\.py")
 
 @dataclass(frozen=True)
 class Book:
-    """The folders of one copy of the book."""
+    """The folders of one copy of the book; `made` is the one of all that is made and not committed."""
 
     root: Path
+    made: str = "build"
 
     @classmethod
     def find(cls) -> Book:
@@ -54,8 +55,7 @@ class Book:
 
     @property
     def build(self) -> Path:
-        """Everything that is made and not committed."""
-        return self.root / "build"
+        return self.root / self.made
 
     @property
     def site(self) -> Path:

@@ -24,7 +24,7 @@ _book: Book
 
 def on_config(config: Any) -> Any:
     global _book
-    _book = Book(Path(config.config_file_path).parent)
+    _book = Book(Path(config.config_file_path).parent, made=str(Path(config.docs_dir).parents[1]))
     glossary = _glossary()
     config.mdx_configs["abbr"] = {"glossary": terms.abbreviations(glossary)}
     return config
