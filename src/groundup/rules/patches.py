@@ -83,7 +83,7 @@ def _asking(target: _Target, judge: Judge, resting: Resting) -> Callable[..., An
 
 def _hooks(optimizer: torch.optim.Optimizer) -> bool:
     """Whether an optimizer calls somebody back at each step."""
-    return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
+    return any(getattr(optimizer, f"_optimizer_step_{when}_hooks", True) for when in ("pre", "post"))
 
 
 def _given(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ async def _run_one(book: Book, chapter: Chapter, wanted: str, progress: Progress
     progress.start(chapter.package, steps)
     done = "failed"
     try:
-        book.build.mkdir(exist_ok=True)  # there, so that what a killed run leaves behind goes with `make clean`
+        book.build.mkdir(parents=True, exist_ok=True)  # there: what a killed run leaves goes with `make clean`
         with tempfile.TemporaryDirectory(dir=book.build, prefix="run-", ignore_cleanup_errors=True) as folder:
             step = functools.partial(progress.step, chapter.package)
             unheld = await execute(book, chapter, notebook, Path(folder), step, prelude)
