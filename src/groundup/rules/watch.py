@@ -8,7 +8,6 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -34,27 +33,23 @@ HERE = os.path.dirname(__file__) + os.sep
 OWN = re.compile(r"/ch\d\d/\w+\.py$|/ipykernel_\d+/\d+\.py$")  # a module of a checkpoint, a cell in a kernel
 
 
+UNWATCHED = {"oracle", "timing"}  # tags of cells; to watch takes time
+
+
 class LockedError(ChapterError):
     """A call of what is still locked, as `chapters/07_x.py:88 uses …, which chapter 9 unlocks`."""
 
 
-class Whose(Enum):
-    """Who has written a file's code."""
-
-    PYTORCH = auto()
-    WATCHED = auto()
-    NOBODY = auto()  # it only hands calls on: Python's own library, generated code, this watch
-    OTHERS = auto()  # who may do what they like
+# Whose code a file holds: nobody's only hands calls on, others may do what they like.
+PYTORCH, WATCHED, NOBODY, OTHERS = "PyTorch's", "watched", "nobody's", "others'"
 
 
-PYTORCH, WATCHED, NOBODY, OTHERS = Whose  # asked for at every call of PyTorch
-
-
-def _whose(file: str, is_watched: Callable[[str], bool]) -> Whose:
+def _whose(file: str, is_watched: Callable[[str], bool]) -> str:
     if file.startswith(TORCH):
         return NOBODY if file == OVERRIDES else PYTORCH
     if is_watched(file):
         return WATCHED
+    # Python's own library, generated code, this watch
     is_nobodys = file.startswith(("<", HERE)) or (file.startswith(LIBRARY) and not file.startswith(INSTALLED))
     return NOBODY if is_nobodys else OTHERS
 
@@ -77,7 +72,7 @@ class Watch(TorchFunctionMode):
 
     @contextmanager
     def cell(self, cell: Cell) -> Iterator[None]:
-        """For while a code cell of the chapter runs: an oracle cell is outside of the rules."""
+        """For while a code cell of the chapter runs; an oracle cell is outside of the rules."""
         with self.at(self.cells[cell.line]):
             yield
 
@@ -164,7 +159,7 @@ def watched(chapters: Mapping[int, Chapter], number: int) -> Iterator[Watch]:
     """
     chapter = chapters[number]
     code = [cell for cell in chapter.cells if cell.is_code]
-    cells = {cell.line: None if "oracle" in cell.tags else Place(number, k) for k, cell in enumerate(code)}
+    cells = {cell.line: None if UNWATCHED & {*cell.tags} else Place(number, k) for k, cell in enumerate(code)}
 
     def is_own(file: str) -> bool:
         return file == chapter.file or file.endswith(f"/{chapter.file}") or bool(OWN.search(file))
