@@ -339,3 +339,8 @@ def test_a_kernel_is_watched(tmp_path: Path) -> None:
     assert re.fullmatch(line, wrong)
     hidden = "try:\n    torch.ones(1).backward()\nexcept Exception:\n    pass"
     assert "uses torch.Tensor.backward, which chapter 6 unlocks" in looked_on(tmp_path, hidden)
+
+
+def test_what_measures_time_is_left_alone_and_what_follows_is_not(tmp_path: Path) -> None:
+    timing = 'y = 1\n\n# %% tags=["timing"]\nF.dropout(x)\n\n# %%\nF.dropout(x)'
+    assert caught(tmp_path, 12, timing, before=12) == "16 uses torch.nn.functional.dropout, which chapter 13 unlocks"
