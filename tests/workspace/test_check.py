@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -321,6 +322,20 @@ def test_an_endless_loop_is_stopped_and_its_line_told(put: Put, check: Check, mo
     assert re.search(
         r"stopped after 0\.5 seconds: a loop may never end\n  at 01_chapter\.py:\d+: (while True:|pass)", said
     )
+    assert not _attempts(psutil.Process())
+
+
+def test_ctrl_c_while_a_process_is_being_started(put: Put, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(subprocess.Popen):
+        def __init__(self, command: list[str], **options: Any) -> None:
+            super().__init__(command, **options)
+            if "groundup.workspace.trial" in command:
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    put(double="def double(x):\n    while True: pass")
+    code, said = check()
+    assert (code, said) == (130, "error: stopped: what was finished is kept\n")
     assert not _attempts(psutil.Process())
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -61,13 +62,32 @@ def attempted(tasks: Mapping[str, Task]) -> Iterator[tuple[str, Outcome]]:
         while waiting or running:
             while waiting and len(running) < AT_A_TIME:
                 name, task = waiting.pop(0)
-                running[name] = _Attempt(task)
+                with _ctrl_c_waits():
+                    running[name] = _Attempt(task)
             for name in [name for name, attempt in running.items() if attempt.is_over()]:
-                yield name, running.pop(name).outcome()
+                outcome = running[name].outcome()
+                del running[name]
+                yield name, outcome
             time.sleep(LOOK)
     finally:
         for attempt in running.values():
             attempt.end()
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C is heard afterwards: a process that is only just being started is nobody's to end."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread hears it
+        yield
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 class _Attempt:
