@@ -55,6 +55,7 @@ def resolve(name: str) -> Any:
     return found
 
 
+@cache
 def of_class(cls: type) -> str:
     """The public name of a class of PyTorch, or of the nearest one that a class inherits from."""
     public = index()
@@ -88,12 +89,18 @@ def of_frames(frames: Iterable[FrameType]) -> list[str]:
         word = "self" if is_wrapper(code) else code.co_varnames[0] if code.co_argcount else ""
         first = frame.f_locals.get(word)
         cls = first if isinstance(first, type) else type(first)
-        if names := _of_code(code, cls, frame.f_globals.get("__name__", "torch")):
+        key = (id(code), cls)
+        if key not in _found:
+            _found[key] = code, _of_code(code, cls, frame.f_globals.get("__name__", "torch"))
+        if names := _found[key][1]:
             return names
     return []
 
 
-@cache
+# Hashing code takes longer than all else here. As long as it is kept, its number is its own.
+_found: dict[tuple[int, type], tuple[CodeType, list[str]]] = {}
+
+
 def _of_code(code: CodeType, cls: type, module: str) -> list[str]:
     """What code of PyTorch is entered by, whose first argument is of a class; nothing when it only wraps."""
     if name := index().get(code):
@@ -106,6 +113,7 @@ def _of_code(code: CodeType, cls: type, module: str) -> list[str]:
     return [f"{module}.{code.co_qualname}"]
 
 
+@cache
 def of_method(cls: type, above: str, method: str) -> list[str]:
     """The names that a method of a class must be free by: the class's, and its own where it has a lock of its own."""
     defining = next(base for base in cls.__mro__ if base.__qualname__ == above)

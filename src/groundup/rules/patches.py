@@ -87,7 +87,9 @@ def _hooks(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _given(function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name, also those that are given by their place."""
+    """The arguments of a call by name, also those that are given by their place, but for the first."""
+    if len(args) < 2 and not kwargs:
+        return {}
     try:
         given = dict(_signature(function).bind(*args, **kwargs).arguments)
     except (TypeError, ValueError):  # the call itself will say so
