@@ -82,6 +82,10 @@ def of_function(function: Callable[..., Any]) -> str:
     return f"torch.{function.__name__}" if name.count(".") == 1 else name
 
 
+# What code is entered by, by its identity: to hash it takes longer than all else. It is kept, so its number is its own.
+_found: dict[tuple[int, type], tuple[CodeType, list[str]]] = {}
+
+
 def of_frames(frames: Iterable[FrameType]) -> list[str]:
     """What was entered, read from the frames inside PyTorch, the outermost first; nothing when all only wrap."""
     for frame in frames:
@@ -97,10 +101,6 @@ def of_frames(frames: Iterable[FrameType]) -> list[str]:
     return []
 
 
-# Hashing code takes longer than all else here. As long as it is kept, its number is its own.
-_found: dict[tuple[int, type], tuple[CodeType, list[str]]] = {}
-
-
 def _of_code(code: CodeType, cls: type, module: str) -> list[str]:
     """What code of PyTorch is entered by, whose first argument is of a class; nothing when it only wraps."""
     if name := index().get(code):
@@ -113,7 +113,6 @@ def _of_code(code: CodeType, cls: type, module: str) -> list[str]:
     return [f"{module}.{code.co_qualname}"]
 
 
-@cache
 def of_method(cls: type, above: str, method: str) -> list[str]:
     """The names that a method of a class must be free by: the class's, and its own where it has a lock of its own."""
     defining = next(base for base in cls.__mro__ if base.__qualname__ == above)
