@@ -107,7 +107,8 @@ def _of_code(code: CodeType, cls: type, module: str) -> list[str]:
         return [name]
     above, _, method = code.co_qualname.rpartition(".")
     if is_wrapper(code):
-        return [of_class(cls)] if issubclass(cls, torch.optim.Optimizer) else []  # else, round what comes next
+        is_optimizers = issubclass(cls, torch.optim.Optimizer)
+        return [of_class(cls)] if is_optimizers else []  # else, round what comes next
     if above and code.co_argcount and any(base.__qualname__ == above for base in cls.__mro__):
         return of_method(cls, above, method)
     return [f"{module}.{code.co_qualname}"]
