@@ -508,7 +508,7 @@ def test_interrupted_anywhere_and_resumed_is_the_same(
 def test_killed_and_resumed_is_the_same(checkpoint: Checkpoint, pictures: Path, tmp_path: Path) -> None:
     book = SimpleNamespace(train=checkpoint.module("train"))
     out, whole = tmp_path / "model.pt", tmp_path / "whole.pt"
-    more = ["--epochs", "60"]
+    more = ["--epochs", "20"]
     command = [sys.executable, "-m", f"ch{checkpoint.number:02d}.train", "--data", str(pictures), "--out", str(out)]
     with subprocess.Popen([*command, *TINY, *more], stdout=subprocess.DEVNULL) as run:
         while not (tmp_path / "model.pt.training" / "last.safetensors").exists() and run.poll() is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from helpers.books import BOOK
 from helpers.browser import CHROMIUM, FLAGS, NO_CHROMIUM, PHONE, Visit, assert_no_barriers, served, tab
 from helpers.exercises import mistakes
 from helpers.small import execute, small_book
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from groundup import site
 from groundup.chapter import names, parse, parse_book
@@ -503,28 +504,30 @@ def test_where_the_bench_cannot_be_loaded(browser: Browser, address: str) -> Non
         visit.problems.clear()
 
 
-@pytest.mark.parametrize("broken", ["*.wasm", "*.zip", "attempt.py", "worker.js"])
-def test_where_a_file_of_python_is_broken(browser: Browser, address: str, broken: str) -> None:
-    """Cut short, or another page in its place: it is fetched anew at the next run."""
-    with visiting(browser, address) as visit:
-        page = visit.go(PAGES[1])
-        page.route(f"**/{broken}", lambda route: route.fulfill(body="<!doctype html><p>Sign in", status=200))
-        desk = Desk(page, "mse")
-        desk.button("Work it here").click()
-        expect(desk.says).to_contain_text("Not loaded Python could not be loaded. Look at your network", timeout=30_000)
-        page.unroute(f"**/{broken}")
-        desk.run(RIGHT, "Passed")
-        visit.problems.clear()
+PYTHONS = ("worker.js", "attempt.py", "*.zip", "*.wasm")
 
 
 def test_where_python_cannot_be_loaded(browser: Browser, address: str) -> None:
+    """Cut off, or another page in a file's place: what is needed is fetched anew at the next run."""
     with visiting(browser, address) as visit:
         page = visit.go(PAGES[1])
-        page.route("**/*.wasm", lambda route: route.abort())
         desk = Desk(page, "mse")
-        desk.button("Work it here").click()
-        expect(desk.says).to_contain_text("Not loaded Python could not be loaded. Look at your network")
-        page.unroute("**/*.wasm")
+        ways: dict[str, Callable[[Route], None]] = {
+            "cut off": lambda route: route.abort(),
+            "another page": lambda route: route.fulfill(body="<!doctype html><p>Sign in", status=200),
+        }
+        why = "Python could not be loaded. Look at your network"
+        page.route("**/worker.js", ways["cut off"])
+        desk.card.locator(".work button").click()
+        expect(desk.says).to_contain_text(f"Not loaded {why}")
+        page.unroute("**/worker.js")
+        for file, way in itertools.product(PYTHONS, ways):
+            page.route(f"**/{file}", ways[way])
+            desk.type(f"# {file}: {way}")
+            page.keyboard.press("ControlOrMeta+Enter")
+            expect(desk.says).not_to_have_class(re.compile("before"))  # what was said of the text before
+            expect(desk.says).to_contain_text(f"Not run {why}", timeout=30_000)
+            page.unroute(f"**/{file}")
         desk.run(RIGHT, "Passed")
         visit.problems.clear()
 
