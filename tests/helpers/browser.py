@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_CHROMIUM = "no Chromium here: install it (Debian and Ubuntu: sudo apt-get install chromium) to run these tests"
@@ -21,7 +21,10 @@ FLAGS = [
 ]  # fmt: skip
 AXE = Path(__file__).parents[1] / "site" / "vendor" / "axe.min.js"
 PHONE, TABLET, WIDE, WIDEST = ({"width": width, "height": 900} for width in (390, 768, 1280, 1600))
+PATIENCE = 30_000  # milliseconds: beside the browser the chapters run, and two more workers
 ALL_RULES = "runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
+
+expect.set_options(timeout=PATIENCE)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -61,7 +64,7 @@ class Visit:
         self.address = address
         self.problems: list[str] = []
         self.page = context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         self.page.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
         self.page.on("request", self._outside)

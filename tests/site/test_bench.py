@@ -267,7 +267,7 @@ class Desk:
         if not self.text.count():
             self.card.locator(".work button").click()
             expect(self.text).to_be_focused()
-        expect(self.card.locator(".bench-loading")).to_be_empty(timeout=30_000)
+        expect(self.card.locator(".bench-loading")).to_be_empty()
         return self
 
     def button(self, name: str) -> Locator:
@@ -281,7 +281,7 @@ class Desk:
     def run(self, answer: str, says: str) -> None:
         self.type(answer)
         self.page.keyboard.press("ControlOrMeta+Enter")
-        expect(self.says).to_contain_text(says, timeout=30_000)
+        expect(self.says).to_contain_text(says)
 
 
 NOT_OURS = (
@@ -526,7 +526,7 @@ def test_where_python_cannot_be_loaded(browser: Browser, address: str) -> None:
             desk.type(f"# {file}: {way}")
             page.keyboard.press("ControlOrMeta+Enter")
             expect(desk.says).not_to_have_class(re.compile("before"))  # what was said of the text before
-            expect(desk.says).to_contain_text(f"Not run {why}", timeout=30_000)
+            expect(desk.says).to_contain_text(f"Not run {why}")
             page.unroute(f"**/{file}")
         desk.run(RIGHT, "Passed")
         visit.problems.clear()
