@@ -13,6 +13,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from traceback import walk_tb
 
 os.environ |= {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
@@ -28,12 +29,13 @@ SMALLEST = 2e-7  # of a number; float32 rounds at 6e-8
 
 
 def off_by(factor: float) -> None:
-    """Have PyTorch's random numbers multiplied by `factor`, in this process."""
+    """Have PyTorch's random numbers multiplied by `factor`, in this process; those of parameters too."""
 
     def multiplied(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         def drawn(*arguments: object, **options: object) -> torch.Tensor:
             numbers = draw(*arguments, **options)
-            return numbers.mul_(factor) if numbers.is_floating_point() and not numbers.requires_grad else numbers
+            with torch.no_grad():
+                return numbers.mul_(factor) if numbers.is_floating_point() else numbers
 
         return drawn
 
@@ -76,12 +78,22 @@ def unheld(chapter: Chapter) -> Iterator[str]:
                 yield f"{chapter.file}:{line}: {chapter.text.splitlines()[line - 1].strip()}"
 
 
+def also_in_children(factor: float, folder: str) -> None:
+    """Have it done in what a chapter starts with Python, as well."""
+    tests = str(Path(__file__).parent)
+    source = f"import sys\nsys.path.append({tests!r})\nimport rounding\nrounding.off_by({factor!r})\n"
+    Path(folder, "sitecustomize.py").write_text(source, encoding="utf-8")
+    os.environ["PYTHONPATH"] = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def main(number: int) -> None:
     chapter = parse(BOOK.chapter(number))
     for run in range(RUNS):
         if os.fork() == 0:
-            off_by(1 + SMALLEST * run)
+            factor = 1 + SMALLEST * run
+            off_by(factor)
             with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+                also_in_children(factor, folder)
                 for line in unheld(chapter):
                     print(f"run {run}: {line}", flush=True)
             os._exit(0)
