@@ -1235,7 +1235,7 @@ for network in with_two:
 assert solved[2] < 12 and solved[16] > 16 and solved[2] < solved[4] < solved[16]
 
 # %% [markdown]
-# Now a curve: forty-one readings of a tide gauge, the time scaled to run from $-1$ to $1$. (They are invented: the wave from before, and noise with a standard deviation of 0.05, a loss of 0.0025.) For two, four and sixteen hidden units 21 networks are trained, each from its own seed, which takes some seconds.
+# Now a curve: forty-one readings of a tide gauge, the time scaled to run from $-1$ to $1$. (They are invented: the wave from before, and noise with a standard deviation of 0.05, a loss of 0.0025.) For two, four and sixteen hidden units eleven networks are trained, each from its own seed, which takes some seconds.
 
 # %% tags=["slide"]
 rng = random.Random(0)
@@ -1254,7 +1254,7 @@ def loss_on_tide(network: Network) -> float:
 fits = {}
 for hidden_features in (2, 4, 16):
     fits[hidden_features] = []
-    for seed in range(21):
+    for seed in range(11):
         rng = random.Random(seed)
         network = init_network(1, hidden_features, 1, rng)
         for _ in range(100):
@@ -1263,22 +1263,22 @@ for hidden_features in (2, 4, 16):
     fits[hidden_features].sort(key=loss_on_tide)
     ranked = [loss_on_tide(network) for network in fits[hidden_features]]
     print(
-        f"{hidden_features:2} hidden units: median {ranked[10]:.4f}, "
-        f"best {ranked[0]:.4f}, {sum(loss > 0.2 for loss in ranked):2} of 21 above 0.2",
+        f"{hidden_features:2} hidden units: median {ranked[5]:.4f}, "
+        f"best {ranked[0]:.4f}, {sum(loss > 0.2 for loss in ranked):2} of 11 above 0.2",
         flush=True,
     )
 
 # %% tags=["claim"]
-medians = {units: loss_on_tide(runs[10]) for units, runs in fits.items()}
+medians = {units: loss_on_tide(runs[5]) for units, runs in fits.items()}
 assert line_loss > medians[2] > 4 * medians[4] > 4 * medians[16]
-assert sum(loss_on_tide(network) > 0.2 for network in fits[2]) > 10
+assert sum(loss_on_tide(network) > 0.2 for network in fits[2]) > 5
 assert loss_on_tide(fits[2][-1]) > 0.95 * line_loss
 assert max(map(loss_on_tide, fits[16])) < line_loss / 10
 record("loss on the tide, line", line_loss)
-record("loss on the tide, 16 hidden units, median of 21", medians[16])
+record("loss on the tide, 16 hidden units, median of 11", medians[16])
 
 
-# %% tags=["figure", "slide"] alt="The readings follow a wave: down, up and down again. The straight line misses nearly all of them. The network with two hidden units, a line with at most two kinks, catches a part of the wave only." caption="Grey: the best line. Blue: two hidden units, the median of 21 runs. A tick at the bottom marks a unit's kink."
+# %% tags=["figure", "slide"] alt="The readings follow a wave: down, up and down again. The straight line misses nearly all of them. The network with two hidden units, a line with at most two kinks, catches a part of the wave only." caption="Grey: the best line. Blue: two hidden units, the median of eleven runs. A tick at the bottom marks a unit's kink."
 def draw_fit(network: Network) -> None:
     _, ax = plt.subplots(figsize=(3.4, 2.8))
     ax.plot(times, levels, "o", ms=3, color=plot.COLOURS[5])
@@ -1290,24 +1290,25 @@ def draw_fit(network: Network) -> None:
     ax.set(xlabel="time", ylabel="water level", ylim=(-1.5, 1.3))
 
 
-draw_fit(fits[2][10])
+draw_fit(fits[2][5])
 line = [predict(x, line_weights, line_bias) for x in inputs]
 plt.plot(times, line, color=plot.COLOURS[5], lw=1)
 
-# %% tags=["figure", "beside"] alt="The network with sixteen hidden units follows the wave closely. Ticks at the bottom show its kinks, in clumps, and none in the outer quarter on either side." caption="Sixteen hidden units, the median of 21 runs."
-draw_fit(fits[16][10])
+# %% tags=["figure", "beside"] alt="The network with sixteen hidden units follows the wave closely. Ticks at the bottom show its kinks, in clumps, and none in the outer quarter on either side." caption="Sixteen hidden units, the median of eleven runs."
+draw_fit(fits[16][5])
 
 # %% [markdown]
-# With two hidden units most of the 21 networks are stuck above 0.2, some no better than the line, although the best of them shows what two kinks could do. With sixteen, none is. Nobody told the units where to put their kinks: with biases of 0 all of them begin at $x = 0$. They were moved from there, step by step, by the error signals that reached them.
+# With two hidden units most of the eleven networks are stuck above 0.2, some no better than the line, although the best of them shows what two kinks could do. With sixteen, none is. Nobody told the units where to put their kinks: with biases of 0 all of them begin at $x = 0$. They were moved from there, step by step, by the error signals that reached them.
 
 # %% tags=["claim"]
 places_of_kinks = [
     -bias / weight
     for (weight,), bias in zip(
-        fits[16][10].hidden_weight, fits[16][10].hidden_bias, strict=True
+        fits[16][5].hidden_weight, fits[16][5].hidden_bias, strict=True
     )
 ]
-assert 0.5 < max(map(abs, places_of_kinks)) < 0.75, "none in the outer quarter"
+in_view = [kink for kink in places_of_kinks if -1 < kink < 1]
+assert 0.5 < max(map(abs, in_view)) < 0.75, "none in the outer quarter"
 assert init_network(1, 16, 1, random.Random(0)).hidden_bias == [0.0] * 16
 
 # %% [markdown]
@@ -1350,7 +1351,7 @@ def dead_units(network: Network, inputs: list[list[float]]) -> int:
 # %%
 good_rate = [dead_units(network, inputs) for network in fits[16]]
 high_rate, high_losses = [], []
-for seed in range(9):
+for seed in range(5):
     rng = random.Random(seed)
     network = init_network(1, 16, 1, rng)
     for _ in range(100):
@@ -1362,11 +1363,11 @@ print("                  at lr 0.2: ", *high_rate)
 print("loss at lr 0.2:", *(f"{loss:.2f}" for loss in high_losses))
 
 # %% [markdown]
-# At the rate that we trained with, most of the 21 networks lose no unit, and the others one or two of sixteen. At 0.2 the steps throw whole networks to where no input reaches them, and there they stay. No error is raised. The output is one number for all inputs, which jumps with every example; its loss comes no lower than the best constant's.
+# At the rate that we trained with, none of the eleven networks loses more than two of its sixteen units. At 0.2 the steps throw whole networks to where no input reaches them, and there they stay. No error is raised. The output is one number for all inputs, which jumps with every example; its loss comes no lower than the best constant's.
 
 # %% tags=["claim"]
-assert good_rate.count(0) > 10 and max(good_rate) <= 3
-assert sum(dead == 16 for dead in high_rate) >= 7
+assert max(good_rate) <= 2
+assert sum(dead == 16 for dead in high_rate) >= 4
 of_dead = [
     loss for loss, dead in zip(high_losses, high_rate, strict=True) if dead == 16
 ]
@@ -1812,7 +1813,7 @@ networks = []
 for seed in range(5):
     rng = random.Random(seed)
     network = init_network(784, 4, 1, rng)
-    for _ in range(8):
+    for _ in range(6):
         sgd_epoch(network, few_images, [[sign] for sign in signs], 0.01, rng)
     seen = error_rate(by_network(network, few_images), few_labels)
     new = error_rate(by_network(network, new_images), new_labels)
@@ -1850,7 +1851,7 @@ print("right alone (network, weighted sum):", disagreements)
 # A handful on either side: 200 images cannot tell the two apart. Let us ask something harder.
 #
 # > [!NOTE]- Aside: more images, and a longer training
-# > I asked the same five networks and the same sum about all 11,596 other 3s and 7s among MNIST's training images. There the network was right alone more often in all five runs: 181 times against 57 in the first, 151 against 123 in the closest. So what it learnt beyond the sum does carry over, and 200 images were too few to see it. A sum trained for 1,000 steps in place of 40 makes up a part of that, and beats one of the five. After 5,000 steps the sum is over-fitted as well, without any hidden layer: it has 0.4 % of the seen wrong, and 3.5 % of the new.
+# > I asked the same five networks, after two more epochs, and the same sum about all 11,596 other 3s and 7s among MNIST's training images. There the network was right alone more often in all five runs: 181 times against 57 in the first, 151 against 123 in the closest. So what it learnt beyond the sum does carry over, and 200 images were too few to see it. A sum trained for 1,000 steps in place of 40 makes up a part of that, and beats one of the five. After 5,000 steps the sum is over-fitted as well, without any hidden layer: it has 0.4 % of the seen wrong, and 3.5 % of the new.
 
 # %% tags=["claim"]
 if len(new_images) < 500:
@@ -1862,7 +1863,7 @@ else:
 # %% [markdown]
 # ## Ten digits, and the bill
 #
-# Ten outputs, thirty hidden units, and the highest output names the digit. Beside it ten weighted sums, one for each digit, trained as in chapter 1, on the same images for as long. All this takes about half a minute; each line below is a quarter of an epoch.
+# Ten outputs, thirty hidden units, and the highest output names the digit. Beside it ten weighted sums, one for each digit, trained as in chapter 1, on the same images for as long. All this takes some twenty-five seconds; each line below is a quarter of an epoch.
 
 # %% tags=["figure", "slide"] alt="784 pixels, each joined to each of 30 hidden units, each of these joined to each of 10 digits; 30 × 784 weights in the first layer, 10 × 30 in the second."
 plot.big_network([784, 30, 10], names=["pixels", "hidden units", "digits"])
@@ -1887,9 +1888,11 @@ sum_weights, sum_biases = [[0.0] * 784 for _ in range(10)], [0.0] * 10
 order = [i for _ in range(2) for i in rng.sample(range(len(images)), len(images))]
 for count, i in enumerate(order):
     lr = 0.003 * (1 - count / len(order))
+    ink = [(d, pixel) for d, pixel in enumerate(images[i]) if pixel != 0]
     for k, row in enumerate(sum_weights):
         push = 2 * lr * (targets[i][k] - predict(images[i], row, sum_biases[k]))
-        row[:] = [w + push * p for w, p in zip(row, images[i], strict=True)]
+        for d, pixel in ink:  # where a pixel is 0, the weight stays
+            row[d] += push * pixel
         sum_biases[k] += push
     if count % 10_000 == 9_999:
         print(f"{count + 1:,} images", flush=True)
