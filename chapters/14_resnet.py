@@ -1674,7 +1674,7 @@ if len(images) < 5000:
     new, head, whole = (
         [sorted(rates) for rates in zip(*tuned[start], strict=True)] for start in tuned
     )
-    assert median(new[0]) > 1.3 * before > 0
+    assert median(new[0]) > 2 * before > 0
     assert max(median(head[0]), median(whole[0])) < min(before, 0.05)
     assert median(whole[1]) > max(known, head[1][-1]) + 0.01
 
