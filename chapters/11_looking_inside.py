@@ -1502,7 +1502,7 @@ record("a step with ActivationStats, times one without", taken["all"] / taken["n
 # %% [markdown]
 # ## The last number
 #
-# Chapter 10's recipe, with its network, its schedule and the weight decay that it chose, 0.25, and LSUV and the centred activation beside. A rate among three, each for one epoch on the fitted images; then five seeds with all images, five epochs in place of chapter 10's eight. (Some fifteen seconds.)
+# Chapter 10's recipe, with its network, its schedule and the weight decay that it chose, 0.25, and LSUV and the centred activation beside. A rate among three, each for one epoch on the fitted images; then five seeds with all images, five epochs in place of chapter 10's six. (Some fifteen seconds.)
 
 
 # %%
