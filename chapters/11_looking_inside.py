@@ -978,7 +978,7 @@ assert sum(silent for *_, silent in fates) >= 3
 # %% [markdown]
 # One step does most of it. Just before, in most of the five, the loss is worse than a guess: an earlier step went too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
 #
-# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In two of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in the others, 11 to 23 times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. Guessing by the frequencies alone costs $-\sum_c p_c \log p_c = 2.30$, where $p_c$ is the share of digit $c$: the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
+# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In some of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in others, a dozen times or two. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. Guessing by the frequencies alone costs $-\sum_c p_c \log p_c = 2.30$, where $p_c$ is the share of digit $c$: the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
 
 # %%
 memory = histories[ended].seen[-1]
@@ -1065,7 +1065,7 @@ assert max(errors[2] for errors in trials[0.1].values()) < 0.4
 assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions[-2]
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.3 is still wrong in half of the cases. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it in the median, though one of five runs at 0.3 is still wrong in about half of the cases. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
 #
 # ## A start that measures
 #
@@ -1952,14 +1952,14 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps less than half of what two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: what one network's map explains is a seed, too, and not the digit alone. (So it is with the book's images.)
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps about half of what two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: what one network's map explains is a seed, too, and not the digit alone. (So it is with the book's images.)
 
 # %% tags=["claim"]
 if len(images) < 5000:  # the images that come with the book
     for name in ("saliency", "Grad-CAM"):
         drawn, trained = alike[name]
         assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
-        assert median(drawn) < 0.5 * median(trained) and median(trained) < 0.75
+        assert median(drawn) < 0.7 * median(trained) and median(trained) < 0.75
     assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
     drawn, trained = alike["gradient x input"]
     assert median(drawn) > 0.5 * median(trained)
