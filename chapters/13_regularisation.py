@@ -1698,7 +1698,7 @@ ten_digits = median(final)
 if len(images) < 5000:
     assert (
         abs(here - ten_digits) < 0.006 and ten_digits < 0.0165
-    )  # chapter 12: 1.7 % in the median, from 1.6 % to 2.0 %
+    )  # chapter 12: 1.7 % to 2.0 % in the median
 record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
