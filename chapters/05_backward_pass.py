@@ -2122,7 +2122,7 @@ for name, guess in guesses.items():
     print(f"{name:19} wrong {line}, median {sorted(ends[name])[2]:.1%}")
 
 # %% [markdown] tags=["answer"]
-# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Three layers come out ahead in the mean of five pairs, by less than ten images in a thousand, and the same thousand judge all pairs. (On ten thousand, with the full set, every pair goes the same way.)
+# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Between the two it is a draw: in the mean of five pairs they differ by less than ten images in a thousand, and the same thousand judge all pairs.
 
 # %% [markdown] tags=["predict"]
 # And on the images that they learn from? Sketch the training loss of both, epoch by epoch.
@@ -2141,7 +2141,7 @@ ax.set_yticks(
 ax.legend()
 
 # %% [markdown] tags=["answer"]
-# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit, and a few errors fewer; to make a better fit count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
+# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit, and hardly an error less; to make a better fit count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
 
 # %% tags=["claim"]
 one_layer, three_layers = (sorted(rates)[2] for rates in ends.values())
@@ -2158,10 +2158,8 @@ alone = [
 ]
 gained = [(three - one) / len(valid_labels) for one, three in alone]
 if len(images) < 5000:
-    assert 0 < sum(gained) / 5 < 0.01 and one_layer > three_layers
+    assert abs(sum(gained)) / 5 < 0.01, gained
     assert all(3 < count < 40 for pair in alone for count in pair)
-else:
-    assert min(gained) > 0
 record("error_rate", three_layers)
 record("error rates of five seeds", ends["three hidden layers"])
 record("error rate of one hidden layer of the same budget", one_layer)

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13. Over-fit, then regularise
 #
-# A network gets one in a thousand of its own images wrong, and one in sixty of the others: so chapter 12 ended. It has learnt them, in part, by heart. A network that is large enough does so if it is let; this chapter first lets it, on purpose, then takes five steps against it, one on top of the other, and measures what each of them brings.
+# A network gets one in a thousand of its own images wrong, and about one in fifty of the others: so chapter 12 ended. It has learnt them, in part, by heart. A network that is large enough does so if it is let; this chapter first lets it, on purpose, then takes five steps against it, one on top of the other, and measures what each of them brings.
 #
 # **You need:** chapters 7 to 10 and 12. **You will reach:** augmentation of whole batches, dropout, label smoothing and mixup, all written by you and checked; a way to tell whether a network knows how sure it may be; and the lowest error so far, which the first three steps bring. **Time:** about four and a half hours, more than half of them for the exercises; the computer needs about half a minute.
 
@@ -1698,7 +1698,7 @@ ten_digits = median(final)
 if len(images) < 5000:
     assert (
         abs(here - ten_digits) < 0.006 and ten_digits < 0.0165
-    )  # chapter 12: 1.7 % to 2.0 % in the median
+    )  # chapter 12: about 2 % in the median
 record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 

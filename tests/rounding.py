@@ -75,7 +75,7 @@ def unheld(chapter: Chapter) -> Iterator[str]:
                     raise
                 frames = walk_tb(error.__traceback__)
                 line = next(line for frame, line in frames if part.holds(frame.f_code.co_filename, line))
-                yield f"{chapter.file}:{line}: {chapter.text.splitlines()[line - 1].strip()}"
+                yield f"{chapter.file}:{line}: {chapter.text.splitlines()[line - 1].strip()}: {error}"
 
 
 def also_in_children(factor: float, folder: str) -> None:
