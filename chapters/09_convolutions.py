@@ -1998,7 +1998,7 @@ for name, count in parameters.items():
 assert parameters == {"fully connected": 443610, "convolutional": 8906}
 
 # %% [markdown]
-# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival has had too. First the rate: two candidates, one run of four epochs each, and the better loss on the fifth of the training images that is held back. (One of 800 images is 0.1 %: a few tenths of the error rate say little.) Then five seeds at that rate, with all training images, and the validation images. (Some twenty seconds.)
+# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival has had too. First the rate: two candidates, one run of four epochs each; the lower loss on the fifth of the training images that is held back decides. Then five seeds at that rate, with all training images, and the validation images. (Some twenty seconds.)
 
 
 # %%

@@ -1671,7 +1671,7 @@ print("half the channels        ", shown(table["half the channels"]))
 # More: 2.3 % in the median.
 
 # %% [markdown]
-# So the fifth step is a step back. Try the *opposite*: twice the channels, nearly four times the weights, the same regularisation, six epochs. The chapter ends on this training: five recorded, one of them again here. (About six seconds.)
+# So the fifth step is a step back. Try the *opposite*: twice the channels, nearly four times the weights, the same regularisation, six epochs. The chapter ends on this training: five recorded, one again here. (About six seconds.)
 
 
 # %%
