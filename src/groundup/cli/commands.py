@@ -154,8 +154,8 @@ def serve(book: Book, options: Namespace) -> None:
 
 def test(book: Book, options: Namespace) -> int:
     """Run the tests."""
-    # For two cores, as the book promises its times: one process waits for the chapters, which run beside it.
-    return _python(book, "-m", "pytest", "-n", "3", "--dist", "worksteal")
+    # Two processes: the book promises its times on two cores. Neighbours share what they need, so each gets a half.
+    return _python(book, "-m", "pytest", "-n", "2", "--dist", "worksteal")
 
 
 def bench(book: Book, options: Namespace) -> int:
