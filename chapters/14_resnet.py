@@ -1186,7 +1186,7 @@ for row, digit in zip(axes, (5, 8), strict=True):
         ax.axis("off")
 
 # %% [markdown]
-# All choices, made once more on images held back, stand together in a **recipe**, from which a learner is made. (20 epochs if nothing else is said; 8 on this page, for the sake of time, and 40 for the number that counts.)
+# All choices, made once more on images held back, stand together in a **recipe**, from which a learner is made. (20 epochs if nothing else is said; 12 on this page, for the sake of time, and 40 for the number that counts.)
 
 
 # %% export="recipe.py"
@@ -1250,10 +1250,10 @@ def resnet_learner(
 
 
 # %% [markdown]
-# One run, so that you see it happen. (About ten seconds, one line for every epoch.)
+# One run, so that you see it happen. (About twenty seconds, one line for every epoch.)
 
 # %%
-recipe = Recipe(epochs=8)
+recipe = Recipe(epochs=12)
 start = time.process_time()
 learner = resnet_learner(
     recipe, images, labels, seed=0, fill=-mean / std,
@@ -1286,7 +1286,7 @@ assert wrong_tta.float().mean() < 0.022
 record("one run in the chapter, error rate", wrong_tta.float().mean().item())
 
 # %% [markdown]
-# One run is luck. For the five seeds there is no time on this page; they were run apart (`make results`), by the same recipe with 40 epochs in place of 8, and with eight versions of each validation image. (Looked at once, as in the chapters before, the five are wrong on 1.1 % in the median.)
+# One run is luck. For the five seeds there is no time on this page; they were run apart (`make results`), by the same recipe with 40 epochs in place of 12, and with eight versions of each validation image. (Looked at once, as in the chapters before, the five are wrong on 1.1 % in the median.)
 
 # %%
 five = done["embedded"]
