@@ -2379,7 +2379,7 @@ def maxout_network(sizes: list[int], pieces: int, source: torch.Generator) -> Ne
 print(f"maxout: {disagreement(Maxout(3).forward, rand(4, 6)):.0e}")
 
 # %% [markdown]
-# How wide, how many pieces, which learning rate? As in chapter 4, a fifth of the *training* images chooses, drawn at random and held back; the rest trains for three epochs, from two seeds each (some seconds; a minute on the full set). (I had looked at two dozen others before, with another fifth held back.)
+# How wide, how many pieces, which learning rate? As in chapter 4, a fifth of the *training* images chooses, drawn at random and held back; the rest trains for three epochs, from two seeds each (some seconds; minutes on the full set). (I had looked at two dozen others before, with another fifth held back.)
 
 
 # %%

@@ -21,7 +21,7 @@ FLAGS = [
 ]  # fmt: skip
 AXE = Path(__file__).parents[1] / "site" / "vendor" / "axe.min.js"
 PHONE, TABLET, WIDE, WIDEST = ({"width": width, "height": 900} for width in (390, 768, 1280, 1600))
-PATIENCE = 30_000  # milliseconds: beside the browser the chapters run, and two more workers
+PATIENCE = 30_000  # milliseconds: beside the browser the chapters run, and another worker
 ALL_RULES = "runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']"
 
 expect.set_options(timeout=PATIENCE)
