@@ -1259,6 +1259,9 @@ print(f"the largest of fifty numbers that are 0: {numerical.abs().max():.0e}")
 
 # %% tags=["claim"]
 assert 0 < numerical.abs().max() < 1e-9
+shift *= 0
+(unshifted,) = numerical_grad(cancelled, [shift])
+assert unshifted.abs().max() < 0.5 * numerical.abs().max()
 
 # %% [markdown]
 # Not quite: each sum with the large shift is rounded, and so is the loss, and what that leaves was divided by a step of $10^{-5}$. Compared with such a number, the right gradient of 0 is off by 100 %.
@@ -2045,7 +2048,7 @@ losses = [
 assert max(losses) - min(losses) < 5e-6 * losses[0]
 
 # %% [markdown]
-# Chapter 4 left us normalised inputs and a network that begins quietly. Three hidden layers, then, and beside them one, of the same budget: 230 units make 182,860 parameters, against 182,660, and nearly as many multiply-adds. Neither shall win by a recipe that was made for the other, so each gets its own: two scales of the first weights with two learning rates each, four epochs, three seeds, chosen by chapter 4's held-back fifth of the training images (some seconds; some minutes on the full set):
+# Chapter 4 left us normalised inputs and a network that begins quietly. Three hidden layers, then, and beside them one, of the same budget: 230 units make 182,860 parameters, against 182,660, and nearly as many multiply-adds. Neither shall win by a recipe that was made for the other, so each gets its own: two scales of the first weights and a handful of learning rates, five epochs, three seeds, chosen by chapter 4's held-back fifth of the training images (ten seconds or so; two or three minutes on the full set):
 
 # %%
 normal_images, normal_valid = normalize_both(images, valid_images)
@@ -2077,13 +2080,13 @@ def digits(network: Network, x: torch.Tensor) -> torch.Tensor:
     return outputs.argmax(1).masked_fill(outputs.isnan().any(1), -1)
 
 
-grid = [(1.0, 0.1), (1.0, 0.5), (0.3, 0.5), (0.3, 1.0)]
+grid = [(1.0, 0.1), (1.0, 0.5), (0.3, 0.5), (0.3, 1.0), (0.3, 2.0)]
 chosen, tried = {}, {}
 for name, widths in budgets.items():
     for recipe in grid:
         rates = []
         for seed in range(3):
-            network, _ = trained(widths, recipe, seed, fitted, epochs=4)
+            network, _ = trained(widths, recipe, seed, fitted, epochs=5)
             guess = digits(network, normal_images[held])
             rates.append(error_rate(guess, labels[held]))
         tried[name, recipe] = sorted(rates)
@@ -2122,12 +2125,12 @@ for name, guess in guesses.items():
     print(f"{name:19} wrong {line}, median {sorted(ends[name])[2]:.1%}")
 
 # %% [markdown] tags=["answer"]
-# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Between the two it is a draw: in the mean of five pairs they differ by less than ten images in a thousand, and the same thousand judge all pairs.
+# Both make fewer errors than chapter 4's network, which has less than half as many parameters. Three layers come out ahead in the mean of five pairs, by less than ten images in a thousand; in each pair either is right alone on a dozen or two. (On the full set three layers are ahead in every pair.)
 
 # %% [markdown] tags=["predict"]
 # And on the images that they learn from? Sketch the training loss of both, epoch by epoch.
 
-# %% tags=["figure", "slide"] alt="The training loss in each of ten epochs, on a logarithmic scale, five lines for either network. In the first epoch three hidden layers are above one hidden layer, in the second they meet; from the third on all five lines of the deeper network are below, and at the end they are at about a third of the other's loss." caption="The loss in each epoch, five seeds of each."
+# %% tags=["figure", "slide"] alt="The training loss in each of ten epochs, on a logarithmic scale, five lines for either network. In the first epoch three hidden layers are above one hidden layer, in the second they meet; from the third on all five lines of the deeper network are below, and at the end they are at about a seventh of the other's loss." caption="The loss in each epoch, five seeds of each."
 figure, ax = plt.subplots(figsize=(5.6, 3.0))
 for (name, run), colour in zip(curves.items(), plot.COLOURS, strict=False):
     for i, losses in enumerate(run):
@@ -2135,17 +2138,15 @@ for (name, run), colour in zip(curves.items(), plot.COLOURS, strict=False):
         ax.semilogy(range(1, 11), losses, color=colour, lw=1, label=label)
 ax.set(xlabel="epoch", ylabel="training loss", xticks=range(2, 11, 2))
 ax.minorticks_off()
-ax.set_yticks(
-    [0.002, 0.005, 0.01, 0.02, 0.05], ["0.002", "0.005", "0.01", "0.02", "0.05"]
-)
+ax.set_yticks([0.001, 0.003, 0.01, 0.03], ["0.001", "0.003", "0.01", "0.03"])
 ax.legend()
 
 # %% [markdown] tags=["answer"]
-# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit, and hardly an error less; to make a better fit count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
+# In each of five runs the deeper network comes further down, with the same number of parameters and after the same number of steps, and each with the learning rate that its held-back errors chose. What depth buys here is a better fit, and a few errors fewer; to make a better fit count on new images is what Part III and chapter 13 are for. (Whether squared error is right, chapter 7 asks.)
 
 # %% tags=["claim"]
 one_layer, three_layers = (sorted(rates)[2] for rates in ends.values())
-assert three_layers < 0.055 and one_layer < 0.055
+assert three_layers < 0.05 and one_layer < 0.053
 at_end = {name: [losses[-1] for losses in run] for name, run in curves.items()}
 assert max(at_end["three hidden layers"]) < 0.8 * min(at_end["one hidden layer"])
 pairs = list(zip(*guesses.values(), strict=True))
@@ -2158,8 +2159,10 @@ alone = [
 ]
 gained = [(three - one) / len(valid_labels) for one, three in alone]
 if len(images) < 5000:
-    assert abs(sum(gained)) / 5 < 0.01, gained
+    assert 0 < sum(gained) / 5 < 0.01, gained
     assert all(3 < count < 40 for pair in alone for count in pair)
+else:
+    assert min(gained) > 0
 record("error_rate", three_layers)
 record("error rates of five seeds", ends["three hidden layers"])
 record("error rate of one hidden layer of the same budget", one_layer)

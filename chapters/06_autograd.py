@@ -3,7 +3,7 @@
 #
 # In chapter 5 every layer brought its own `backward`, and every one of them had to be derived. It works for a chain of layers, each of them used once. In this chapter the computation writes down what it does while it does it, and the backward pass is read off what was written: first for single numbers, in about a page, then for tensors. After that no network's gradient has to be derived; where a later chapter derives a layer's, it is to understand it.
 #
-# **You need:** chapters 1 to 5, and logarithms: $\log ab = \log a + \log b$, and $\log$ undoes $e^x$. **You will reach:** an engine that finds the gradient of whatever you compute, a record of its speed beside PyTorch's, and a network that nobody would want to differentiate by hand, with about as many errors as before. **Time:** about three and a half hours, half of them for the exercises; the computer needs about half a minute.
+# **You need:** chapters 1 to 5, and logarithms: $\log ab = \log a + \log b$, and $\log$ undoes $e^x$. **You will reach:** an engine that finds the gradient of whatever you compute, a record of its speed beside PyTorch's, and a network that nobody would want to differentiate by hand, with about as many errors as before. **Time:** about three and a half hours, half of them for the exercises; the computer needs less than a minute.
 
 # %%
 import math
@@ -2379,7 +2379,7 @@ def maxout_network(sizes: list[int], pieces: int, source: torch.Generator) -> Ne
 print(f"maxout: {disagreement(Maxout(3).forward, rand(4, 6)):.0e}")
 
 # %% [markdown]
-# How wide, how many pieces, which learning rate? As in chapter 4, a fifth of the *training* images chooses, drawn at random and held back; the rest trains for three epochs, from two seeds each (some seconds; minutes on the full set). (I had looked at two dozen others before, with another fifth held back.)
+# How wide, how many pieces, which learning rate? As in chapter 4, a fifth of the *training* images chooses, drawn at random and held back; the rest trains for three epochs, from two seeds each (some seconds; a minute on the full set). (I had looked at two dozen others before, with another fifth held back.)
 
 
 # %%
@@ -2429,7 +2429,7 @@ for seed in range(5):
     trained(network, images, targets, lr, 10, seed)
     guesses["maxout"].append(answers(network, valid_images))
     by_tape = Network(sizes, torch.Generator().manual_seed(seed), scale=0.3)
-    trained(by_tape, images, targets, 1.0, 10, seed)
+    trained(by_tape, images, targets, 2.0, 10, seed)
     guesses["chapter 5's"].append(answers(by_tape, valid_images))
     both = [error_rate(guess[seed], valid_labels) for guess in guesses.values()]
     print(
