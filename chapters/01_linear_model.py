@@ -1554,7 +1554,7 @@ assert max(abs(c - s) for c, s in zip(corrected, stepped, strict=True)) < 1e-12
 assert abs(corrected_bias - (bias - 0.001 * bias_grad)) < 1e-12
 
 # %% [markdown]
-# Image by image, in random order, this is **stochastic gradient descent** ("stochastic": by chance). With a constant learning rate the weights would never come to rest, so let it fall evenly, to 0 at the end. (Of 0.001, 0.003 and 0.01 to start from I kept the one with the lowest loss on a thousand of the training images.) The chance makes one run end differently from the next, so here are five, each a single pass over the training images, each with its own order; a line appears every few seconds.
+# Image by image, in random order, this is **stochastic gradient descent** ("stochastic": by chance). With a constant learning rate the weights would never come to rest, so let it fall evenly, to 0 at the end. (Of 0.001, 0.003 and 0.01 to start from I kept the one with the lowest loss after a pass over a thousand of the training images.) The chance makes one run end differently from the next, so here are five, each a single pass over the training images, each with its own order; a line appears every few seconds.
 
 
 # %%

@@ -1998,7 +1998,7 @@ for name, count in parameters.items():
 assert parameters == {"fully connected": 443610, "convolutional": 8906}
 
 # %% [markdown]
-# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival has had too. First the rate: two candidates, one run of four epochs each; the lower loss on the fifth of the training images that is held back decides. Then five seeds at that rate, with all training images, and the validation images. (Some twenty seconds.)
+# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival has had too. First the rate: two candidates, one run of four epochs each; the lower loss on the fifth of the training images that is held back decides. Then five seeds at that rate, on all training images; the validation images judge. (Some twenty seconds.)
 
 
 # %%
@@ -2088,7 +2088,10 @@ def strided_cnn() -> nn.Sequential:
     return nn.Sequential(*kept, last)
 
 
-strided = [trained_cnn(strided_cnn, lr, seed, everything) for seed in range(5)]
+strided = []
+for seed in range(5):
+    strided.append(trained_cnn(strided_cnn, lr, seed, everything))
+    print(f"seed {seed} trained", flush=True)
 strided_shifted = {}
 for by in range(4):
     x = shifted(valid_images, by)
@@ -2100,7 +2103,7 @@ for by in range(4):
     )
 
 # %% [markdown]
-# Without the maximum the network makes more errors to begin with, and minds a shift nearly as much as the fully connected one. Chapter 13 moves images about in training, and measures on images as they stand.
+# Without the maximum the network makes more errors to begin with, and minds two pixels nearly as much as the fully connected one. Chapter 13 moves images about in training, and measures on images as they stand.
 
 # %% tags=["claim"]
 assert strided_shifted[2] > 1.3 * cnn_shifted[2]
@@ -2113,7 +2116,7 @@ if len(images) < 5000:  # the images that come with the book
     assert cnn_shifted[2] < 0.5 * flat_shifted[2]
     assert 0.35 < cnn_shifted[3] < 0.65
     assert strided_shifted[0] > cnn_shifted[0]
-    assert strided_shifted[2] > 0.65 * flat_shifted[2]
+    assert strided_shifted[2] > 0.7 * flat_shifted[2]
 record("strides in place of pooling, error rate after two pixels", strided_shifted[2])
 record("convolutional, error rate after two pixels", cnn_shifted[2])
 
