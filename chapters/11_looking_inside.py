@@ -952,7 +952,7 @@ for seed, weights in enumerate(histories):
         f"{seed:4} {step + 1:5} {before:8} {after:6} {cells} {sum(back):6}", flush=True
     )
 
-# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. The fourth goes up to 40 per cent and down to 0. At step 40 all four leap up together; the fourth goes to 98 per cent and later to 100, the third to about 80, the second to about 60, the first to a quarter, and there they stay." caption="The network of the picture above: the share of dead units, by layer"
+# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. The fourth goes up to about 45 per cent and down to 0. At step 40 all four leap up together; the fourth goes to 98 per cent and later to 100, the third to about 80, the second to about 60, the first to a quarter, and there they stay." caption="The network of the picture above: the share of dead units, by layer"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
 for number, is_dead in enumerate(tables[ended], start=1):
     share = 100 * is_dead.float().mean(1)
@@ -963,7 +963,7 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 # %% tags=["claim"]
 assert median(after - before for before, after, *_ in fates) > 40
 assert sum(again[0][0] > math.log(10) for _, _, again, *_ in fates) >= 3
-for column, low, high in ((1, 1.8, 2.31), (3, 2.29, 2.6)):
+for column, low, high in ((1, 1.8, math.log(10)), (3, 2.29, 2.6)):
     losses = [again[column][0] for _, _, again, *_ in fates]
     assert low < median(losses) < high
 none, short, middling, full = (
@@ -972,13 +972,13 @@ none, short, middling, full = (
 assert full > 35 and full > middling + 10 and middling > short and short < none + 25
 backs = [sum(back) for *_, back, _ in fates]
 fourth = sum(back[3] for *_, back, _ in fates)
-assert sum(backs) > 100 and fourth > 0.6 * sum(backs) and min(backs) < 0.3 * max(backs)
+assert max(backs) >= 100 and fourth > 0.6 * sum(backs) and min(backs) < 30
 assert sum(silent for *_, silent in fates) >= 2
 
 # %% [markdown]
-# One step does most of it. Just before, in most of the five, the loss is worse than a guess: an earlier step went too far. From there a step of 0.1 would lead below a guess, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. The rest of the fourth layer follows later.
+# One step does most of it. Just before, in most of the five, the loss is worse than a guess: an earlier step went too far. From there a step of 0.1 would lead below a guess, in the median, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. In some the rest of the fourth layer follows later.
 #
-# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In some of these five runs units came back a hundred times or more, after ten dead steps at least, nearly all of them in the fourth layer; in others, a dozen times or two. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. Guessing by the frequencies alone costs $-\sum_c p_c \log p_c = 2.30$, where $p_c$ is the share of digit $c$: the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
+# "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In at least one of these five runs units came back a hundred times or more, after ten dead steps at least, and mostly in the fourth layer; in another, fewer than thirty times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. Guessing by the frequencies alone costs $-\sum_c p_c \log p_c = 2.30$, where $p_c$ is the share of digit $c$: the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
 
 # %%
 memory = histories[ended].seen[-1]
@@ -1021,7 +1021,7 @@ assert beyond[10][-1] > 0.5 and beyond[1][-1] < 0.05 and 1 - 0.99**2 < 0.02
 # %% [markdown]
 # ## One change at a time
 #
-# A diagnosis is an experiment. The first patient gets three cures, one at a time: three times the rate, normalised images, Kaiming's weights with biases of 0. The second gets a quarter of the rate, which is the same one, 0.3; or the other two at once. Five seeds each. (Twenty trainings, some eight seconds.)
+# A diagnosis is an experiment. The first patient gets three cures, one at a time: three times the rate, normalised images, Kaiming's weights with biases of 0. The second gets a quarter of its rate, which is 0.3 again and so the same five trainings; or the other two at once. Five seeds each. (Twenty trainings, some eight seconds.)
 
 
 # %%
@@ -1055,17 +1055,18 @@ trials[0.1] = {
     "start": trial("    Kaiming's start", 0.1, raw, valid_raw, start=he_),
 }
 print(f"rate 1.2, as it was: median {median(hot_errors):.1%} wrong")
-print("    rate 0.3: see above")
+print("    rate 0.3: the same five, above")
 trials[1.2] = {
     "both": trial("    images and start", 1.2, images, valid_images, start=he_),
 }
 
 # %% tags=["claim"]
 assert max(errors[2] for errors in trials[0.1].values()) < 0.4
-assert trials[1.2]["both"][2] > 0.7 and explosions[-1] > 1000 > 100 * explosions[0]
+assert trials[1.2]["both"][2] > 0.7
+assert explosions[-1] > 1000 > 100 * median(max(losses) for _, losses in hot)
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it, in the median of five seeds. The deaths end with the rate. With the images and the start mended the signal is larger, 1.2 is even more too much, and it ends worse: the loss explodes first. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it, in the median of five seeds. And a quarter of its rate cures the second. With the images and the start mended the signal is larger, 1.2 is even more too much, and nothing is cured: the loss explodes first, in the median. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
 #
 # ## A start that measures
 #
@@ -1952,7 +1953,7 @@ for name, method in (
     )
 
 # %% [markdown] tags=["answer"]
-# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps clearly less than two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: what one network's map explains is a seed, too, and not the digit alone. (So it is with the book's images.)
+# Grad-CAM changes most, and passes: with random weights next to nothing of it is left. Saliency keeps clearly less than what two trained networks share. Gradient times input fails: most of its agreement is there without any training, as it shows the strokes of the digit, and those it has from the image. The last column is the uncomfortable one. Two networks that were trained alike, and answer alike, agree more than with a random one, but far from altogether: what one network's map explains is a seed, too, and not the digit alone. (So it is with the book's images.)
 
 # %% tags=["claim"]
 if len(images) < 5000:  # the images that come with the book
@@ -1961,8 +1962,9 @@ if len(images) < 5000:  # the images that come with the book
         assert abs(median(drawn)) < 0.3 and median(trained) > median(drawn) + 0.1
         assert median(drawn) < 0.7 * median(trained) and median(trained) < 0.75
     assert abs(median(alike["Grad-CAM"][0])) < 0.3 * median(alike["Grad-CAM"][1])
+    assert abs(median(alike["Grad-CAM"][0])) < median(alike["saliency"][0])
     drawn, trained = alike["gradient x input"]
-    assert median(drawn) > 0.5 * median(trained)
+    assert median(drawn) > 0.5 * median(trained) and median(trained) < 0.85
 
 # %% [markdown]
 # ### Do the pixels matter?

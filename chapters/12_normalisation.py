@@ -1421,16 +1421,22 @@ for lr in (0.016, 0.064):
         print(f"a length of {length:.2f}", flush=True)
 
 # %% [markdown]
-# At 0.064, where both have come about as far, the gradient can be followed for two to eight times as long with BatchNorm, in the median of five seeds, by either measure. At 0.016, a rate at which the network with BatchNorm has hardly begun to learn, there is less between them. That agrees with the proposal. It does not prove it: "smoother" is another description of what happens, closer to it than the first one, and why a loss becomes smoother by this is still being argued about.
+# At 0.064, where both learn, the gradient can be followed for twice as long or more with BatchNorm, in the median of five seeds, by either measure. At 0.016, a rate at which the network with BatchNorm has hardly begun to learn, there is less between them. That agrees with the proposal. It does not prove it: "smoother" is another description of what happens, closer to it than the first one, and why a loss becomes smoother by this is still being argued about.
 
 # %% tags=["claim"]
-for lr, least in ((0.016, 1.0), (0.064, 1.8)):
-    for bare, with_norm in zip(
-        reach[lr, "no norm"], reach[lr, "BatchNorm"], strict=True
-    ):
-        assert least * bare <= with_norm, reach
-        assert with_norm <= 8 * bare, reach
-assert median(normed[0.064]) < 1.6 and median(normed[0.016]) > 1.8
+slow, fast = (
+    [
+        with_norm / bare
+        for bare, with_norm in zip(
+            reach[lr, "no norm"], reach[lr, "BatchNorm"], strict=True
+        )
+    ]
+    for lr in (0.016, 0.064)
+)
+assert min(slow) >= 1 and min(fast) >= 2, reach
+assert all(low < high for low, high in zip(slow, fast, strict=True)), reach
+assert max(median(normed[0.064]), median(plain[0.064])) < 1.6
+assert median(normed[0.016]) > 1.8
 
 # %% [markdown] tags=["aside"]
 # #### Aside: weights whose size means nothing
@@ -2140,7 +2146,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
 # %% [markdown]
-# In the race BatchNorm is ahead. After eight epochs its lead is small: about two images in a hundred are wrong, in the median of five seeds, where chapters 10 and 11 ended on 2.0 to 2.5, which depends on the computer. Of their own images these networks get about one in a thousand wrong. What they could learn from them they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
+# In the race BatchNorm is ahead. After eight epochs no clear lead is left: about two images in a hundred are wrong, in the median of five seeds, where chapters 10 and 11 ended on 2.0 to 2.5, which depends on the computer. Of their own images these networks get about one in a thousand wrong. What they could learn from them they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
 #
 # Folded, it is chapter 9's network again, layer for layer, with other weights:
 

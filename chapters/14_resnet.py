@@ -692,7 +692,7 @@ assert block(rand(5, 16, 14, 14)).shape == (5, 32, 7, 7)
 # %% [markdown] tags=["aside"]
 # #### Aside: norm and ReLU first
 #
-# In the second paper (arXiv:1603.05027) the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. Such a block is called a **pre-activation block**. (Chapter 2's pre-activation, the weighted sum, is another thing.) (Ours below leaves out the norm and the ReLU that the paper puts behind the last block, and runs at the other block's rate; it is no better here.) Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
+# In the second paper (arXiv:1603.05027) the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. Such a block is called a **pre-activation block**. (Chapter 2's pre-activation, the weighted sum, is another thing.) (Ours below leaves out the norm and the ReLU that the paper puts behind the last block, and runs at the other block's rate; with 24 layers it is no better here.) Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
 
 
 # %% tags=["aside"]
@@ -710,14 +710,14 @@ class PreActivation(nn.Module):
         return x + self.conv2(relu(self.norm2(hidden)))
 
 
-ahead = by_depth(PreActivation, "residual", depths=(6,))
+ahead = by_depth(PreActivation, "residual", depths=(24,))
 usual, bottleneck = 2 * 9 * 64 * 64, 64 * 16 + 9 * 16 * 16 + 16 * 64
 print(f"64 channels: {usual:,} weights in two convolutions, {bottleneck:,} in three")
 
 # %% tags=["aside", "claim"]
-first = median(map(at_end, ahead[6]))
-record("pre-activation, 6 layers, median training loss", first)
-assert first > 0.85 * same[6], (first, same)
+first = median(map(at_end, ahead[24]))
+record("pre-activation, 24 layers, median training loss", first)
+assert first > 0.98 * same[24], (first, same)
 assert (usual, bottleneck) == (73_728, 4_352)
 
 # %% [markdown]
@@ -1105,7 +1105,7 @@ assert sum(full_size) + 25 * 16 * 784 + 640 == 9_546_624
 # %% [markdown]
 # ## The whole library, once
 #
-# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things whose gain chapter 13 could not show for its last networks, test-time augmentation and label smoothing (which did help with 500 images). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
+# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things whose gain chapter 13 could not show with all images, test-time augmentation and label smoothing (which did help with 500 images). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
 
 
 # %% export="augment.py"
@@ -1583,7 +1583,7 @@ for name, found in halves.items():
     print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
 
 # %% [markdown]
-# There it is the other way round, in all five cuts, with half the images to learn from. Was 0.8 % an accident of those thousand images, or do fewer images need norms more? Unknown. The norms stay.
+# There it is the other way round, in all five cuts, with half the images and so half the steps. Was 0.8 % an accident of those thousand images, or does a shorter training need norms more? Unknown; and those thousand may not decide. The norms stay.
 
 # %% tags=["claim"]
 medians = {name: median(found) for name, found in ablation.items()}
@@ -1676,7 +1676,8 @@ if len(images) < 5000:
     )
     assert median(new[0]) > 2 * before > 0, (new, before)
     assert max(median(head[0]), median(whole[0])) < 0.06, (head, whole)
-    assert median(whole[1]) > max(known, head[1][-1]) + 0.01, (whole, head, known)
+    assert abs(median(whole[0]) - median(head[0])) < 0.04, (head, whole)
+    assert median(whole[1]) > max(known, median(head[1])) + 0.005, (whole, head)
 
 # %% [markdown]
 # ## A program
@@ -2554,7 +2555,7 @@ assert load_trained(out).classes == ("a 1", "a 4", "a 7")
 # %% [markdown]
 # ## Recap
 #
-# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given has a way past itself, for the numbers and for their gradients, and depth no longer hurts. (A shallow network can do without: the last one, of 8 layers, does as well with no shortcuts.) A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end the parts of the book were used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there; then to do nothing is easy, and need not be learnt.**
+# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given has a way past itself, for the numbers and for their gradients, and depth no longer hurts. (A shallow network can do without: the last one, of 8 layers, did as well with no shortcuts.) A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end the parts of the book were used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there; then to do nothing is easy, and need not be learnt.**
 #
 # Here ends what began with the slope of a straight line. On the way there was no part that you have not built once: product, gradient, tape, loop, convolution, optimizer, norm. What is new in the next paper that you read will often be a block, a loss or a schedule, and you know where it goes.
 #
