@@ -1,4 +1,4 @@
-"""A `book` to write chapters into, and `@pytest.mark.since(n)`: the test runs once for each checkpoint."""
+"""A `book` to write chapters into, and `@pytest.mark.since(n)`: a test runs for each checkpoint that differs for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.books import BOOK, make_book
 from helpers.checkpoints import Checkpoint
+from helpers.differing import differing
 
 from groundup.book import Book
 
@@ -33,7 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     last = mark.kwargs.get("until", max(CHAPTERS))
     numbers = [number for number in CHAPTERS if mark.args[0] <= number <= last]
     assert numbers, f"no checkpoint from chapter {mark.args[0]} to {last}: this test would never run"
-    metafunc.parametrize("checkpoint", [Checkpoint(number) for number in numbers], ids=lambda c: f"ch{c.number:02d}")
+    kept = [Checkpoint(number) for number in differing(metafunc.definition.path, numbers)]
+    metafunc.parametrize("checkpoint", kept, ids=lambda c: f"ch{c.number:02d}")
 
 
 @pytest.fixture
