@@ -93,7 +93,8 @@ def tab(browser: Browser, address: str, **options: Any) -> Iterator[Visit]:
 
 def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html") -> None:
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-    page.add_script_tag(path=AXE)
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=AXE)
     # the visible half of a formula is hidden from readers' aids, which get the MathML beside it
     found = page.evaluate(
         f"axe.run({{include: ['{within}'], exclude: ['.katex-html']}}, {{resultTypes: ['violations'], {rules}}})"
@@ -106,3 +107,19 @@ def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html")
     ]
     assert not serious, "\n".join(serious)
     assert found["passes"]
+
+
+# Of the elements with text, the first of each kind: those of one kind have their colours from the same rules.
+MARK_KINDS = """() => {
+    const kind = e => e && `${kind(e.parentElement)} > ${e.tagName}.${e.className}[${e.getAttribute("style")}]`
+    const hasText = e => [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())
+    const kinds = new Map([...document.body.querySelectorAll("*")].filter(hasText).reverse().map(e => [kind(e), e]))
+    kinds.forEach(e => e.setAttribute("data-of-its-kind", ""))
+    return kinds.size
+}"""
+
+
+def assert_contrast(page: Page) -> None:
+    """Of every kind of text, in the colours that the page has on."""
+    assert page.evaluate(MARK_KINDS) > 20
+    assert_no_barriers(page, "runOnly: ['color-contrast']", within="[data-of-its-kind]")
