@@ -10,16 +10,19 @@ import fcntl
 import hashlib
 import json
 import os
+import pickle
 import subprocess
 import sys
+import tempfile
 import tomllib
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from groundup.book import write_if_changed
-from groundup.chapter import Cell, ChapterError, Exercise, parse_book, parse_mistakes
+from groundup.chapter import Cell, Chapter, ChapterError, Exercise, parse_book, parse_mistakes
 from groundup.notebooks.stubs import stub
+from groundup.rules.reading import locks
 from groundup.run import run
 from groundup.run.results import key
 from helpers.books import BOOK
@@ -28,7 +31,7 @@ from helpers.mutants import mutants
 PATHS = [str(BOOK.root / "tests"), str(BOOK.root / "src")]
 PRELUDE = """
 __import__("sys").path[:0] = {paths}
-__import__("helpers.watching").watching.begin({number})
+__import__("helpers.watching").watching.begin({number}, {plans!r})
 """
 
 
@@ -88,10 +91,17 @@ def main() -> None:
     for number in stale:
         BOOK.results(number).unlink(missing_ok=True)
     chapters = parse_book(BOOK)
-    try:
-        run(BOOK, chapters.values(), prelude=lambda chapter: PRELUDE.format(paths=PATHS, number=chapter.number))
-    except ChapterError as error:
-        sys.exit(str(error))
+    with tempfile.NamedTemporaryFile() as plans:
+        plans.write(pickle.dumps((chapters, locks(chapters))))
+        plans.flush()
+
+        def prelude(chapter: Chapter) -> str:
+            return PRELUDE.format(paths=PATHS, number=chapter.number, plans=plans.name)
+
+        try:
+            run(BOOK, chapters.values(), prelude=prelude)
+        except ChapterError as error:
+            sys.exit(str(error))
 
 
 def is_worked(number: int) -> bool:

@@ -9,36 +9,41 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
 
-from groundup.book import Book
-from groundup.chapter import Cell, Chapter, parse_book
+from groundup.chapter import Cell, Chapter
 from groundup.record import RECORDS
+from groundup.rules.locks import Locks
 from groundup.rules.watch import LockedError, watched
 from groundup.workspace.task import Part
-from helpers.books import BOOK
 from helpers.exercises import Outcome, attempts, keep, key_of, mistakes
 
 SECONDS = 60  # for one attempt: a wrong answer may loop for ever
 MUTANT_SECONDS = 10
 
 
-def begin(number: int) -> None:
-    """Look on while a chapter of the real book runs, and keep what came of its exercises."""
+def begin(number: int, plans: str) -> None:
+    """Look on while a chapter of the real book runs, and keep what came of its exercises.
+
+    `plans` is a file with the chapters and the book's locks, pickled: to read them from the source takes seconds.
+    """
     wanted = key_of(number)
-    look_on(BOOK, number, lambda found: keep(number, wanted, found))
+    chapters, locked = pickle.loads(Path(plans).read_bytes())
+    look_on(chapters[number], locked, lambda found: keep(number, wanted, found))
 
 
-def look_on(book: Book, number: int, done: Callable[[dict[str, Outcome]], None]) -> None:
+def look_on(chapter: Chapter, locked: Locks, done: Callable[[dict[str, Outcome]], None]) -> None:
     """Look on from the next cell that runs, which is the chapter's first; `done` hears it all after the last."""
-    looker = _Looker(parse_book(book), number, done)
+    looker = _Looker(chapter, locked, done)
     shell = get_ipython()
     shell.events.register("pre_run_cell", looker.before)
     shell.events.register("post_run_cell", looker.after)
@@ -47,16 +52,16 @@ def look_on(book: Book, number: int, done: Callable[[dict[str, Outcome]], None])
 class _Looker:
     """What IPython calls before and after each cell."""
 
-    def __init__(self, chapters: dict[int, Chapter], number: int, done: Callable[[dict[str, Outcome]], None]) -> None:
-        self.chapter = chapters[number]
+    def __init__(self, chapter: Chapter, locked: Locks, done: Callable[[dict[str, Outcome]], None]) -> None:
+        self.chapter = chapter
         self.done = done
-        self.wrong = mistakes(number)
+        self.wrong = mistakes(chapter.number)
         self.found: dict[str, Outcome] = {}
         # a blank cell is not executed
         self.cells = [cell for cell in self.chapter.cells if cell.is_code and cell.source.strip()]
         self.watching = ExitStack()  # while the chapter runs
         self.looking = ExitStack()  # while a cell runs
-        self.watch = self.watching.enter_context(watched(chapters, number))
+        self.watch = self.watching.enter_context(watched(chapter, locked))
 
     def before(self, info: ExecutionInfo) -> None:
         cell = self.cells[0]

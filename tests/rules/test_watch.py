@@ -16,6 +16,7 @@ from groundup.book import Book
 from groundup.book.plan import PLAN
 from groundup.chapter import ChapterError, parse_book
 from groundup.proof import UnlockError
+from groundup.rules.reading import locks
 from groundup.rules.watch import LockedError, Watch, check_package_run, watched
 from groundup.run import runner
 
@@ -35,7 +36,7 @@ def run(root: Path, number: int, cells: str, before: int | None = None) -> dict[
     book = make_book(root, {min(3, number - 1): first, number: f"# %%\n{SET_UP}\n{cells}"})
     chapters = parse_book(book)
     module = types.ModuleType("watched")
-    with watched(chapters, number) as watch:
+    with watched(chapters[number], locks(chapters)) as watch:
         for cell in chapters[number].cells:
             if cell.is_code:
                 tree = ast.increment_lineno(ast.parse(cell.source), cell.line)
@@ -315,8 +316,11 @@ import sys
 sys.path[:0] = {paths}
 from pathlib import Path
 from groundup.book import Book
+from groundup.chapter import parse_book
+from groundup.rules.reading import locks
 from helpers import watching
-watching.look_on(Book(Path({root!r})), 5, lambda found: Path({target!r}).write_text(repr(found)))
+chapters = parse_book(Book(Path({root!r})))
+watching.look_on(chapters[5], locks(chapters), lambda found: Path({target!r}).write_text(repr(found)))
 """
 
 

@@ -151,20 +151,19 @@ def _where(frame: FrameType) -> str:
 
 
 @contextmanager
-def watched(chapters: Mapping[int, Chapter], number: int) -> Iterator[Watch]:
-    """Watch a chapter that is run within, each code cell under `watch.cell(cell)`.
+def watched(chapter: Chapter, locked: Locks) -> Iterator[Watch]:
+    """Watch a chapter that is run within, each code cell under `watch.cell(cell)`; `locked` are the book's locks.
 
     The chapter's own code, and that of the checkpoints, is whatever is compiled under `chapter.file`, or as a cell by
     a Jupyter kernel, or stands in a module of `chNN`. Raises: LockedError, also at the end when the chapter caught it.
     """
-    chapter = chapters[number]
     code = [cell for cell in chapter.cells if cell.is_code]
-    cells = {cell.line: None if UNWATCHED & {*cell.tags} else Place(number, k) for k, cell in enumerate(code)}
+    cells = {cell.line: None if UNWATCHED & {*cell.tags} else Place(chapter.number, k) for k, cell in enumerate(code)}
 
     def is_own(file: str) -> bool:
         return file == chapter.file or file.endswith(f"/{chapter.file}") or bool(OWN.search(file))
 
-    with _watching(Watch(locks(chapters), is_own, cells)) as watch:
+    with _watching(Watch(locked, is_own, cells)) as watch:
         yield watch
 
 
