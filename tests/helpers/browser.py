@@ -113,7 +113,8 @@ def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html")
 MARK_KINDS = """() => {
     const kind = e => e && `${kind(e.parentElement)} > ${e.tagName}.${e.className}[${e.getAttribute("style")}]`
     const hasText = e => [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())
-    const kinds = new Map([...document.body.querySelectorAll("*")].filter(hasText).reverse().map(e => [kind(e), e]))
+    const texts = [...document.querySelectorAll("body :not(.katex-html *)")].filter(hasText).reverse()
+    const kinds = new Map(texts.map(e => [kind(e), e]))
     kinds.forEach(e => e.setAttribute("data-of-its-kind", ""))
     return kinds.size
 }"""
