@@ -1,5 +1,6 @@
 """One suite over all checkpoints: `since(n)` runs a test for each of them from chapter n on.
 
+Where nothing that a file of tests asks for has changed from one checkpoint to the next, once is enough for both.
 The oracles are PyTorch and finite differences, in float64; hypothesis chooses sizes and numbers.
 
 `groundup check 5 --package my_nn` runs the same on a reader's package: a test's name, or the first line of its

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import ruff
+from helpers.differing import asked
 
 from groundup.book import Book
 from groundup.book.plan import PLAN
@@ -57,3 +59,30 @@ def test_the_readme_points_at_what_is_there() -> None:
     paths = [path for cell in table for path in re.findall(r"`([\w/.]+)`", cell)]
     assert len(paths) > 15
     assert [path for path in paths if not any((BOOK.root / top / path).exists() for top in ("", "src/groundup"))] == []
+
+
+LOADED = """
+import importlib, json, sys
+found = {}
+for word in sys.argv[2:]:
+    for name in [name for name in sys.modules if name.startswith(f"{sys.argv[1]}.")]:
+        del sys.modules[name]
+    importlib.import_module(f"{sys.argv[1]}.{word}")
+    found[word] = [name.partition(".")[2] for name in sys.modules if name.startswith(f"{sys.argv[1]}.")]
+print(json.dumps(found))
+"""
+
+
+def test_which_modules_a_file_of_tests_asks_for(tmp_path: Path) -> None:
+    """`differing` reads it from the source, to say for which checkpoints a test has to run; here Python is asked."""
+    package = BOOK.checkpoint(max(BOOK.chapters()))
+    words = [path.stem for path in package.glob("*.py") if path.stem != "__init__"]
+    command = [sys.executable, "-c", LOADED, package.name, *words]
+    done = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    assert loaded.keys() == set(words)
+    for word, modules in loaded.items():
+        test = tmp_path / f"{word}.py"
+        test.write_text(f"MODULE = {word!r}\n", encoding="utf-8")
+        assert set(modules) <= asked(test, package).keys(), word
+    assert max(map(len, loaded.values())) > 10
