@@ -6,6 +6,7 @@ import difflib
 import html
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +52,7 @@ def coloured(source: str, marks: dict[int, list[Range]] | None = None) -> list[s
     return ["".join(_line(found, (marks or {}).get(index, []))) for index, found in enumerate(pieces[:lines])]
 
 
+@cache
 def _class(kind: Any) -> str:
     return next((name for ancestor, name in COLOURED if kind in ancestor), "")
 
