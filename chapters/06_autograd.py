@@ -1911,7 +1911,7 @@ def sgd_epoch(
 
 
 # %% [markdown]
-# Is it still chapter 5's training? Its network, its normalised images and its recipe, once by hand and once on the tape, with the same seeds, in `float64`; and for each step the two losses.
+# Is it still chapter 5's training? Its network, its normalised images and its quiet beginning, at a rate of 0.5, once by hand and once on the tape, with the same seeds, in `float64`; and for each step the two losses.
 
 # %%
 from ch05.training import sgd_epoch as sgd_epoch_by_hand
@@ -2419,7 +2419,7 @@ widths, pieces, lr = min(choices, key=choices.get)
 print(f"chosen: {widths}, {pieces} pieces, learning rate {lr}")
 
 # %% [markdown]
-# With that, all training images, chapter 5's ten epochs, and five random starts; and for comparison chapter 5's network, by its own recipe and from the same seeds (twenty seconds or so; some minutes on the full set):
+# With that, all training images, chapter 5's ten epochs, and five random starts; and for comparison chapter 5's network, by the recipe that it chose on the book's images and from the same seeds (twenty seconds or so; some minutes on the full set):
 
 # %%
 guesses = {"maxout": [], "chapter 5's": []}

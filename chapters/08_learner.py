@@ -2773,7 +2773,7 @@ assert written[:8] == struct.pack("<Q", 26) and b"validation_loss" in written
 # %% [markdown]
 # ## The last number
 #
-# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, batches of 20, ten epochs, and a rate that was the larger of two guesses, 0.3 and 0.6. (The loss stays squared error for this number only, so that the two can be compared; from chapter 9 on it is cross-entropy again.) Three things change. The start: normal weights of three tenths of Kaiming's, chapter 4's quiet beginning. The rate: the test's suggestion, then twice that, and twice again, until it clearly costs; of all these the one that does best after three epochs, in the mean of two seeds, on the fifth of the training images that is held back, drawn at random. The end: a callback of a few lines divides the rate by ten for the last two of eight epochs, in the search for one of three. (That is a *schedule*; chapter 10 is about them. For squares, which in chapter 7 took three times the rate of cross-entropy, the test looks further up. This part takes a quarter of a minute; with the full data, some minutes.)
+# Chapter 7 ended on 784-500-100-10, squared error, PyTorch's own start, batches of 20, ten epochs, and a rate that was the larger of two guesses, 0.3 and 0.6. (The loss stays squared error for this number only, so that the two can be compared; from chapter 9 on it is cross-entropy again.) Three things change. The start: normal weights of three tenths of Kaiming's, chapter 4's quiet beginning. The rate: the test's suggestion, then twice that, and twice again, until it clearly costs; of all these the one that does best after three epochs, in the mean of two seeds, on the fifth of the training images that is held back, drawn at random. The end: a callback of a few lines divides the rate by ten for the last two of eight epochs (in the search, for the last of three). (That is a *schedule*; chapter 10 is about them. For squares, which in chapter 7 took three times the rate of cross-entropy, the test looks further up. This part takes a quarter of a minute; with the full data, some minutes.)
 
 
 # %%
@@ -2784,7 +2784,7 @@ def squares(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 class Calm(Callback):
-    """The last quarter of the epochs, at least one, at a tenth of the rate, for good."""
+    """The last quarter of the epochs, rounded up, at a tenth of the rate."""
 
     def before_epoch(self, learner: Learner) -> None:
         if learner.epoch == learner.epochs * 3 // 4:
@@ -2858,7 +2858,7 @@ record("error rates of five seeds", error_rates)
 record("learning rate of the last number", lr)
 
 # %% [markdown]
-# That is better than chapter 7's result, with the same network and the same loss. Each run is shorter, eight epochs for ten, and the search for the rate went further, until more was clearly worse. Nothing here is a new idea about networks. Three things were changed at once, a start, an end and a rate, and which of them did how much has not been asked.
+# That is better, in the median of five seeds, than chapter 7's result, with the same network and loss. Each run is shorter, eight epochs for ten, and the search for the rate went further, until more was clearly worse. Nothing here is a new idea about networks. Three things were changed at once, a start, an end and a rate, and which of them did how much has not been asked.
 #
 # ## Recap
 #

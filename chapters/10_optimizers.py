@@ -2452,7 +2452,7 @@ ax.set_yticks(range(5), [*reversed(rows)])
 ax.set(xlabel="per cent wrong", ylim=(-0.6, 4.6), xlim=(0, None))
 
 # %% [markdown]
-# Chapter 9 ended on about 3 % wrong, in the median of five seeds. This is its network, from the same starts, on the same images in the same batches, through as many epochs, and it ends below 2.8. Nothing has changed but the optimizer: its rule, its schedule and its weight decay.
+# Chapter 9 ended on about 3 % wrong, in the median of five seeds. This is its network, from the same starts, on the same images in the same batches, through as many epochs, and fewer are wrong: less than 2.8 %, likewise. Nothing has changed but the optimizer: its rule, its schedule and its weight decay.
 #
 # > [!NOTE]- Aside: then why does everybody take AdamW?
 # > This network is shallow, its start is well scaled, and its data are easy. Where tensors differ more (embeddings that a batch hardly touches, attention, very deep networks) one rate for all fits worse, and a rate per parameter forgives a badly chosen one. On images, SGD with momentum and a schedule is still a common choice. Which is better for *your* network, a comparison like the one of this page can tell: each with a rate of its own, chosen on images held back, and several seeds.

@@ -952,7 +952,7 @@ for seed, weights in enumerate(histories):
         f"{seed:4} {step + 1:5} {before:8} {after:6} {cells} {sum(back):6}", flush=True
     )
 
-# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. The fourth goes up to about 45 per cent and down to 0. At step 40 all four leap up together; the fourth goes to 98 per cent and later to 100, the third to about 80, the second to about 60, the first to a quarter, and there they stay." caption="The network of the picture above: the share of dead units, by layer"
+# %% tags=["figure"] alt="Dead units by step, as a share of each of the four layers. The fourth goes up to about 45 per cent and down to nearly 0. At step 40 all four leap up together; the fourth goes to 98 per cent and later to 100, the third to about 80, the second to about 60, the first to a quarter, and there they stay." caption="The network of the picture above: the share of dead units, by layer"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
 for number, is_dead in enumerate(tables[ended], start=1):
     share = 100 * is_dead.float().mean(1)
@@ -969,14 +969,14 @@ for column, low, high in ((1, 1.8, math.log(10)), (3, 2.29, 2.6)):
 none, short, middling, full = (
     median(again[column][1] for _, _, again, *_ in fates) for column in range(4)
 )
-assert full > 35 and full > middling + 10 and middling > short and short < none + 25
+assert full > 35 and full > middling + 10 and middling > short and short < none + 16
 backs = [sum(back) for *_, back, _ in fates]
-fourth = sum(back[3] for *_, back, _ in fates)
-assert max(backs) >= 100 and fourth > 0.6 * sum(backs) and min(backs) < 30
+most = max((back for *_, back, _ in fates), key=sum)
+assert sum(most) >= 100 and most[3] > 0.6 * sum(most) and min(backs) < 30
 assert sum(silent for *_, silent in fates) >= 2
 
 # %% [markdown]
-# One step does most of it. Just before, in most of the five, the loss is worse than a guess: an earlier step went too far. From there a step of 0.1 would lead below a guess, in the median, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. In some the rest of the fourth layer follows later.
+# One step does most of it. Just before, in most of the five, the loss is worse than a guess: an earlier step went too far. From there a step of 0.1 would lead below a guess, in the median, with few deaths. The step of 1.2 throws most units to the side where they are never positive, and the loss comes "back" to that of a guess. In at least two of the five the rest of the fourth layer follows later.
 #
 # "A dead ReLU stays dead" is something that one reads. It depends. No gradient comes through a dead unit, so its own weights stand still; but the layers *before* it go on learning through its neighbours, and may send it something else. In at least one of these five runs units came back a hundred times or more, after ten dead steps at least, and mostly in the fourth layer; in another, fewer than thirty times. What does not come back is a *layer*: where all 64 units are dead for every image, every gradient before them is exactly 0 in every batch, nothing moves, and the last layer's biases learn how frequent the ten digits are. Guessing by the frequencies alone costs $-\sum_c p_c \log p_c = 2.30$, where $p_c$ is the share of digit $c$: the 2.3 at the end. (Dead for one batch is not enough: for another a unit may wake.)
 
@@ -1066,7 +1066,7 @@ assert trials[1.2]["both"][2] > 0.7
 assert explosions[-1] > 1000 > 100 * median(max(losses) for _, losses in hot)
 
 # %% [markdown]
-# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it, in the median of five seeds. And a quarter of its rate cures the second. With the images and the start mended the signal is larger, 1.2 is even more too much, and nothing is cured: the loss explodes first, in the median. The first patient needs more, the second less: who looks at the loss alone and turns the rate up kills the one that only slept.
+# So what is the *cause* of the sleep, the rate, the images or the start? Each of the three alone cures it, and a quarter of the rate cures the second patient, both in the median of five seeds. With the images and the start mended the signal is larger, 1.2 is even more too much, and nothing is cured: in the median of five the loss explodes. The first patient needs more, the second less, and by the loss alone, 2.3, they look alike.
 #
 # ## A start that measures
 #
@@ -1965,6 +1965,7 @@ if len(images) < 5000:  # the images that come with the book
     assert abs(median(alike["Grad-CAM"][0])) < median(alike["saliency"][0])
     drawn, trained = alike["gradient x input"]
     assert median(drawn) > 0.5 * median(trained) and median(trained) < 0.85
+    assert abs(median(alike["Grad-CAM"][0])) < median(drawn) < median(trained) - 0.05
 
 # %% [markdown]
 # ### Do the pixels matter?

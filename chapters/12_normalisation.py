@@ -2146,7 +2146,7 @@ record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 
 # %% [markdown]
-# In the race BatchNorm is ahead. After eight epochs no clear lead is left: about two images in a hundred are wrong, in the median of five seeds, where chapters 10 and 11 ended on 2.0 to 2.5, which depends on the computer. Of their own images these networks get about one in a thousand wrong. What they could learn from them they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
+# In the race BatchNorm is ahead. After eight epochs about two images in a hundred are wrong, in the median of five seeds; chapters 10 and 11 ended on 2 to 2.8, and how much of that is a lead depends on the computer. Of their own images these networks get about one in a thousand wrong. What they could learn from them they have learnt, and no norm teaches them what is not in there. That is the next chapter's business.
 #
 # Folded, it is chapter 9's network again, layer for layer, with other weights:
 

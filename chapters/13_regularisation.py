@@ -1686,7 +1686,8 @@ last, _ = trained(
     loss_fn=smooth,
 )  # fmt: skip
 here = error_rate(logits_of(last, valid_images), valid_labels)
-print(f"here: {here:.1%} wrong, recorded: {shown(final)}")
+print(f"here, as this computer rounds  {here:6.2%}")
+print("recorded, five seeds          ", shown(final))
 table["twice the channels"] = final
 print(f"{'':27}{'median':>8}   range")
 for name, rates in table.items():

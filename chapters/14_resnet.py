@@ -692,7 +692,7 @@ assert block(rand(5, 16, 14, 14)).shape == (5, 32, 7, 7)
 # %% [markdown] tags=["aside"]
 # #### Aside: norm and ReLU first
 #
-# In the second paper (arXiv:1603.05027) the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. Such a block is called a **pre-activation block**. (Chapter 2's pre-activation, the weighted sum, is another thing.) (Ours below leaves out the norm and the ReLU that the paper puts behind the last block, and runs at the other block's rate; with 24 layers it is no better here.) Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
+# In the second paper (arXiv:1603.05027) the order is turned: norm, ReLU, convolution, and again, and then the sum, with nothing behind it. Then the shortcuts of all blocks are one unbroken line from the image to the end, which is what equation 4 says. Such a block is called a **pre-activation block**. (Chapter 2's pre-activation, the weighted sum, is another thing.) (Ours below leaves out the norm and the ReLU that the paper puts behind the last block, and runs at the other block's rate; with 24 layers it is no better.) Where blocks are expensive they are also made of three convolutions, 1 × 1 to a quarter of the channels, 3 × 3, and 1 × 1 back: a **bottleneck**.
 
 
 # %% tags=["aside"]
@@ -1105,7 +1105,7 @@ assert sum(full_size) + 25 * 16 * 784 + 640 == 9_546_624
 # %% [markdown]
 # ## The whole library, once
 #
-# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things whose gain chapter 13 could not show with all images, test-time augmentation and label smoothing (which did help with 500 images). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
+# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things whose gain chapter 13 could not show with all images, test-time augmentation, and label smoothing (which with 500 images did help). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
 
 
 # %% export="augment.py"
@@ -1572,7 +1572,7 @@ for name, found in ablation.items():
     print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
 
 # %% [markdown]
-# Judged by one thousand images, two parts are missed most: without augmentation, or at a constant rate (a third of the highest, the only one tried), the median goes from 1.1 to 1.6 %. Without bends, label smoothing, weight decay and even the shortcuts the medians lie within about a tenth of a per cent of the first. The network has 8 layers; shortcuts were made for more. And without its norms the network is better with all five seeds, in the median 0.8 %. Out with them? To choose by the images that are to judge is what chapter 13 ruled out. So ask others: cut the 4,000 training images in two at random, train on each half, judge it by the other; five such cuts.
+# Judged by one thousand images, two parts are missed most: without augmentation, or at a constant rate (a third of the highest, the only one tried), the median goes from 1.1 to 1.6 %. Without bends, label smoothing, weight decay and even the shortcuts the medians lie within about a tenth of a per cent of the first. The network has 8 layers; shortcuts were made for more. And without its norms the network is better with all five seeds, in the median 0.8 %. Out with them? To choose by the judging images is what chapter 13 ruled out. So ask others: cut the 4,000 training images in two at random, train on each half, judge it by the other; five such cuts.
 
 # %%
 halves = {
@@ -1583,7 +1583,7 @@ for name, found in halves.items():
     print(f"{name:22} {median(found):.1%} wrong, {found[0]:.1%} to {found[-1]:.1%}")
 
 # %% [markdown]
-# There it is the other way round, in all five cuts, with half the images and so half the steps. Was 0.8 % an accident of those thousand images, or does a shorter training need norms more? Unknown; and those thousand may not decide. The norms stay.
+# There it is the other way round, in all five cuts, with half the images and steps. Was 0.8 % an accident of those thousand images, or are norms needed more with fewer images, or steps? Unknown, and not theirs to decide. The norms stay.
 
 # %% tags=["claim"]
 medians = {name: median(found) for name, found in ablation.items()}
@@ -1675,8 +1675,8 @@ if len(images) < 5000:
         [sorted(rates) for rates in zip(*tuned[start], strict=True)] for start in tuned
     )
     assert median(new[0]) > 2 * before > 0, (new, before)
-    assert max(median(head[0]), median(whole[0])) < 0.06, (head, whole)
-    assert abs(median(whole[0]) - median(head[0])) < 0.04, (head, whole)
+    assert max(median(head[0]), median(whole[0])) <= before, (head, whole)
+    assert median(whole[0]) <= median(head[0]) + 0.02, (head, whole)
     assert median(whole[1]) > max(known, median(head[1])) + 0.005, (whole, head)
 
 # %% [markdown]
@@ -2555,7 +2555,7 @@ assert load_trained(out).classes == ("a 1", "a 4", "a 7")
 # %% [markdown]
 # ## Recap
 #
-# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given has a way past itself, for the numbers and for their gradients, and depth no longer hurts. (A shallow network can do without: the last one, of 8 layers, did as well with no shortcuts.) A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end the parts of the book were used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there; then to do nothing is easy, and need not be learnt.**
+# Behind six layers eighteen more made the training worse, although they need only have done nothing. A block that adds what it finds to what it was given has a way past itself, for the numbers and for their gradients, and depth no longer hurts. (A shallow network can do without: the last, of 8 layers, did as well with no shortcuts.) A **1 × 1 projection** takes the shortcut along where the shape changes, **global average pooling** makes one number of each channel, and a **summary** says what a network consists of, which is how one finds the norm that was forgotten. At the end the parts of the book were used together, in one recipe, and became a program. If you remember one thing: **let a layer add to what is there; then to do nothing is easy, and need not be learnt.**
 #
 # Here ends what began with the slope of a straight line. On the way there was no part that you have not built once: product, gradient, tape, loop, convolution, optimizer, norm. What is new in the next paper that you read will often be a block, a loss or a schedule, and you know where it goes.
 #
