@@ -111,7 +111,8 @@ def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html")
 
 # Of the elements with text, the first of each kind: those of one kind have their colours from the same rules.
 MARK_KINDS = """seen => {
-    const kind = e => e && `${kind(e.parentElement)} > ${e.tagName}.${e.className}[${e.getAttribute("style")}]`
+    const own = e => `${e.tagName}.${e.className}[${e.style.color} ${e.style.background}]`
+    const kind = e => e && `${kind(e.parentElement)} > ${own(e)}`
     const hasText = e => [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())
     const texts = [...document.querySelectorAll("body :not(.katex-html *)")].filter(hasText).reverse()
     const fresh = new Map(texts.map(e => [kind(e), e]).filter(([name]) => !seen.includes(name)))
