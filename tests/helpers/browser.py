@@ -88,7 +88,7 @@ def tab(browser: Browser, address: str, **options: Any) -> Iterator[Visit]:
     yield visit
     problems = list(visit.problems)  # before the tab is closed, which stops what still loads
     context.close()
-    assert not problems
+    assert not problems, problems
 
 
 def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html") -> None:
