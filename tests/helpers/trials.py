@@ -1,4 +1,4 @@
-"""Tries the chapters' stubs and solutions, and of each exercise a classic mistake, as `groundup check` does, quickly.
+"""Tries the chapters' stubs, solutions and classic mistakes as `groundup check` does, quickly.
 
 `python -m helpers.trials out.json` executes what an exercise needs once for all of its attempts, and what several
 exercises need alike once for all of them: each attempt is in a forked child of its own. One of them after the other in
@@ -35,15 +35,14 @@ def answer(exercise: Exercise, cells: list[Cell]) -> Answer:
 
 
 def answers(chapter: Chapter) -> dict[str, Answer]:
-    """A chapter's stubs and solutions, and of each exercise the longest mistake, named as in `helpers.exercises`."""
+    """The stubs and solutions of a chapter and its classic mistakes, named as in `helpers.exercises`."""
     found = {}
     for name, exercise in chapter.exercises.items():
         solution = [cell for cell in exercise.part("solution") if cell.is_code]
         found[f"{name}: stub"] = answer(exercise, [Cell("code", stub(cell.source), cell.line) for cell in solution])
         found[f"{name}: solution"] = answer(exercise, solution)
         wrong = {title: cell for title, cell in mistakes(chapter.number).items() if cell.exercise == name}
-        longest = max(wrong, key=lambda title: len(wrong[title].source))  # it uses most of what is around it
-        found[longest] = answer(exercise, [wrong[longest]])
+        found |= {title: answer(exercise, [cell]) for title, cell in wrong.items()}
     return found
 
 
