@@ -109,25 +109,32 @@ def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html")
     assert found["passes"]
 
 
-# Of the elements with text, the first of each kind: those of one kind have their colours from the same rules.
+# Of the elements with text, the first of each kind that was not seen yet. Those of one kind have the same place in the
+# page's structure, and up to its root the same colours in the scheme that is on.
 MARK_KINDS = """seen => {
-    const own = e => `${e.tagName}.${e.className}[${e.style.color} ${e.style.background}]`
-    const kind = e => e && `${kind(e.parentElement)} > ${own(e)}`
+    document.querySelectorAll("[data-of-its-kind]").forEach(e => e.removeAttribute("data-of-its-kind"))
+    const known = new Map([[null, ""]])
+    const looks = ["color", "backgroundColor", "backgroundImage", "opacity", "fontSize", "fontWeight"]
+    const kind = e => {
+        if (!known.has(e)) {
+            const style = getComputedStyle(e)
+            const own = `${e.tagName}.${e.className} ${looks.map(name => style[name])}`
+            known.set(e, `${kind(e.parentElement)} > ${own}`)
+        }
+        return known.get(e)
+    }
     const hasText = e => [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())
     const texts = [...document.querySelectorAll("body :not(.katex-html *)")].filter(hasText).reverse()
-    const fresh = new Map(texts.map(e => [kind(e), e]).filter(([name]) => !seen.includes(name)))
+    const before = new Set(seen)
+    const fresh = new Map(texts.map(e => [kind(e), e]).filter(([name]) => !before.has(name)))
     fresh.forEach(e => e.setAttribute("data-of-its-kind", ""))
     return [...fresh.keys()]
 }"""
 
 
-def mark_kinds(page: Page, seen: set[str]) -> bool:
-    """Mark one element of each kind of text that was not seen yet, on this page or another; whether there is one."""
+def assert_contrast(page: Page, seen: set[str]) -> None:
+    """Of every kind of text, in the colours that the page has on, that was not seen yet, here or on another page."""
     fresh = page.evaluate(MARK_KINDS, list(seen))
     seen.update(fresh)
-    return bool(fresh)
-
-
-def assert_contrast(page: Page) -> None:
-    """Of every kind of text that is marked, in the colours that the page has on."""
-    assert_no_barriers(page, "runOnly: ['color-contrast']", within="[data-of-its-kind]")
+    if fresh:
+        assert_no_barriers(page, "runOnly: ['color-contrast']", within="[data-of-its-kind]")
