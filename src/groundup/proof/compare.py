@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from groundup.proof.values import described, leaves
+from groundup.proof.values import described, leaves, seed_default
 from groundup.proof.watch import Borrowed, Watch
 
 TOLERANCE = 1e-10  # in float64: relative to the largest value of the reference, or to 1 where that is smaller
@@ -103,7 +103,7 @@ class Proof:
 
     def _outcome(self, call: Callable[[], Any], watch: Watch | None) -> tuple[Any, Exception | None]:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            seed_default(0)
             try:
                 with watch.watching() if watch else nullcontext():
                     return call(), None

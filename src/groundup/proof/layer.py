@@ -10,7 +10,7 @@ from groundup.proof.claim import Claim, given, never_given
 from groundup.proof.compare import Proof
 from groundup.proof.gradients import LEARNING_RATE, gradients
 from groundup.proof.state import buffers, construct, equalise, own_parameters, same_construction
-from groundup.proof.values import call, copied, floats, listed, size, split, variants
+from groundup.proof.values import call, copied, floats, listed, seed_default, size, split, variants
 
 
 def prove(proof: Proof, claim: Claim) -> None:
@@ -111,7 +111,7 @@ def _need_no_modes(proof: Proof, theirs: torch.nn.Module, arguments: Any, dtype:
     for training in (True, False):
         theirs.train(training)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            seed_default(0)
             results.append(floats(call(theirs, copied(arguments, False, dtype))))
     if not all(torch.equal(a, b) for a, b in zip(*results, strict=True)):
         raise proof.error("eval", "it has no eval() and train(): the real one answers otherwise in evaluation")

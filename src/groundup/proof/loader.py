@@ -14,7 +14,7 @@ import torch
 
 from groundup.proof.claim import Claim, never_given, takes
 from groundup.proof.compare import Proof
-from groundup.proof.values import brief
+from groundup.proof.values import brief, seed_default
 
 EPOCHS = 1200
 WORST = 7.0  # standard deviations that the counts of a fair shuffle may lie off
@@ -95,7 +95,7 @@ def _epochs(proof: Proof, claim: Claim, keywords: dict[str, Any], count: int) ->
     """The labels in the order in which our loader gives them."""
 
     def run() -> list[list[int]]:
-        torch.manual_seed(7)
+        seed_default(7)
         loader = claim.by(Numbers(10), shuffle=True, **keywords)
         return [[int(label) for _, labels in loader for label in labels] for _ in range(count)]
 
@@ -134,7 +134,7 @@ def _seeded(proof: Proof, claim: Claim) -> None:
         keywords = {"batch_size": 3, "generator": torch.Generator().manual_seed(seed)}
 
         def run(keywords: dict[str, Any] = keywords, other: int = other) -> list[int]:
-            torch.manual_seed(other)
+            seed_default(other)
             loader = claim.by(Numbers(10), shuffle=True, **keywords)
             return [int(label) for _ in range(3) for _, labels in loader for label in labels]
 

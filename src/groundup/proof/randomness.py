@@ -15,7 +15,7 @@ from groundup.proof.function import is_in_place, same_object
 from groundup.proof.gradients import autograd
 from groundup.proof.layer import run
 from groundup.proof.state import construct
-from groundup.proof.values import call, copied, floats, leaves, listed, mapped, size, split
+from groundup.proof.values import call, copied, floats, leaves, listed, mapped, seed_default, size, split
 
 WORDS = re.compile(r"(\w*(normal|uniform|orthogonal|bernoulli|exponential)_?|sparse_|\w*[dD]ropout\w*|rand\w*|rrelu)")
 ENOUGH = 20_000  # numbers drawn in one case
@@ -116,7 +116,7 @@ def _same_draws(proof: Proof, stage: str, sides: tuple[Any, Any], case: Any) -> 
     start = mapped(copied(case, False), lambda t: _positive(t) if t.is_floating_point() and not in_place else t)
 
     def draw(side: Any, seed: int) -> torch.Tensor:
-        torch.manual_seed(seed)
+        seed_default(seed)
         return torch.stack([_ratios(side, start, in_place) for _ in range(2)], -1)
 
     with torch.random.fork_rng(devices=[]):

@@ -9,7 +9,7 @@ import torch
 from groundup.proof.claim import Claim
 from groundup.proof.compare import Proof
 from groundup.proof.distribution import same_distribution
-from groundup.proof.values import call, copied
+from groundup.proof.values import call, copied, seed_default
 
 ENOUGH = 20_000  # numbers drawn for one parameter
 DRAWS = (48, 800)  # constructions, at least and at most
@@ -121,7 +121,7 @@ def _same_initial_values(
     proof: Proof, claim: Claim, arguments: Any, parameters: list[str], buffer_names: list[str]
 ) -> None:
     def draw(cls: Any, seed: int, real: Any) -> dict[str, torch.Tensor]:
-        torch.manual_seed(seed)
+        seed_default(seed)
         layer = call(cls, copied(arguments, False, None))
         found = {**own_parameters(layer, real or layer), **buffers(layer, real or layer)}
         return {name: tensor.detach().double().clone() for name, tensor in found.items()}
