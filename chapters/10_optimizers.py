@@ -2419,7 +2419,7 @@ if len(images) < 5000:  # the images that come with the book
     assert constant_rates[1][0] < constant_rates[0][4]
 
 # %% [markdown]
-# So give it time, as many epochs as chapter 9, with all training images, at the rate that was chosen. And more weight decay? Twenty-five times the default is tried on the images that are held back. (Some twenty seconds.)
+# So give it time, as many epochs as chapter 9, with all training images, at the rate that was chosen. And more weight decay? Twenty-five times the default is tried on the images that are held back. (Some fifteen seconds.)
 
 # %%
 way, everything = "AdamW, one-cycle", torch.arange(len(images))

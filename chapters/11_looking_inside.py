@@ -1503,7 +1503,7 @@ record("a step with ActivationStats, times one without", taken["all"] / taken["n
 # %% [markdown]
 # ## The last number
 #
-# Chapter 10's recipe, with its network, its schedule, its eight epochs and the weight decay that it chose, 0.25, and LSUV and the centred activation beside. A rate among three, each for one epoch on the fitted images; then five seeds with all images. (Some twenty seconds.)
+# Chapter 10's recipe, with its network, its schedule, its eight epochs and the weight decay that it chose, 0.25, and LSUV and the centred activation beside. A rate among three, each for one epoch on the fitted images; then five seeds with all images. (Some fifteen seconds.)
 
 
 # %%
