@@ -41,11 +41,17 @@ REMEDY = ": let exported cells alone make it what it is, or give the other one a
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder whose checkpoints can be imported."""
+    """A folder whose checkpoints can be imported, in place of the book's that another test may have imported."""
     monkeypatch.syspath_prepend(tmp_path / "src")
+    for name in imported():
+        monkeypatch.delitem(sys.modules, name)
     yield tmp_path
-    for name in [name for name in sys.modules if name[:4] in ("ch01", "ch02")]:
+    for name in imported():
         del sys.modules[name]
+
+
+def imported() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] in ("ch01", "ch02")]
 
 
 def compared(book: Book, chapter: Chapter) -> list[str]:
