@@ -1981,7 +1981,7 @@ def small_cnn(
             parameter.zero_()
             if parameter.dim() > 1:  # no bias
                 nn.init.kaiming_normal_(parameter).mul_(gain)
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 # %%
@@ -2041,7 +2041,7 @@ assert shares["the first pooling"] < 0.8 and shares["there and back"] < 0.95
 record("channels last, there and back, times the usual order", shares["there and back"])
 
 # %% [markdown] tags=["aside"]
-# The same numbers to compare, in a fraction of the time. A processor can compare several numbers with one instruction if they lie beside each other, and PyTorch's source has a loop that does so with the channels of a place (`cpu_max_pool_channels_last` in `MaxPoolKernel.cpp`). For the usual order it has one that takes a number at a time.
+# The same numbers to compare, in a fraction of the time. A processor can compare several numbers with one instruction if they lie beside each other, and PyTorch's source has a loop that does so with the channels of a place (`cpu_max_pool_channels_last` in `MaxPoolKernel.cpp`). For the usual order it has one that takes a number at a time. (The comment in the last line of `small_cnn` is for the type checker: PyTorch's annotations of `Module.to` lack this argument.)
 
 # %% [markdown]
 # Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival had. First the rate: two candidates, one run of four epochs each; the lower loss on the fifth of the training images that is held back decides. Then five seeds at that rate, on all training images; the validation images judge. (Some fifteen seconds.)

@@ -24,4 +24,4 @@ def small_cnn(
             parameter.zero_()
             if parameter.dim() > 1:  # no bias
                 nn.init.kaiming_normal_(parameter).mul_(gain)
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

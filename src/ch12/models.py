@@ -36,4 +36,4 @@ def small_cnn(
                 nn.init.kaiming_normal_(layer.weight).mul_(gain)
                 if layer.bias is not None:
                     layer.bias.zero_()
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
