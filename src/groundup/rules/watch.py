@@ -89,11 +89,12 @@ class Watch(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
-        is_known = not kwargs and func in self._direct and self.whose(sys._getframe(1).f_code.co_filename) is WATCHED
-        if not is_known and self.judge(lambda: [entries.of_function(func)], kwargs) and not kwargs:
-            self._direct.add(func)
-        return func(*args, **kwargs)
+        if kwargs or func not in self._direct or self.whose(sys._getframe(1).f_code.co_filename) is not WATCHED:
+            given = kwargs or {}
+            if self.judge(lambda: [entries.of_function(func)], given) and not given:
+                self._direct.add(func)
+            return func(*args, **given)
+        return func(*args)
 
     def judge(self, names: Callable[[], list[str]], given: Mapping[str, Any]) -> bool:
         """Stop at a call, two frames further out, that the watched code makes of something locked.
@@ -130,12 +131,14 @@ class Watch(TorchFunctionMode):
         while frame is not None:
             code = frame.f_code
             whose = self.whose(code.co_filename)
-            if whose is WATCHED:
-                return frame, inside
-            if whose is OTHERS or (whose is PYTORCH and code.co_name == "<module>"):  # that is being imported
-                break
             if whose is PYTORCH:
+                if code.co_name == "<module>":  # that is being imported
+                    break
                 inside.append(frame)
+            elif whose is WATCHED:
+                return frame, inside
+            elif whose is OTHERS:
+                break
             frame = frame.f_back
         return None, []
 
