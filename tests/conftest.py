@@ -23,12 +23,8 @@ os.environ["COLUMNS"] = "120"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The chapters' own run takes longest of all: one worker begins it at once, and has what waits for it next.
-
-    So the other one, which begins in the middle, has all the rest to do meanwhile.
-    """
-    order = {"run": 0, "after_run": 1}
-    items.sort(key=lambda item: min((order.get(mark.name, 2) for mark in item.iter_markers()), default=2))
+    """The chapters' own run takes longest of all, and most of a worker's time is to wait for it: it begins at once."""
+    items.sort(key=lambda item: item.path.name != "test_exercises.py")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

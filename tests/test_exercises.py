@@ -10,8 +10,6 @@ from helpers.exercises import equivalents, mistakes, outcomes
 
 from groundup.chapter import parse
 
-pytestmark = pytest.mark.run
-
 FEWEST = 3  # classic mistakes to an exercise
 
 

@@ -32,8 +32,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from groundup import site
 from groundup.chapter import parse_book
 
-pytestmark = pytest.mark.after_run
-
 SMALL = "chapters/01_linear_model/"  # the one chapter of the small book
 CHAPTERS = [f"chapters/{path.stem}/" for path in BOOK.chapters().values()]
 PAGES = ["", *CHAPTERS, "diffs/01/", "ledger/", "notation/", "glossary/", "setup/", "how-to-read/"]

@@ -18,8 +18,6 @@ from groundup.book import digest
 from groundup.chapter import parse
 from groundup.run import unheld
 
-pytestmark = pytest.mark.after_run
-
 HEAVIEST = 72 * 1024  # of a chapter's HTML, packed: its words and its code alone are 55 KB
 
 

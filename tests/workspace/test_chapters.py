@@ -49,7 +49,6 @@ def test_the_pages_name_exercises_that_there_are() -> None:
     assert [pair for pair in named if pair[1] not in parse(BOOK.chapter(pair[0])).exercises] == []
 
 
-@pytest.mark.after_run
 def test_what_is_needed_gives_the_same_as_the_whole_chapter(tmp_path: Path) -> None:
     found = trials.trials(tmp_path / "trials.json")
     amiss = {}
