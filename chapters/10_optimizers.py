@@ -2389,19 +2389,21 @@ for way, lr in chosen.items():
         f"{way:19} median {rates[2]:.1%} wrong, from {rates[0]:.1%} to {rates[4]:.1%}",
         flush=True,
     )
-fewer = {}
+flat_alone = cycle_alone = 0
 print("images wrong at the constant rate alone : on the cycle alone, seed by seed")
 for way in ("momentum", "AdamW"):
     pairs = [
         (int((flat & ~cycle).sum()), int((cycle & ~flat).sum()))
         for flat, cycle in zip(wrong[way], wrong[f"{way}, one-cycle"], strict=True)
     ]
-    fewer[way] = sum(flat > cycle for flat, cycle in pairs)
+    flat_alone += sum(flat for flat, _ in pairs)
+    cycle_alone += sum(cycle for _, cycle in pairs)
     shown = ", ".join(f"{flat} : {cycle}" for flat, cycle in pairs)
     print(f"{way:9} {shown}")
+print(f"added up: {flat_alone} : {cycle_alone}")
 
 # %% [markdown] tags=["answer"]
-# Both together. The two constant rates overlap. On one cycle AdamW has the lowest median, and of the images on which it disagrees with itself at a constant rate it is wrong on fewer, in at least four of five seeds. For momentum the seeds do not agree whether the cycle helps. And a cycle has a price: one must know beforehand when the end is. (With other data the order may be another.)
+# Both together. The two constant rates overlap. On one cycle AdamW has the lowest median. And of the images on which a cycle and a constant rate disagree the cycle has fewer wrong, for both optimizers and all seeds added up; a single seed may say the opposite. But a cycle has a price: one must know beforehand when the end is. (With other data the order may be another.)
 
 # %% tags=["claim"]
 error_rates = {
@@ -2413,7 +2415,7 @@ for way, rate in middle.items():
     record(f"{way}, two epochs, median error rate", rate)
 if len(images) < 5000:  # the images that come with the book
     assert middle["AdamW, one-cycle"] == min(middle.values())
-    assert fewer["AdamW"] >= 4 and 1 <= fewer["momentum"] <= 4
+    assert flat_alone > 1.1 * cycle_alone
     constant_rates = error_rates["momentum"], error_rates["AdamW"]
     assert constant_rates[0][0] < constant_rates[1][4]
     assert constant_rates[1][0] < constant_rates[0][4]
