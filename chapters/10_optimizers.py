@@ -2400,10 +2400,10 @@ for way in ("momentum", "AdamW"):
     cycle_alone += sum(cycle for _, cycle in pairs)
     shown = ", ".join(f"{flat} : {cycle}" for flat, cycle in pairs)
     print(f"{way:9} {shown}")
-print(f"added up: {flat_alone} : {cycle_alone}")
+print(f"{'added up':9} {flat_alone} : {cycle_alone}")
 
 # %% [markdown] tags=["answer"]
-# Both together. The two constant rates overlap. On one cycle AdamW has the lowest median. And of the images on which a cycle and a constant rate disagree the cycle has fewer wrong, for both optimizers and all seeds added up; a single seed may say the opposite. But a cycle has a price: one must know beforehand when the end is. (With other data the order may be another.)
+# Both together. At constant rates the two overlap. On one cycle AdamW has the lowest median. Where a cycle and a constant rate disagree, the cycle is wrong less often, optimizers and seeds taken together; a single seed may say the opposite. And a cycle has a price: one must know beforehand when the end is. (With other data the order may be another.)
 
 # %% tags=["claim"]
 error_rates = {
@@ -2461,7 +2461,7 @@ ax.set(xlabel="per cent wrong", ylim=(-0.6, 4.6), xlim=(0, None))
 #
 # ## Recap
 #
-# Plain descent has one rate for all directions and all times. Momentum adds up gradients: at 0.9 what agrees becomes ten times as long, and what alternates is halved; two of its definitions are a factor of ten apart. RMSprop and Adam divide each number by its typical size, which helps most where a ravine lies along an axis; Adam corrects averages that began at 0. Weight decay belongs past the gradient, or Adam divides it away. All of them treat each number on its own, so that all parameters can be one vector. And with a schedule, high at first and low at the end, AdamW did better again. If you remember one thing: **compare optimizers only when each has a rate of its own.**
+# Plain descent has one rate for all directions and all times. Momentum adds up gradients: at 0.9 what agrees becomes ten times as long, and what alternates is halved; two of its definitions are a factor of ten apart. RMSprop and Adam divide each number by its typical size, which helps most where a ravine lies along an axis; Adam corrects averages that began at 0. Weight decay belongs past the gradient, or Adam divides it away. All of them treat each number on its own, so that all parameters can be one vector. And with a schedule that ends low AdamW did better again. If you remember one thing: **compare optimizers only when each has a rate of its own.**
 #
 # **Terms:** ravine, momentum, velocity, dampening, Nesterov's momentum; RMSprop, Adam, bias correction, running average; L2 regularisation, weight decay, decoupled weight decay, AdamW; Newton's method, second-order methods; schedule, progress, warm-up, cosine schedule, one-cycle, linear scaling rule; Lion, Muon.
 #

@@ -2079,7 +2079,7 @@ def small_cnn(
 
 
 # %% [markdown]
-# First a race, with and without BatchNorm, by chapter 10's rules: AdamW on one cycle, batches of 40, one epoch; each side's rate from the same three, by the loss on the images that are held back; then five seeds with all training images. (Some eight seconds.)
+# First a race, with and without BatchNorm, by chapter 10's rules: AdamW on one cycle, batches of 40, one epoch; each side's rate from the same three, by the loss on the images that are held back; then five seeds with all training images. (Some six seconds.)
 
 
 # %%
