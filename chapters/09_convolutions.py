@@ -2060,7 +2060,7 @@ record(
 # The same numbers to compare, in a fraction of the time, if there are channels enough. A processor can compare several numbers with one instruction (chapter 3's SIMD) if they lie beside each other. PyTorch has a loop that does so with the channels of a place, and for the usual order one that takes a number at a time (`cpu_max_pool_channels_last` and `cpu_max_pool` in `MaxPoolKernel.cpp`). Two channels are too few to gain by it. Much of what all layers save is saved by the two poolings. (The comment in the last line of `small_cnn` is for the type checker: PyTorch's annotations of `Module.to` lack this argument.)
 
 # %% [markdown]
-# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival had. First the rate: two candidates, one run of four epochs each; the lower loss on the fifth of the training images that is held back decides. Then five seeds at that rate, on all training images; the validation images judge. (Some fifteen seconds.)
+# Trained with chapter 8's learner, cross-entropy, batches of 40, and the calm end that its rival had. First the rate: two candidates, one run of four epochs each; the lower loss on the held-back fifth of the training images decides. Then five seeds at that rate, on all training images; the validation images judge. (Some fifteen seconds.)
 
 
 # %%
