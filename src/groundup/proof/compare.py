@@ -18,7 +18,7 @@ from groundup.proof.watch import Borrowed, Watch
 TOLERANCE = 1e-10  # in float64: relative to the largest value of the reference, or to 1 where that is smaller
 SINGLE = 1e-4  # in float32
 ROUNDS = 7  # of timing
-SEED = 7_141_421  # no case's own generator has it, so that it shows when ours draws from the default one instead
+SEED = 3_141_592  # no case's own generator has it, so that it shows when ours draws from the default one instead
 
 
 class UnlockError(AssertionError):
