@@ -7,6 +7,7 @@ a process of its own, as a reader's are, would take as many starts of Python, an
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import traceback
 import types
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from groundup.chapter import Cell, Chapter, Exercise, parse
@@ -36,19 +38,19 @@ def answer(exercise: Exercise, cells: list[Cell]) -> Answer:
 
 def answers(chapter: Chapter) -> dict[str, Answer]:
     """The stubs and solutions of a chapter and its classic mistakes, named as in `helpers.exercises`."""
-    found = {}
+    found, wrong = {}, mistakes(chapter.number)
     for name, exercise in chapter.exercises.items():
         solution = [cell for cell in exercise.part("solution") if cell.is_code]
         found[f"{name}: stub"] = answer(exercise, [Cell("code", stub(cell.source), cell.line) for cell in solution])
         found[f"{name}: solution"] = answer(exercise, solution)
-        wrong = {title: cell for title, cell in mistakes(chapter.number).items() if cell.exercise == name}
-        found |= {title: answer(exercise, [cell]) for title, cell in wrong.items()}
+        found |= {title: answer(exercise, [cell]) for title, cell in wrong.items() if cell.exercise == name}
     return found
 
 
 def trials(target: Path) -> dict[int, dict[str, Outcome]]:
     """What becomes of every one of them, by chapter; `target` is a file to write in."""
     environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"  # large pages: less to copy for each child
     done = subprocess.run(
         [sys.executable, "-m", "helpers.trials", str(target)],
         cwd=target.parent, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
@@ -61,25 +63,31 @@ def trials(target: Path) -> dict[int, dict[str, Outcome]]:
 def grown(tasks: dict[str, Task], depth: int, module: types.ModuleType) -> dict[str, str]:
     """Try tasks whose first `depth` cells of the book have run in the module."""
     results: dict[str, str] = {}
-    branches: dict[Part, dict[str, Task]] = {}
-    for name, todo in tasks.items():
-        if len(todo.book) == depth:
-            results |= forked(lambda name=name, todo=todo: {name: json.dumps(asdict(tried(todo, module)))})
-        else:
-            branches.setdefault(todo.book[depth], {})[name] = todo
-    for part, branch in branches.items():
+    while True:
+        branches: dict[Part, dict[str, Task]] = {}
+        for name, todo in tasks.items():
+            if len(todo.book) == depth:
+                results |= forked(lambda name=name, todo=todo: {name: json.dumps(asdict(tried(todo, module)))})
+            else:
+                branches.setdefault(todo.book[depth], {})[name] = todo
+        if not branches:
+            return results
+        *others, (last, tasks) = branches.items()
+        for part, branch in others:
+            results |= forked(partial(further, part, branch, depth, module))
+        last.execute(module)  # nobody else needs the module any more
+        depth += 1
 
-        def go_on(part: Part = part, branch: dict[str, Task] = branch) -> dict[str, str]:
-            part.execute(module)
-            return grown(branch, depth + 1, module)
 
-        results |= forked(go_on)
-    return results
+def further(part: Part, tasks: dict[str, Task], depth: int, module: types.ModuleType) -> dict[str, str]:
+    part.execute(module)
+    return grown(tasks, depth + 1, module)
 
 
 def forked(function: Callable[[], dict[str, str]]) -> dict[str, str]:
     """What a function returns in a forked child, which leaves nothing behind but what went wrong in it."""
     reader, writer = os.pipe()
+    gc.freeze()  # or a child that collects garbage looks through all of its parents' memory, and copies it
     child = os.fork()
     if child == 0:
         try:
