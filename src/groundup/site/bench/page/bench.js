@@ -74,21 +74,29 @@ const fetchFile = async address => {
 
 let worker = null
 let ready = false
+let compiled = null // Python's own code, for every worker: it takes longer than all the rest of a beginning
+
+const compile = async file => {
+  if (compiled?.file !== file) compiled = { file, code: await WebAssembly.compile(await file.arrayBuffer()) }
+  return compiled.code
+}
 
 const beginPython = async base => {
   const names = Object.keys(PYTHON)
   const blobs = await Promise.all(names.map(name => fetchOnce(base + name)))
   const files = Object.fromEntries(names.map((name, index) => [name, blobs[index]]))
-  const begun = new Worker(URL.createObjectURL(files["worker.js"]), { type: "module" })
+  let begun = null
   try {
+    const code = await compile(files["pyodide.asm.wasm"])
+    begun = new Worker(URL.createObjectURL(files["worker.js"]), { type: "module" })
     await new Promise((resolve, reject) => {
       setTimeout(reject, 1000 * START)
       begun.onerror = reject
       begun.onmessage = ({ data }) => data.ready ? resolve() : reject()
-      begun.postMessage({ files })
+      begun.postMessage({ files, code })
     })
   } catch (error) { // one of the files is broken, and nobody can tell which
-    begun.terminate()
+    begun?.terminate()
     for (const name of names) forget(base + name)
     throw error
   }

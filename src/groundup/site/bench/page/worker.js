@@ -1,10 +1,11 @@
 /* Python in a worker: the page stays alive, and code that never ends is stopped by ending the worker.
 
-   The first message brings the files, so that nothing is fetched from here; each one after it is an attempt. */
+   The first message brings the files, so that nothing is fetched from here, and Python's compiled code; each one after
+   it is an attempt. */
 
 let work
 
-const begin = async files => {
+const begin = async (files, code) => {
   const address = name => URL.createObjectURL(files[name])
   globalThis.fetch = async wanted => {
     const file = files[`${wanted}`.split("/").pop()]
@@ -12,8 +13,8 @@ const begin = async files => {
     return new Response(file, { headers: { "Content-Type": file.type } })
   }
   for (const way of ["WebSocket", "XMLHttpRequest", "EventSource", "WebTransport"]) globalThis[way] = undefined
-  const wasm = await files["pyodide.asm.wasm"].arrayBuffer()
-  if (!WebAssembly.validate(wasm)) throw new Error("a broken file") // Pyodide would wait for ever
+  WebAssembly.instantiateStreaming = async (response, imports) => // Pyodide would compile it once more
+    ({ module: code, instance: await WebAssembly.instantiate(code, imports) })
   const { loadPyodide } = await import(address("pyodide.mjs"))
   const made = await import(address("pyodide.asm.mjs"))
   const python = await loadPyodide({
@@ -29,10 +30,10 @@ const begin = async files => {
   }
 }
 
-onmessage = async ({ data: { files, lesson, exercise, answer } }) => {
+onmessage = async ({ data: { files, code, lesson, exercise, answer } }) => {
   try {
     if (files) {
-      await begin(files)
+      await begin(files, code)
       postMessage({ ready: true })
     } else {
       const outcome = work(lesson, exercise, answer, printed => { postMessage({ printed }) })
