@@ -27,7 +27,7 @@ from helpers.browser import (
 )  # fmt: skip
 from helpers.built import built_site
 from helpers.small import small_book
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from groundup import site
 from groundup.chapter import parse_book
@@ -382,32 +382,37 @@ def test_terms_explain_themselves(visit: Visit) -> None:
     expect(page.locator(".md-tooltip2, .md-tooltip").first).to_be_visible()
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_first_view_is_light(visit: Visit, chapter: str) -> None:
+@pytest.fixture(scope="module", params=PAGES)
+def visited(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[tuple[Page, dict[str, bytes]]]:
+    """A page of the real book in a tab of its own, and what it fetched: for several tests, as it takes a while."""
     bodies: dict[str, bytes] = {}
-    visit.page.on("requestfinished", lambda request: bodies.setdefault(request.url, request.response().body()))
-    visit.go(chapter).wait_for_load_state("networkidle")
+
+    def keep(fetched: Request) -> None:
+        bodies[fetched.url] = fetched.response().body()
+
+    with tab(browser, address) as visit:
+        visit.page.on("requestfinished", keep)
+        visit.go(request.param).wait_for_load_state("networkidle")
+        visit.page.remove_listener("requestfinished", keep)
+        yield visit.page, bodies
+
+
+@pytest.fixture(scope="module")
+def opened(visited: tuple[Page, dict[str, bytes]]) -> Page:
+    """The page with every fold open; what changes does so at once."""
+    page, _ = visited
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    return page
+
+
+@pytest.mark.parametrize("visited", CHAPTERS, indirect=True)
+def test_first_view_is_light(visited: tuple[Page, dict[str, bytes]]) -> None:
+    _, bodies = visited
     packed = ("woff2", "png")
     sizes = {url: len(b) if url.endswith(packed) else len(gzip.compress(b, 9)) for url, b in bodies.items()}
     assert len(sizes) > 10
     assert sum(sizes.values()) <= 350 * 1024, sizes
-
-
-@pytest.fixture(scope="module")
-def reading(browser: Browser, address: str) -> Iterator[Visit]:
-    """One visit for the tests that look at all pages: what it has fetched it keeps."""
-    with tab(browser, address) as started:
-        yield started
-
-
-@pytest.fixture(scope="module", params=PAGES)
-def opened(reading: Visit, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of the real book, every fold open, for several tests: to load one takes a while."""
-    page = reading.go(request.param)
-    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-    yield page
-    problems, reading.problems = reading.problems, []
-    assert not problems
 
 
 @pytest.fixture(scope="module")
@@ -422,7 +427,7 @@ def test_figures_load(opened: Page) -> None:
     assert opened.evaluate("[...document.querySelectorAll('article img')].every(image => image.naturalWidth > 0)")
 
 
-@pytest.mark.parametrize("opened", CHAPTERS, indirect=True)
+@pytest.mark.parametrize("visited", CHAPTERS, indirect=True)
 def test_code_fits_the_page(opened: Page) -> None:
     cut = "code => code.filter(c => c.scrollWidth > c.clientWidth).map(c => c.innerText.split('\\n')[0])"
     assert opened.locator("article .cell .highlight code").evaluate_all(cut) == []
@@ -457,7 +462,6 @@ def test_both_schemes_have_contrast(opened: Page, kinds: set[str]) -> None:
     assert len(kinds) > 20
     opened.evaluate(put_on, "slate")
     try:
-        opened.wait_for_function("!document.getAnimations().some(change => change instanceof CSSTransition)")
         assert opened.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") != light
         assert_contrast(opened, kinds)
     finally:
