@@ -273,7 +273,7 @@ def test_labels_of_the_curve_cover_none_of_each_other() -> None:
 
 def test_chapters_that_exist_are_linked(book: Book) -> None:
     filled = pages.fill("{Chapter 1}, {chapter 9}", book, "docs/x.md")
-    assert filled == "[Chapter&nbsp;1](chapters/01_linear_model.ipynb), chapter&nbsp;9"
+    assert filled == "[Chapter&nbsp;1](chapters/01_linear_model.md), chapter&nbsp;9"
 
 
 @pytest.mark.parametrize("folder", ["docs/assets", "src/groundup/site/vendor", "tests/site/vendor"])

@@ -63,7 +63,7 @@ def excerpt(book: Book, number: int) -> str:
 
 
 def _page(chapter: Chapter, modules: Sequence[Change]) -> str:
-    number, link = chapter.number, f"[Chapter {chapter.number}](../chapters/{chapter.stem}.ipynb)"
+    number, link = chapter.number, f"[Chapter {chapter.number}](../chapters/{chapter.stem}.md)"
     if not modules:
         return f"{FRONT}# Diff of chapter {number}\n\n{link} leaves every module as it was.\n"
     start = f"the checkpoint `src/ch{number - 1:02d}`" if number > 1 else "an empty folder"

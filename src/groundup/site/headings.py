@@ -39,12 +39,12 @@ def unique(content: str) -> tuple[str, TableOfContents]:
     return HEADING.sub(one, content), TableOfContents(roots)
 
 
-def first_terms(content: str, *, keep: bool) -> str:
-    """A tooltip where a term is first seen on the page: not in headings, links or folds, and nowhere unless `keep`."""
+def first_terms(content: str) -> str:
+    """A tooltip where a term is first seen on the page, and not in headings, links or folds."""
     seen: set[str] = set()
 
     def one(match: re.Match[str]) -> str:
-        if not keep or match[1] in seen or _folded(content, match.start()):
+        if match[1] in seen or _folded(content, match.start()):
             return match[2]
         seen.add(match[1])
         return match[0]

@@ -39,4 +39,4 @@ def nav(chapters: Mapping[int, Chapter]) -> Nav:
 
 
 def _page(chapter: Chapter) -> dict[str, str]:
-    return {f"{chapter.number}. {chapter.title}": f"chapters/{chapter.stem}.ipynb"}
+    return {f"{chapter.number}. {chapter.title}": f"chapters/{chapter.stem}.md"}

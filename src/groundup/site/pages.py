@@ -32,7 +32,7 @@ def fill(text: str, book: Book, file: str) -> str:
 def _linked(book: Book, word: str, number: int) -> str:
     path = book.chapters().get(number)
     name = f"{word}&nbsp;{number}"
-    return f"[{name}](chapters/{path.stem}.ipynb)" if path else name
+    return f"[{name}](chapters/{path.stem}.md)" if path else name
 
 
 def _chapter_map(book: Book) -> str:

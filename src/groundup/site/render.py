@@ -66,7 +66,7 @@ def _mended(book: Book, message: str) -> str:
 
 
 def _source(page: str) -> str:
-    return page.removesuffix(".ipynb") + ".py" if page.endswith(".ipynb") else f"docs/{page}"
+    return page.removesuffix(".md") + ".py" if page.startswith("chapters/") else f"docs/{page}"
 
 
 @contextmanager

@@ -65,7 +65,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _chapter(book: Book, number: int, folder: Path) -> None:
-    executed = book.executed(number)
-    if not executed.is_file():
+    if not book.executed(number).is_file():
         raise BookError(f"{book.relative(book.chapter(number))} has not been run: make run")
-    _write(folder / executed.name, executed.read_text(encoding="utf-8"))
+    _write(folder / f"{book.chapter(number).stem}.md", "")  # hooks.py fills it from the notebook
