@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import re
+from collections import Counter
 from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -98,6 +99,13 @@ def test_what_is_folded_is_folded(real: dict[str, BeautifulSoup]) -> None:
                 assert "".join(cell.source.split()) not in text, cell.line
             if "aside" in cell.tags and cell.source.startswith("#### "):
                 assert cell.source.splitlines()[0].strip("# ") not in contents, cell.line
+
+
+def test_a_term_explains_itself_once_on_a_page(real: dict[str, BeautifulSoup]) -> None:
+    """By its meaning, which several spellings share; also one that begins with a quotation mark."""
+    for address, soup in real.items():
+        twice = Counter(term["title"] for term in soup.article.select("abbr")) if soup.article else Counter[str]()
+        assert (address, [title for title, count in twice.items() if count > 1]) == (address, [])
 
 
 def test_terms_of_the_glossary_are_met(real: dict[str, BeautifulSoup]) -> None:
