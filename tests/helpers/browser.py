@@ -114,12 +114,20 @@ def assert_no_barriers(page: Page, rules: str = ALL_RULES, within: str = "html")
 MARK_KINDS = """seen => {
     document.querySelectorAll("[data-of-its-kind]").forEach(e => e.removeAttribute("data-of-its-kind"))
     const known = new Map([[null, ""]])
+    const short = text => {  // all the way to the root would be long, and there are thousands of elements
+        let [one, other] = [0, 0]
+        for (let index = 0; index < text.length; index++) {
+            one = Math.imul(one, 31) + text.charCodeAt(index) | 0
+            other = Math.imul(other ^ text.charCodeAt(index), 16777619)
+        }
+        return `${one} ${other}`
+    }
     const looks = ["color", "backgroundColor", "backgroundImage", "opacity", "fontSize", "fontWeight"]
     const kind = e => {
         if (!known.has(e)) {
             const style = getComputedStyle(e)
             const own = `${e.tagName}.${e.className} ${looks.map(name => style[name])}`
-            known.set(e, `${kind(e.parentElement)} > ${own}`)
+            known.set(e, short(`${kind(e.parentElement)} > ${own}`))
         }
         return known.get(e)
     }
