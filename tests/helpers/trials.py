@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from groundup.chapter import Cell, Chapter, Exercise, parse
+from groundup.chapter.names import names
 from groundup.notebooks.stubs import stub
 from groundup.workspace.answers import Answer
 from groundup.workspace.attempt import task
@@ -115,6 +116,8 @@ def main(target: Path) -> None:
 def chapter(number: int, folder: Path) -> dict[str, str]:
     chapter = parse(BOOK.chapter(number))
     tasks = {name: task(chapter, found, folder, "") for name, found in answers(chapter).items()}
+    for part in {part for todo in tasks.values() for part in (*todo.book, *todo.check)}:
+        names(part.source)  # kept here, and not found anew in every child
     return grown(tasks, 0, emptied(next(iter(tasks.values()))))
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,8 +157,14 @@ def _filtered(notebook: NotebookNode) -> NotebookNode:
 
 def _digest(notebook: NotebookNode) -> str:
     """A hash of what both files hold: the cells as a script has them."""
+    return _held(_script(notebook))
+
+
+@cache
+def _held(script: str) -> str:
+    """To read it takes a while, and in step both files give the same."""
     import jupytext
 
-    cells = jupytext.reads(_script(notebook), fmt=SCRIPT).cells
+    cells = jupytext.reads(script, fmt=SCRIPT).cells
     held = [(cell.cell_type, cell.source, cell.metadata.get("tags"), cell.metadata.get("exercise")) for cell in cells]
     return hashlib.sha256(json.dumps(held).encode()).hexdigest()
