@@ -13,6 +13,7 @@ from helpers.books import BOOK
 from helpers.browser import (
     ALL_RULES,
     CHROMIUM,
+    COLOUR_RULES,
     FLAGS,
     NO_CHROMIUM,
     PHONE,
@@ -451,7 +452,8 @@ def test_no_page_scrolls_sideways(opened: Page) -> None:
 
 
 def test_no_barriers(opened: Page) -> None:
-    assert_no_barriers(opened, f"{ALL_RULES}, rules: {{'color-contrast': {{enabled: false}}}}")
+    off = ", ".join(f"'{rule}': {{enabled: false}}" for rule in COLOUR_RULES)
+    assert_no_barriers(opened, f"{ALL_RULES}, rules: {{{off}}}")
 
 
 def test_both_schemes_have_contrast(opened: Page, kinds: set[str]) -> None:
