@@ -7,7 +7,6 @@ import builtins
 import sys
 import types
 from collections.abc import Iterable, Iterator
-from operator import is_
 from typing import Any
 
 from groundup.chapter.names import names
@@ -97,8 +96,6 @@ def _settings() -> dict[str, object]:
 def _changed(owner: Any, before: dict[str, Any]) -> str:
     """The name of a function in a module or class that is no longer the same, or stands before an inherited one."""
     now = vars(owner)
-    if now.keys() == before.keys() and all(map(is_, now.values(), before.values())):
-        return ""
     changed = (name for name, value in before.items() if now.get(name) is not value and _is_other(value, now.get(name)))
     bases = owner.__mro__[1:] if isinstance(owner, type) else ()
     hides = (name for name in now.keys() - before.keys() if any(name in vars(base) for base in bases))
