@@ -679,7 +679,7 @@ assert stuck < 1e-4
 # %% [markdown]
 # ## Is it the better loss?
 #
-# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 2's on ten targets, and cross-entropy. Each gets the learning rate that suits its first seed best, on images held back from *training*: a fifth, drawn at random as in chapter 4. Then five seeds each, ten epochs, and the validation images (ten seconds or so; minutes on the full set).
+# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 2's on ten targets, and cross-entropy. Each is to have the learning rate that suits it, by three seeds on images held back from *training*: a fifth, drawn at random as in chapter 4. Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
 
 # %% [markdown] tags=["predict"]
 # Chapter 4 found more than half of the digits wrong with the first loss. How do the other two compare?
@@ -741,9 +741,12 @@ wrong = {}
 for name, (loss_fn, outputs, rates, decide) in contest.items():
     tried = {}
     for lr in rates:
-        network = train_by(loss_fn, outputs, lr, 0, fitted)
-        with torch.no_grad():
-            tried[lr] = error_rate(decide(network(images[rest])), labels[rest])
+        tries = []
+        for seed in range(3):
+            network = train_by(loss_fn, outputs, lr, seed, fitted)
+            with torch.no_grad():
+                tries.append(error_rate(decide(network(images[rest])), labels[rest]))
+        tried[lr] = median(tries)
     lr = min(tried, key=tried.get)
     wrong[name] = []
     for seed in range(5):
@@ -775,13 +778,13 @@ assert abs(median(rates["ten squares"]) - median(rates["cross-entropy"])) < 0.02
 assert 0.3 < only_entropy / only_squares < 1.3
 if len(images) < 5000:  # the images that come with the book
     assert labels[-400:].bincount()[1] == 0 and labels[rest].bincount().min() > 60
-    assert only_entropy > 0.6 * only_squares
+    assert only_entropy > 0.7 * only_squares
 assert 0.5 < (only_squares + only_entropy) / seeds_apart < 2
 record("error rate with ten squares", median(rates["ten squares"]))
 record("error rate with cross-entropy, same network", median(rates["cross-entropy"]))
 
 # %% [markdown]
-# They disagree often, though less than twice as often as two seeds of *one* loss do. I had expected the better derivation to win. (Hui and Belkin compared the two on many tasks, and found squares better in most of those in language and speech, and cross-entropy slightly better in vision.) But it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
+# They disagree often, about as often as two seeds of *one* loss do. I had expected the better derivation to win. (Hui and Belkin compared the two on many tasks, and found squares better in most of those in language and speech, and cross-entropy slightly better in vision.) But it buys an answer to the question at the top. Sort the new images by the probability that the last network gives to its answer:
 
 # %%
 with torch.no_grad():
@@ -2561,7 +2564,7 @@ record("weights after a night, largest difference", exact)
 # %% [markdown]
 # ## The last number
 #
-# What `fit` is good for: another network is another line. This one has two hidden layers, 784-500-100-10, with PyTorch's own start. Which loss? Both are candidates, with two learning rates each, batches of 20, ten epochs and one seed, judged on the fifth of the training images that was held back (twenty seconds or so; on the full set, seven minutes).
+# What `fit` is good for: another network is another line. This one has two hidden layers, 784-500-100-10, with PyTorch's own start. Which loss? Both are candidates, with two learning rates each, batches of 20, ten epochs and two seeds, judged on the fifth of the training images that was held back (half a minute for everything; on the full set, ten).
 
 
 # %%
@@ -2591,9 +2594,11 @@ candidates = {}
 for loss_fn, lr in (
     (squares, 0.3), (squares, 0.6), (cross_entropy, 0.1), (cross_entropy, 0.2),
 ):  # fmt: skip
-    model = train(fitted, chooser, loss_fn, lr, 0)
-    rate = candidates[loss_fn, lr] = evaluate(model, loss_fn, chooser)[1]
-    print(f"{loss_fn.__name__:13} lr {lr}: {rate:.1%} wrong", flush=True)
+    models = [train(fitted, chooser, loss_fn, lr, seed) for seed in range(2)]
+    rates = [evaluate(model, loss_fn, chooser)[1] for model in models]
+    candidates[loss_fn, lr] = sum(rates) / len(rates)
+    shown = " and ".join(f"{rate:.1%}" for rate in rates)
+    print(f"{loss_fn.__name__:13} lr {lr}: {shown} wrong", flush=True)
 chosen_loss, lr = min(candidates, key=candidates.get)
 print("chosen:", chosen_loss.__name__, lr)
 
@@ -2617,7 +2622,7 @@ record("error rates of five seeds", error_rates)
 record("1 if squares were chosen, else 0", int(chosen_loss is squares))
 
 # %% [markdown]
-# About what chapters 5 and 6 had. On the book's 4,000 images ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, but for chapter 8's last number, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
+# About what chapters 5 and 6 had. On the book's 4,000 images, from two seeds, ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, but for chapter 8's last number, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
 #
 # ## Recap
 #
