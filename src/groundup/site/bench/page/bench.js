@@ -74,7 +74,7 @@ const fetchFile = async address => {
 
 let worker = null
 let ready = false
-let compiled = null // Python's own code, for every worker: it takes longer than all the rest of a beginning
+let compiled = null // Python's own code: the same for every worker
 
 const compile = async file => {
   if (compiled?.file !== file) compiled = { file, code: await WebAssembly.compile(await file.arrayBuffer()) }
