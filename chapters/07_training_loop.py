@@ -2622,7 +2622,7 @@ record("error rates of five seeds", error_rates)
 record("1 if squares were chosen, else 0", int(chosen_loss is squares))
 
 # %% [markdown]
-# About what chapters 5 and 6 had. On the book's 4,000 images, from two seeds, ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, but for chapter 8's last number, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
+# About what chapters 5 and 6 had. On the book's images, from two seeds, ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, but for chapter 8's last number, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
 #
 # ## Recap
 #
