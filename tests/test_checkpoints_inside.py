@@ -82,6 +82,7 @@ def test_statistics_are_those_of_outputs_and_gradients(checkpoint: Checkpoint) -
     assert stats.gradients["4"][0]["active"].shape == (3,)
 
 
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")  # the first module's input is data
 @pytest.mark.since(11)
 def test_statistics_of_everything_and_of_the_impossible(checkpoint: Checkpoint) -> None:
     hooks = checkpoint.module("hooks")

@@ -176,6 +176,7 @@ FREE = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Matplotlib asks PyTorch
 @pytest.mark.parametrize("code", FREE)
 def test_the_base_vocabulary_is_free(tmp_path: Path, code: str) -> None:
     run(tmp_path, 5, code, before=2)
