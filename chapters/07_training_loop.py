@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 7. The training loop
 #
-# Chapter 6 gave us the gradient of any loss that we can write down. The loss that we do write down is still chapter 2's: the squared distance from ten targets of 0 and 1. And the loop around it is a heap of lines that know each other's secrets. This chapter asks what a loss ought to say, and answers with an argument that Gauss used in 1809, and that has since been named *maximum likelihood*. Then it takes the loop apart into the pieces that every framework has, and not one bit of what it computes may change on the way.
+# Chapter 6 gave us the gradient of any loss that we can write down. The loss that we do write down is still chapter 2's: the squared distance from ten targets of 0 and 1. And the loop around it is a pile of lines that know each other's secrets. This chapter asks what a loss ought to say, and answers with an argument that Gauss used in 1809, and that has since been named *maximum likelihood*. Then it takes the loop apart into the pieces that every framework has, and not one bit of what it computes may change on the way.
 #
 # **You need:** chapters 1 to 6. **You will reach:** a network that says how sure it is; a loop of ten lines that trains whatever sorts things into classes; a run that can be stopped and taken up again to the same bit. **Time:** about four and a half hours, half of them for the exercises; the computer needs about a minute.
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 8. A learner and its callbacks
 #
-# Chapter 7's `fit` is a loop of a dozen lines, and it does what it is told. It also keeps what it knows to itself. What was the loss at step 300? Is it getting better? Could it have stopped an hour ago, and where are the weights of an hour ago? Every such question can be answered by an `if` in the middle of the loop and one more argument, and after ten questions nobody can read the loop any more. This chapter gives the loop a shape in which one can take part from outside.
+# Chapter 7's `fit` is a loop of a dozen lines, and it does what it is told. It also keeps what it knows to itself. What was the loss at step 300? Is it getting better? Could it have stopped an hour ago, and where are the weights of an hour ago? Every such question can be answered by an `if` in the middle of the loop and one more argument, and after ten questions nobody can read the loop any more. This chapter gives the loop a form in which one can take part from outside.
 #
 # **You need:** chapters 1 to 7. **You will reach:** any training of this book in three lines, one that you can watch, stop, and kill, and that goes on as if nothing had happened, bit for bit. **Time:** about four and a half hours, two of them for the exercises; the computer needs about a minute.
 

@@ -235,10 +235,17 @@ def test_terms_that_mean_the_same() -> None:
     assert terms.with_anchors(glossary) == "Axis { #axis }\nDimension\n:   A direction. Really.\n"
 
 
+def test_an_everyday_word_has_no_tooltip_and_is_linked_all_the_same() -> None:
+    glossary = "Heap { .everyday }\n:   A list.\n\nHeapify\n:   To make one.\n"
+    assert {*terms.abbreviations(glossary)} == {"heapify", "heapifies", "Heapify", "Heapifies"}
+    assert terms.anchors(glossary)["heaps"] == "heap"
+    assert terms.with_anchors(glossary).startswith("Heap { #heap }\n:   A list.\n")
+
+
 def test_every_line_of_the_glossary_belongs_to_an_entry() -> None:
     glossary = (BOOK.root / "docs" / "glossary.md").read_text(encoding="utf-8")
     _title, _introduction, entries = glossary.split("\n\n", 2)
-    heads = [head for entry in terms.ENTRY.finditer(entries) for head in entry["terms"].splitlines()]
+    heads = [head for entry in terms.ENTRY.finditer(entries) for head in terms.terms_of(entry)]
     assert terms.ENTRY.sub("", entries).split() == []
     assert len(set(heads)) == len(heads) > 300
     assert [head for head in heads if head not in terms.anchors(glossary)] == []

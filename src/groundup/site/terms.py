@@ -7,17 +7,20 @@ import re
 # One definition may stand below several terms that mean the same.
 ENTRY = re.compile(r"^(?P<terms>(?:[^\s:#].*\n)*[^\s:#].*)\n:[ ]+(?P<definition>.+(?:\n[ ]{4}.+)*)", re.MULTILINE)
 SENTENCE = re.compile(r".*?[.!?](?=\s|$)", re.DOTALL)
+EVERYDAY = " { .everyday }"  # behind a term that chapters also use as everybody does: no tooltip says what is meant
 MARKUP = re.compile(r"\[([^\]]+)\]\([^)]*\)|[`*_$]")
 
 
 def abbreviations(glossary: str) -> dict[str, str]:
-    """Each spelling of each term with the first sentence of its definition."""
+    """Each spelling of each term with the first sentence of its definition, but for everyday words."""
     found: dict[str, str] = {}
     for entry in ENTRY.finditer(glossary):
+        if entry["terms"].endswith(EVERYDAY):
+            continue
         text = " ".join(entry["definition"].split())
         sentence = SENTENCE.match(text)
         short = MARKUP.sub(r"\1", sentence[0] if sentence else text)
-        for term in _terms(entry):
+        for term in terms_of(entry):
             found |= dict.fromkeys(_spellings(term), short)
     return found
 
@@ -25,9 +28,9 @@ def abbreviations(glossary: str) -> dict[str, str]:
 def anchors(glossary: str) -> dict[str, str]:
     """Each spelling of each term with its anchor on the page: `learning rate` is at #learning-rate."""
     return {
-        spelling: _slug(_terms(entry)[0])
+        spelling: _slug(terms_of(entry)[0])
         for entry in ENTRY.finditer(glossary)
-        for term in _terms(entry)
+        for term in terms_of(entry)
         for spelling in _spellings(term)
     }
 
@@ -36,14 +39,15 @@ def with_anchors(glossary: str) -> str:
     """The page with an anchor on each entry, by its first term."""
 
     def one(entry: re.Match[str]) -> str:
-        first, *others = entry["terms"].splitlines()
+        first, *others = terms_of(entry)
         return "\n".join([f"{first} {{ #{_slug(first)} }}", *others, entry[0].removeprefix(entry["terms"] + "\n")])
 
     return ENTRY.sub(one, glossary)
 
 
-def _terms(entry: re.Match[str]) -> list[str]:
-    return entry["terms"].splitlines()
+def terms_of(entry: re.Match[str]) -> list[str]:
+    """The terms above a definition, as they are written."""
+    return [line.removesuffix(EVERYDAY) for line in entry["terms"].splitlines()]
 
 
 def _slug(term: str) -> str:
