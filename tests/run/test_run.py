@@ -48,6 +48,7 @@ def write(book: Book, number: int, *cells: str) -> Path:
 def book(tmp_path, monkeypatch):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "src/ch01").mkdir(parents=True)
+    (tmp_path / "docs/results").mkdir(parents=True)
     (tmp_path / "src/ch01/__init__.py").write_text("")
     (tmp_path / "src/ch01/linear.py").write_text("def predict(x):\n    return 2 * x\n")
     monkeypatch.delenv("DATA", raising=False)
@@ -221,7 +222,7 @@ def edit_module(name: str):
         copy = book.root / "tool"
         for module in MODULES:
             (copy / module).parent.mkdir(parents=True, exist_ok=True)
-            (copy / module).write_text((results.TOOL / module).read_text() + ("#" if module == name else ""))
+            (copy / module).write_bytes((results.TOOL / module).read_bytes() + (b"#" if module == name else b""))
         monkeypatch.setattr(results, "TOOL", copy)
 
     return change
@@ -241,6 +242,7 @@ CHANGES = {
     "a chapter": (edit("chapters/02_chapter.py"), [2]),
     "a checkpoint": (edit("src/ch01/linear.py"), [1, 2]),
     "a new module in a checkpoint": (edit("src/ch01/other.py"), [1, 2]),
+    "what was recorded for all": (edit("docs/results/long.json"), [1, 2, 3]),
     "the data": (lambda _, monkeypatch: monkeypatch.setenv("DATA", "mnist"), [1, 2, 3]),
     "the same data by another name": (lambda _, monkeypatch: monkeypatch.setenv("DATA", "embedded"), []),
     "Python": (lambda _, patch: patch.setattr(results.platform, "python_version", lambda: "3.99.0"), [1, 2, 3]),

@@ -18,6 +18,7 @@ from helpers.books import BOOK
 from helpers.small import small_book
 from packaging.requirements import Requirement
 
+from groundup import site
 from groundup.book import Book, BookError, digest
 from groundup.chapter import Chapter, parse_book
 from groundup.notebooks import notebooks
@@ -145,6 +146,9 @@ def test_what_is_in_the_wheel(tmp_path: Path) -> None:
     assert folders == {*checkpoints, "groundup", f"groundup-{BOOK.version}.dist-info"}
     assert {"groundup/assets/mnist_5k.npz", "groundup/results/resnet.json"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
+    carried = [re.sub("^groundup/results/", "docs/results/", name) for name in names if ".dist-info/" not in name]
+    sources = [path.as_posix() for path in site._sources(BOOK)]  # if one changes, the site is built anew
+    assert [name for name in [*carried, *wheel.FILES] if not any(path.endswith(f"/{name}") for path in sources)] == []
     needed = set(re.findall(r"^Requires-Dist: ([\w-]+)$", metadata, re.M))  # the others are of extras
     assert needed == {"torch", "matplotlib", "numpy", "pillow", "pooch", "tqdm"}
 

@@ -15,8 +15,8 @@ from groundup.book import Book, BookError, digest
 from groundup.chapter import Chapter, ChapterError
 
 TOOL = Path(__file__).parents[1]
-# What a chapter imports, what that needs, and what runs it.
-PARTS = ("*.py", "book/plan.py", "drawing/*.py", "live/*.py", "proof/*.py", "run/*.py")
+# What a chapter imports, what that needs and reads, and what runs it.
+PARTS = ("*.py", "assets/*.npz", "assets/*.ttf", "book/plan.py", "drawing/*.py", "live/*.py", "proof/*.py", "run/*.py")
 LIBRARIES = ("torch", "matplotlib")
 
 
@@ -25,6 +25,7 @@ def key(book: Book, number: int) -> str:
     files = [
         book.chapter(number),
         *(path for n in (number - 1, number) for path in sorted(book.checkpoint(n).glob("*.py"))),
+        *sorted((book.root / "docs" / "results").glob("*.json")),
         *(path for part in PARTS for path in sorted(TOOL.glob(part))),
     ]
     parts = [(path.name, digest(path)) for path in files]
@@ -34,9 +35,10 @@ def key(book: Book, number: int) -> str:
 
 
 def load_results(book: Book, number: int) -> dict[str, Any]:
-    """What a chapter's last run to its end left: its `key`, `seconds`, `records` by name and `certificates`.
+    """What a chapter's last run to its end left: `chapter`, `key`, `seconds`, `records` by name and `certificates`.
 
-    `unheld` are the claims that do not hold on this machine, each with its line.
+    `unheld` are the claims that do not hold on this machine, each with its line, and `notebook` is the digest of the
+    executed notebook.
     Raises: BookError when it has not been run.
     """
     try:

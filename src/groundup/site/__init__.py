@@ -60,13 +60,11 @@ def _sources(book: Book) -> Iterator[Path]:
         (book.root / "chapters", "*.py"),
         (book.root / "docs", "**/*"),
         (book.root / "src", "ch*/*.py"),
-        (TOOL, "**/*.py"),
-        (TOOL / "site", "**/*.j2"),
-        (TOOL / "site" / "bench" / "page", "*"),
+        (TOOL, "**/*"),
         (book.build / "executed", "*.ipynb"),
         (book.build / "results", "*.json"),
     ):
-        yield from (path for path in sorted(folder.glob(pattern)) if path.is_file())
-    for name in ("mkdocs.yml", "pyproject.toml", "constraints.txt", "README.md"):
+        yield from (path for path in sorted(folder.glob(pattern)) if path.is_file() and path.suffix != ".pyc")
+    for name in ("mkdocs.yml", "pyproject.toml", "constraints.txt", "README.md", "LICENSE", "LICENSE-text"):
         if (book.root / name).is_file():
             yield book.root / name
