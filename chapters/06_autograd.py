@@ -319,7 +319,7 @@ del chain, value
 # %% [markdown]
 # That is **reverse-mode automatic differentiation**, all of it. It is not finite differences: there is no step to choose and nothing is approximated. Nor is it algebra on formulas: there is no formula, only the numbers of this one computation, whatever `if` and `for` led to it.
 #
-# Leaves **accumulate**: a second `backward` adds to their `grad`, which is why training puts it back to 0 after each step. For numbers in between, `backward` begins at 0. A documented bug shows why.
+# Leaves **accumulate**: a second `backward` adds to their `grad`, which is why training zeroes it after each step. For numbers in between, `backward` begins at 0. A documented bug shows why.
 #
 # > [!BUG] Break it: backward, twice
 # > micrograd sets `grad` back for the parameters, on request, and for nothing else. Its issue 53 and its pull request 102 report what a second `backward()` on the same graph gives. With $c = a + b$ and $e = c d$, and $a = 3$, $b = 2$, $d = 1$, here is a backward pass that does the same.

@@ -1,7 +1,8 @@
 """Which claims hold for one machine's rounding only: `python tests/rounding.py 5` runs chapter 5 five times over.
 
-Each time all random numbers are larger by some ten-millionths, as if another processor had rounded them, and what
-training makes of them is another sample of chance. The claims that then fail are printed, with the line of the assert.
+But for the first time, all random numbers are larger by some ten-millionths, as if another processor had rounded them,
+and what training makes of them is another sample of chance. The claims that then fail are printed, with the line of the
+assert.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
 
 from groundup.book import Book, BookError, UsageError
 from groundup.checkpoint import diff
@@ -79,14 +78,13 @@ def test_the_first_chapter_is_compared_with_nothing(book: Book) -> None:
 
 def test_identical_says_so(book: Book) -> None:
     assert diff.unified(book, 2, 3) == "checkpoints 2 and 3 are identical\n"
-    assert diff.html(book, 2, 3) == ""
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda book: diff.unified(book, 2, 9), UsageError, "there is no chapter 9: the chapters are 1, 2, 3"),
-        (lambda book: diff.html(book, 1, 4), BookError, "src/ch04 is not there yet: make export"),
+        (lambda book: diff.unified(book, 1, 4), BookError, "src/ch04 is not there yet: make export"),
     ],
 )
 def test_errors(book: Book, call, error: type, message: str) -> None:
@@ -96,27 +94,3 @@ def test_errors(book: Book, call, error: type, message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         call(book)
     assert caught.type is error
-
-
-def test_html(book: Book) -> None:
-    figures = BeautifulSoup(diff.html(book, 1, 2), "html.parser").find_all("figure", class_="diff")
-    captions = [" ".join(figure.figcaption.get_text(" ").split()) for figure in figures]
-    assert captions == ["ch02/linear.py +2 −1", "ch02/new.py (new) +2 −0", "ch01/old.py (deleted) +0 −1"]
-    rows = [(row.name, row.get_text()) for row in figures[0].pre.code.find_all(["span", "del", "ins"], recursive=False)]
-    assert rows == [
-        ("span", "line 1"),
-        ("span", "  def predict(x):"),
-        ("del", "-     return x"),
-        ("ins", '+     """A < B."""'),
-        ("ins", "+     return 2 * x"),
-    ]
-    assert figures[0].find("span", class_="k"), "Python's colours"
-    assert [row.get_text() for row in figures[1].find_all("ins")] == ["+ NEW = '''a", "+ b'''"]
-
-
-def test_html_keeps_blank_lines_apart(book: Book) -> None:
-    """Pygments must give as many lines as went in, or the rows shift."""
-    source = "\n\nX = 1\n\n\n\ndef f():\n    '''a\n\n    b'''\n\n\n"
-    (book.checkpoint(2) / "linear.py").write_text(source)
-    figure = BeautifulSoup(diff.html(book, 0, 2), "html.parser").figure
-    assert [row.get_text()[2:] for row in figure.find_all("ins")] == source.splitlines()

@@ -1,9 +1,8 @@
-"""What changed between two checkpoints: as text for a terminal, as HTML for the site."""
+"""What changed between two checkpoints."""
 
 from __future__ import annotations
 
 import difflib
-import html as markup
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,14 +76,6 @@ def unified(book: Book, old: int, new: int, *, colour: bool = False) -> str:
     return text or f"checkpoints {old} and {new} are identical\n"
 
 
-def html(book: Book, old: int, new: int) -> str:
-    """Two checkpoints compared: one `<figure class="diff">` for each module that differs.
-
-    Raises: UsageError, BookError as `changes` does.
-    """
-    return "\n".join(_figure(change) for change in changes(book, old, new))
-
-
 def read_checkpoint(book: Book, number: int) -> dict[str, list[str]]:
     """The lines of each module of a checkpoint, by file name; checkpoint 0 has none.
 
@@ -125,36 +116,3 @@ def _changes(before: dict[str, list[str]], after: dict[str, list[str]], old: str
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     ]
-
-
-def _figure(change: Change) -> str:
-    before, after = _highlighted(change.before), _highlighted(change.after)
-    rows = []
-    for group in change.matcher.get_grouped_opcodes(CONTEXT):
-        if change.before and change.after:
-            rows.append(f'<span class="hunk">line {group[0][3] + 1}</span>')
-        for what, i1, i2, j1, j2 in group:
-            if what == "equal":
-                rows += [f"<span>  {line}</span>" for line in after[j1:j2]]
-            else:
-                rows += [f"<del>- {line}</del>" for line in before[i1:i2]]
-                rows += [f"<ins>+ {line}</ins>" for line in after[j1:j2]]
-    name = markup.escape((change.after_file if change.after else change.before_file).removeprefix("src/"))
-    state = "" if change.before and change.after else " (new)" if change.after else " (deleted)"
-    return (
-        f'<figure class="diff" id="{markup.escape(change.name)}"><figcaption><code>{name}</code>{state} '
-        f'<span class="added">+{change.added}</span> <span class="removed">−{change.removed}</span></figcaption>'
-        f'<div class="highlight"><pre tabindex="0"><code>{"".join(rows)}</code></pre></div></figure>'
-    )
-
-
-def _highlighted(lines: tuple[str, ...]) -> list[str]:
-    """Each line in Python's colours; Pygments closes at a line's end what it opens there."""
-    if not lines:
-        return []
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import PythonLexer
-
-    source = "\n".join(lines) + "\n"
-    return highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).splitlines()

@@ -27,7 +27,7 @@ class Draft:
     extended: list[tuple[str, str, int]] = field(default_factory=list)  # class, method and line
 
     def module(self, file: str) -> Module:
-        """The module as draft so far, a new one where there is none."""
+        """The module as the chapter has made it so far, a new one where there is none."""
         return self.modules.get(file, Module())
 
     def near(self, name: str) -> str:

@@ -71,7 +71,7 @@ def write(book: Book, chapters: Mapping[int, Chapter]) -> list[Path]:
 
 
 def stale(book: Book, chapters: Mapping[int, Chapter]) -> list[str]:
-    """A line for each file of a checkpoint that was draft, is missing, or is exported by no chapter."""
+    """A line for each file of a checkpoint that was edited, is missing, or is exported by no chapter."""
     lines = []
     wanted = _by_path(book, chapters)
     for path in sorted({*wanted, *_committed(book)}):

@@ -1,4 +1,4 @@
-"""What each command of `groundup` does. A part of the tool is imported only when its command is asked for."""
+"""What the commands that make the book do. A part of the tool is imported only when its command is asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundup.book import Book, BookError, UsageError
+from groundup.book import Book, BookError
 
 if TYPE_CHECKING:
     from groundup.chapter import Chapter
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 PORT = 8000
 
 
-def _numbers(book: Book, asked: Iterable[str]) -> list[int]:
+def numbers(book: Book, asked: Iterable[str]) -> list[int]:
+    """The chapters that are asked for, in order, or all. Raises: UsageError for one that does not exist."""
     existing = {path: number for number, path in book.chapters().items()}
     return sorted({existing[book.chapter(number)] for number in asked}) or list(existing.values())
 
@@ -46,11 +47,11 @@ def run(book: Book, options: Namespace) -> None:
     from groundup.chapter import parse_book
     from groundup.run import run, unheld
 
-    numbers = _numbers(book, options.chapters)
+    asked = numbers(book, options.chapters)
     chapters = parse_book(book)
     _exported(book, chapters)
-    ran = run(book, [chapters[number] for number in numbers], force=options.force)
-    if lines := unheld(book, numbers):
+    ran = run(book, [chapters[number] for number in asked], force=options.force)
+    if lines := unheld(book, asked):
         raise BookError("\n".join(lines))
     if not ran:
         print("nothing has changed since the last run (--force runs it again)")
@@ -74,48 +75,6 @@ def lint(book: Book, options: Namespace) -> None:
     if problems:
         raise BookError("\n".join(problems))
     print(f"{len(chapters)} chapters and their checkpoints are in order")
-
-
-def check(book: Book, options: Namespace) -> int | None:
-    """Check your exercises of a chapter, or a package of your own."""
-    if options.package is not None:
-        from groundup.workspace import suite
-
-        if options.exercise:
-            raise UsageError(f"a package is checked as a whole: leave out {options.exercise}")
-        return suite.report(book, options.package, _numbers(book, [options.chapter])[0])
-    from groundup.workspace.checking import Checking
-
-    checking = Checking(book, options.chapter, options.dir)
-    for line in checking.said():
-        print(line)
-    exercise = checking.exercise(options.exercise) if options.exercise else None
-    if options.hint:
-        print(checking.hint(exercise))
-    elif options.solution:
-        if exercise is None:
-            raise UsageError(
-                f"what I did where? {checking.commands.solution('NAME')}, with one of {checking.names} as NAME"
-            )
-        print(checking.solution(exercise))
-    elif options.watch:
-        from groundup.workspace.watching import watch
-
-        watch(checking, exercise)
-    else:
-        return int(not checking.show(checking.answers(exercise), force=options.force))
-    return None
-
-
-def notebooks(book: Book, options: Namespace) -> None:
-    """Write notebooks to work in: exercises as stubs, hints and solutions folded."""
-    from groundup.chapter import parse_book
-    from groundup.notebooks import write_notebooks
-
-    numbers = _numbers(book, options.chapters)
-    chapters = parse_book(book)
-    for path in write_notebooks(book, [chapters[number] for number in numbers]):
-        print(book.relative(path))
 
 
 def site(book: Book, options: Namespace) -> None:

@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="mine",
         help="build on your own package of the chapter before, work/04/mine, or on the one in the folder given here",
     )
-    check = add(commands.check, "check 5    (or, a package of your own: groundup check 5 --package my_nn)")
+    check = add(reader.check, "check 5    (or, a package of your own: groundup check 5 --package my_nn)")
     check.add_argument("chapter", metavar="N", help="a chapter by its number")
     check.add_argument("--dir", type=Path, metavar="DIR", help="the workspace, if it is not work/05")
     check.add_argument("exercise", metavar="NAME", nargs="?", default="", help="one exercise; all when none is given")
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("--mine", type=Path, metavar="DIR", help="compare one checkpoint with a package of your own")
     log = add(comparing.log, "log losses.py mse")
     log.add_argument("what", metavar="NAME", nargs="+", help="a module, a function, a class or a method of one")
-    chapters(add(commands.notebooks, "notebooks 1"))
+    chapters(add(reader.notebooks, "notebooks 1"))
     add(commands.doctor, "doctor")
     parser.epilog = f"{parser.epilog}\n\nto write the book:"
     add(commands.export, "export")

@@ -116,7 +116,7 @@ def joined(cells: Iterable[Cell]) -> str:
 
 def asserts(cells: Iterable[Cell]) -> list[ast.Assert]:
     """Every assert in the code, however deep."""
-    return [node for cell in cells for node in ast.walk(_parsed(cell.source)) if isinstance(node, ast.Assert)]
+    return [node for cell in cells for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert)]
 
 
 def claimed(cells: Iterable[Cell]) -> str:
@@ -133,13 +133,6 @@ def fails(cells: Iterable[Cell]) -> bool:
 def modules(cells: Iterable[Cell]) -> list[str]:
     """The modules that cells are saved to, each once."""
     return list(dict.fromkeys(cell.metadata.export for cell in cells if "export" in cell.metadata))
-
-
-def _parsed(source: str) -> ast.AST:
-    try:
-        return ast.parse(source)
-    except SyntaxError:  # a magic of IPython, which the parser of chapters refuses
-        return ast.Module([], [])
 
 
 def _has_image(output: Any) -> bool:

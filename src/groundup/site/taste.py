@@ -43,7 +43,7 @@ def _exercise(book: Book, folder: Path, markdown: Markdown) -> str:
 
 
 def _diff(book: Book, folder: Path, markdown: Markdown) -> str:
-    """The beginning of the first change that changes a line."""
+    """An excerpt of the first diff that has a changed line to show."""
     for number in book.chapters():
         found = diffs.excerpt(book, number)
         if found:

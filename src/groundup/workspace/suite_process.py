@@ -60,7 +60,7 @@ class Job:
 def events(job: Job) -> Iterator[dict[str, Any]]:
     """What happens in a process that tries the suite, as it happens.
 
-    Each has an `event`: plan, begin, import (of a module that begins), imported, failed, end, locked and at last over,
+    Each has an `event`: plan, begin, import (of a module that begins), imported, failed, end and at last over,
     or lost where the process did not come so far. Raises: BookError when it could not begin.
     """
     with tempfile.TemporaryDirectory() as scratch:

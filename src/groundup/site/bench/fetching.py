@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "page"
-RECIPE = ("package.json", "package-lock.json", ".npmrc", "bench.js", "PYODIDE.txt")  # all that the result depends on
+RECIPE = ("package.json", "package-lock.json", ".npmrc", "bench.js", "PYODIDE.txt")
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 LOCK = "pyodide-lock.json"  # which packages Python could load: none
 BUNDLE = "bench.js"
@@ -35,9 +35,9 @@ class MissingError(Exception):
 def name() -> str:
     """A name for what `fetched` gives, which changes when that does."""
     digest = hashlib.sha256()
-    for file in RECIPE:
-        content = (PAGE / file).read_bytes()
-        digest.update(f"{file}\0{len(content)}\0".encode() + content)
+    for path in (*(PAGE / file for file in RECIPE), Path(__file__)):  # all that the result depends on
+        content = path.read_bytes()
+        digest.update(f"{path.name}\0{len(content)}\0".encode() + content)
     return f"bench-{digest.hexdigest()[:16]}"
 
 
