@@ -119,7 +119,7 @@ def test(book: Book, options: Namespace) -> int:
 
 def bench(book: Book, options: Namespace) -> int:
     """Measure how fast the book itself is, against its targets."""
-    return _python(book, "tests/bench.py")
+    return _python(book, "tests/speed.py")
 
 
 def results(book: Book, options: Namespace) -> int:
