@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -92,6 +95,11 @@ def test_mistakes(book: Book, capsys: pytest.CaptureFixture, arguments: list[str
     assert captured.out == ""
 
 
+def wrapped(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "message"),
     [
@@ -107,6 +115,9 @@ def test_mistakes(book: Book, capsys: pytest.CaptureFixture, arguments: list[str
         (PermissionError(errno.EACCES, "permission denied", "x"), 1, "error: x: permission denied: "),
         (OSError(errno.EROFS, "Read-only file system", "x"), 1, "error: x: Read-only file system: "),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "x"), 1, "error: x: Is a directory: "),
+        (shutil.Error([("a", "b", f"[Errno 28] {os.strerror(errno.ENOSPC)}: 'b'")]), 1, "error: no room on the disk: "),
+        (shutil.Error([("a", "b", "gone"), ("c", "d", "why")]), 1, "a: gone: look whether it is there, and yours "),
+        (wrapped(RuntimeError("a library"), KeyboardInterrupt()), 130, "error: stopped: what was finished is kept\n"),
     ],
 )
 def test_errors(
@@ -259,6 +270,25 @@ def test_serve_ends_with_ctrl_c(tmp_path: Path) -> None:
     server.send_signal(signal.SIGINT)
     _, errors = server.communicate(timeout=30)
     assert (server.returncode, errors) == (0, b"")
+
+
+def test_a_run_that_is_terminated_clears_up(book: Book) -> None:
+    started = book.root / "started"
+    sleeps = f"open({str(started)!r}, 'w').close()\nimport time\ntime.sleep(60)\n"
+    (book.root / "chapters" / "01_one.py").write_text(f"{ONE}\n# %%\n{sleeps}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "groundup", "run", "1"], cwd=book.root, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    while not started.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.endswith("error: stopped: what was finished is kept\n")
+    assert "Traceback" not in errors
+    assert list(book.build.iterdir()) == []
 
 
 def test_doctor(book: Book, capsys: pytest.CaptureFixture) -> None:

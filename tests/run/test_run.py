@@ -249,6 +249,7 @@ CHANGES = {
     "a notebook lost": (lambda book, _: book.executed(2).unlink(), [2]),
     "results lost": (lambda book, _: book.results(3).unlink(), [3]),
     "results damaged": (lambda book, _: book.results(3).write_text('{"key": '), [3]),
+    "results of another kind": (lambda book, _: book.results(3).write_text("null"), [3]),
     "another module of the tool": (edit_module("site/pages.py"), []),
     **{f"the tool's {name}": (edit_module(name), [1, 2, 3]) for name in ONE_OF_EACH_PART},
     **{f"the version of {name}": (other_version(name), [1, 2, 3]) for name in results.LIBRARIES},

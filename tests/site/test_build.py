@@ -17,7 +17,7 @@ from helpers.small import CERTIFICATE, CHAPTER, execute, small_book
 from groundup import site
 from groundup.book import Book, BookError
 from groundup.chapter import parse_book
-from groundup.site import components, curve, ledger, pages, terms, wheel
+from groundup.site import components, curve, headings, ledger, pages, terms, wheel
 
 
 @pytest.fixture
@@ -212,6 +212,56 @@ def test_a_chapter_that_was_not_run(book: Book) -> None:
     book.executed(1).unlink()
     with pytest.raises(BookError, match=r"01_linear_model\.py has not been run: make run"):
         build(book)
+
+
+@pytest.mark.parametrize(
+    ("file", "more", "said"),
+    [
+        ("docs/setup.md", b"caf\xe9", r"docs/setup\.md: not UTF-8 text \(byte \d+\): save it as UTF-8"),
+        ("docs/glossary.md", b"\xff", r"docs/glossary\.md: not UTF-8 text"),
+        ("docs/assets/stylesheets/05-cells.css", b"\xff", r"docs/assets/stylesheets/05-cells\.css: not UTF-8 text"),
+        ("mkdocs.yml", b"\xff", r"mkdocs\.yml: not UTF-8 text"),
+        ("mkdocs.yml", b"\nfrobnicate: 1\n", r"mkdocs\.yml: .*frobnicate"),
+        ("pyproject.toml", b"\n[project", r"pyproject\.toml: no version .*: mend it"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(book: Book, file: str, more: bytes, said: str) -> None:
+    path = book.root / file
+    path.write_bytes(path.read_bytes() + more)
+    with pytest.raises(BookError, match=said):
+        build(book)
+    assert not book.site.exists()
+
+
+def test_what_an_editor_leaves_is_no_page(book: Book) -> None:
+    (book.root / "docs" / ".#setup.md").symlink_to("me@here.1234:56")
+    assert build(book)
+
+
+def test_a_site_that_cannot_take_the_old_ones_place_leaves_it(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(book)
+    before = (book.site / "index.html").read_bytes()
+    rename = Path.rename
+
+    def stopped(path: Path, target: Path) -> Path:
+        if path.name == "site" and target == book.site:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    replace(book.root / "docs/index.md", "# ", "# New ")
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        build(book)
+    assert (book.site / "index.html").read_bytes() == before
+    assert not list(book.build.glob("site-*"))
+
+
+def test_equal_headings_have_an_anchor_each() -> None:
+    cells = ['<h2 id="same">Same</h2>', '<h2 id="same">Same</h2><h3 id="same_1">Same</h3><h2 id="part_2">Part 2</h2>']
+    content, contents = headings.unique("".join(cells))
+    assert re.findall(r'id="(\w+)"', content) == ["same", "same_1", "same_2", "part_2"]
+    assert [link.id for link in contents] == ["same", "same_1", "part_2"]
+    assert [link.id for link in contents.items[1].children] == ["same_2"]
 
 
 # ------------------------------------------------------------- glossary, curve, mentions

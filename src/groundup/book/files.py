@@ -11,6 +11,19 @@ from pathlib import Path
 from groundup.book.errors import BookError
 
 
+def read_text(path: Path, shown: str) -> str:
+    """The text of a file that is written by hand, which its author knows as `shown`.
+
+    Raises: BookError when it is not there, or no UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BookError(f"{shown}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    except OSError as error:
+        raise BookError(f"{shown}: cannot be read: {error.strerror}") from None
+
+
 def write_if_changed(path: Path, text: str) -> bool:
     """Write `text` in one step, so that no half-written file is ever seen; say whether it differed."""
     if path.is_file() and path.read_bytes() == text.encode():

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundup.book.errors import BookError, UsageError
+from groundup.book.files import read_text
 
-CHAPTER_FILE = re.compile(r"(\d\d)_([a-z0-9_]+)\.py")
+CHAPTER_FILE = re.compile(r"(0[1-9]|[1-9]\d)_([a-z0-9_]+)\.py")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ class Book:
         project = self.root / "pyproject.toml"
         if not project.is_file():
             return "0"
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+        try:
+            return str(tomllib.loads(read_text(project, project.name))["project"]["version"])
+        except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+            raise BookError(f"pyproject.toml: no version of the project can be read there ({error}): mend it") from None
 
     @property
     def wheel(self) -> str:
@@ -48,7 +52,7 @@ class Book:
     @property
     def address(self) -> str:
         """The address that the site is built for, with a slash at its end: `site_url` in mkdocs.yml."""
-        found = re.search(r"^site_url: *(\S+)", (self.root / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
+        found = re.search(r"^site_url: *(\S+)", read_text(self.root / "mkdocs.yml", "mkdocs.yml"), re.M)
         if found is None:
             raise BookError("mkdocs.yml: no site_url: give the address that the site is built for")
         return found[1].strip("\"'/") + "/"
@@ -67,7 +71,7 @@ class Book:
         for path in sorted((self.root / "chapters").glob("[!.]*.py")):  # an editor's lock file begins with a dot
             name = CHAPTER_FILE.fullmatch(path.name)
             if name is None:
-                raise BookError(f"{self.relative(path)}: a chapter is named like 05_backward_pass.py")
+                raise BookError(f"{self.relative(path)}: a chapter is named like 05_backward_pass.py, from 01 on")
             number = int(name[1])
             if number in found:
                 raise BookError(f"{self.relative(path)}: chapter {number} exists already, as {found[number].name}")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shutil
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from groundup.book import Book, BookError
 from groundup.cli import commands, comparing, reader
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+FULL = "no room on the disk: free some (groundup clean removes build/), then run this again"
+STOPPED = "stopped: what was finished is kept"
+UNREADABLE = "look whether it is there, and yours to read and write"
 INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell calls a process that died of SIGINT, of SIGPIPE
 
 
@@ -25,24 +31,51 @@ def main(arguments: list[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        code = options.command(Book.find(), options)
+        with _clearing_up():
+            code = options.command(Book.find(), options)
         sys.stdout.flush()  # here, so that a closed pipe is noticed here
     except BookError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _fail("stopped: what was finished is kept", INTERRUPTED)
+        return _fail(STOPPED, INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
         return BROKEN_PIPE
+    except shutil.Error as error:  # of a folder that was to be copied: its files, each with the reason
+        if any(os.strerror(number) in why for _, _, why in error.args[0] for number in NO_ROOM):
+            return _fail(FULL, 1)
+        return _fail("\n".join(f"{source}: {why}: {UNREADABLE}" for source, _, why in error.args[0]), 1)
     except OSError as error:
         if error.errno in NO_ROOM:
-            return _fail("no room on the disk: free some (groundup clean removes build/), then run this again", 1)
+            return _fail(FULL, 1)
         if error.filename:
-            return _fail(
-                f"{error.filename}: {error.strerror}: look whether it is there, and yours to read and write", 1
-            )
+            return _fail(f"{error.filename}: {error.strerror}: {UNREADABLE}", 1)
+        raise
+    except Exception as error:
+        if _interrupted(error):
+            return _fail(STOPPED, INTERRUPTED)
         raise
     return code or 0
+
+
+@contextmanager
+def _clearing_up() -> Iterator[None]:
+    """Whoever asks this process to end stops it as Ctrl-C does, unless that is ignored, as in a script's jobs."""
+    if not callable(signal.getsignal(signal.SIGINT)):
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: while a library is imported, it may come out as another one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _fail(message: str, code: int) -> int:

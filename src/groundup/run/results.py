@@ -42,7 +42,10 @@ def load_results(book: Book, number: int) -> dict[str, Any]:
     Raises: BookError when it has not been run.
     """
     try:
-        return json.loads(book.results(number).read_text(encoding="utf-8"))
+        results = json.loads(book.results(number).read_text(encoding="utf-8"))
+        if not isinstance(results, dict):
+            raise ValueError("no object")
+        return results
     except (OSError, ValueError):
         raise BookError(f"chapter {number} has no results: groundup run {number}") from None
 

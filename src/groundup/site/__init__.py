@@ -40,7 +40,12 @@ def build(book: Book, chapters: Mapping[int, Chapter]) -> None:
         (fresh / KEY).write_text(key, encoding="utf-8")
         if book.site.exists():
             book.site.rename(old)
-        fresh.rename(book.site)
+        try:
+            fresh.rename(book.site)
+        except BaseException:
+            if old.exists():
+                old.rename(book.site)
+            raise
 
 
 def _key(book: Book) -> str:

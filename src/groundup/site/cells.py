@@ -95,7 +95,8 @@ class ChapterPage:
     def _image(self, cell: Cell, data: Any) -> Markup:
         if "alt" not in cell.metadata:
             self.at(cell)('draws a figure without alt text: # %% tags=["figure"] alt="what it shows"')
-        alt = cell.metadata.get("alt", "")
+            return Markup("")
+        alt = cell.metadata["alt"]
         if "image/svg+xml" in data:
             return Markup(figures.svg(data["image/svg+xml"], alt, self.folder))
         return Markup(figures.png(data["image/png"], alt, self.folder))

@@ -13,6 +13,7 @@ ABBREVIATION = re.compile(r'<abbr title="([^"]*)">(.*?)</abbr>', re.DOTALL)
 NOT_THERE = re.compile(
     r'<h[1-6].*?</h[1-6]>|<summary.*?</summary>|<th.*?</th>|<a .*?</a>|<p class="admonition-title.*?</p>', re.DOTALL
 )
+NUMBERED = re.compile(r"_\d+$")
 PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 LONGEST_DESCRIPTION = 200
 
@@ -25,8 +26,11 @@ def unique(content: str) -> tuple[str, TableOfContents]:
 
     def one(match: re.Match[str]) -> str:
         level, slug, inner = int(match[1]), match[2], match[3]
-        count = seen[slug] = seen.get(slug, 0) + 1
-        fresh = slug if count == 1 else f"{slug}_{count - 1}"
+        base = NUMBERED.sub("", slug)
+        if base not in seen:  # else Markdown has counted the equal ones of its cell
+            base = slug
+        count = seen[base] = seen.get(base, 0) + 1
+        fresh = base if count == 1 else f"{base}_{count - 1}"
         inner = inner.replace(f'href="#{slug}"', f'href="#{fresh}"')
         if not _folded(content, match.start()):  # a solution's headings would give it away
             link = AnchorLink(_plain(inner), fresh, level)

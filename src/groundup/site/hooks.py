@@ -43,7 +43,8 @@ def _chapter(number: int, page: Any, config: Any, files: Any) -> str:
     """A chapter's page from its executed notebook: what is staged for it is empty, and MkDocs has rendered that."""
     text = _book.executed(number).read_text(encoding="utf-8")
     # each of a thousand parts is searched for them: for those that the chapter has, and not for all
-    known = {term: meaning for term, meaning in terms.abbreviations(_glossary()).items() if term in text}
+    low = text.lower()  # the page writes some words with a capital that the chapter does not
+    known = {term: meaning for term, meaning in terms.abbreviations(_glossary()).items() if term.lower() in low}
     markdown = _markdown(config, abbr={"glossary": known})
     links = _RelativePathTreeprocessor(page.file, files, config)
     links._register(markdown)

@@ -45,7 +45,12 @@ def render(book: Book, chapters: Mapping[int, Chapter], docs: Path, site: Path) 
         from mkdocs.config import load_config
 
         try:
-            places: dict[str, Any] = {"docs_dir": str(docs), "site_dir": str(site), "nav": nav(chapters)}
+            places: dict[str, Any] = {
+                "docs_dir": str(docs),
+                "site_dir": str(site),
+                "nav": nav(chapters),
+                "hooks": [str(Path(__file__).with_name("hooks.py"))],
+            }
             config = load_config(str(book.root / "mkdocs.yml"), strict=True, **places)
             config.plugins.on_startup(command="build", dirty=False)
             build(config)
@@ -59,6 +64,8 @@ def render(book: Book, chapters: Mapping[int, Chapter], docs: Path, site: Path) 
 
 def _mended(book: Book, message: str) -> str:
     """MkDocs' message with the file that its author edits, and the remedy."""
+    if message.startswith("Config value"):
+        return f"mkdocs.yml: {message}"
     found = IN_STAGE.match(message)
     if found is None:
         return message

@@ -7,12 +7,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from groundup.book import Book, BookError, digest
+from groundup.book import Book, BookError, digest, read_text
 from groundup.chapter import Chapter
 from groundup.notebooks import notebooks
 from groundup.site import bench, curve, diffs, mosaic, pages, terms, wheel
 
 NOTEBOOKS = "notebooks"  # the folder of the site that holds them, and the wheel that they need elsewhere
+NOT_STAGED = shutil.ignore_patterns("overrides", "*.part", ".*")  # .*: what an editor leaves
 JOINED = {"stylesheets": "site.css", "javascripts": "book.js"}  # written as files of one idea, sent as one
 
 
@@ -21,7 +22,7 @@ def stage(book: Book, chapters: Mapping[int, Chapter], folder: Path) -> None:
 
     Raises: BookError when a chapter has not been run, or a page asks for a part that nobody makes.
     """
-    shutil.copytree(book.root / "docs", folder, ignore=shutil.ignore_patterns("overrides", "*.part"))
+    shutil.copytree(book.root / "docs", folder, ignore=NOT_STAGED)
     _write(folder / "assets" / "javascripts" / "00-exercises.js", _exercises(chapters))
     for kind, name in JOINED.items():
         _join(folder / "assets" / kind, name)
@@ -32,10 +33,10 @@ def stage(book: Book, chapters: Mapping[int, Chapter], folder: Path) -> None:
     for name, text in notebooks(chapters.values(), address).items():
         _write(folder / NOTEBOOKS / name, text)
     for page in sorted(folder.glob("*.md")):
-        text = page.read_text(encoding="utf-8")
+        text = read_text(page, f"docs/{page.name}")
         page.write_text(pages.fill(text, book, f"docs/{page.name}"), encoding="utf-8")
     glossary = folder / "glossary.md"
-    glossary.write_text(terms.with_anchors(glossary.read_text(encoding="utf-8")), encoding="utf-8")
+    glossary.write_text(terms.with_anchors(read_text(glossary, "docs/glossary.md")), encoding="utf-8")
     for name, text in diffs.pages(book, chapters).items():
         _write(folder / "diffs" / name, text)
     for name, text in curve.drawings(book).items():
@@ -53,7 +54,7 @@ def _exercises(chapters: Mapping[int, Chapter]) -> str:
 def _join(folder: Path, name: str) -> None:
     """Put the files of a folder into one, in the order of their names, which begin with numbers."""
     parts = sorted(folder.glob(f"*{Path(name).suffix}"))
-    text = "\n".join(part.read_text(encoding="utf-8") for part in parts)
+    text = "\n".join(read_text(part, f"docs/assets/{folder.name}/{part.name}") for part in parts)
     for part in parts:
         part.unlink()
     _write(folder / name, text)

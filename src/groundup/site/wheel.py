@@ -23,7 +23,8 @@ def write(book: Book, folder: Path) -> Path:
     The same book gives the same bytes.
     Raises: BookError when it cannot be built.
     """
-    with tempfile.TemporaryDirectory() as outer:
+    book.build.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=book.build, prefix="wheel-") as outer:
         source, made = Path(outer, "book"), Path(outer, "made")
         shutil.copytree(book.root / "src", source / "src", ignore=NEVER)
         shutil.copytree(book.root / "docs" / "results", source / "src" / "groundup" / "results")
