@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from groundup.book import Book
 from groundup.chapter import parse_book
@@ -21,6 +22,9 @@ from groundup.checkpoint import checkpoints
 from groundup.cli.doctor import BROWSERS
 from groundup.run import load_results
 from groundup.site import serve, wheel
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Request
 
 REPEATS = 5
 CHAPTERS = 14  # chapters
@@ -138,10 +142,11 @@ def pages(book: Book) -> Iterator[tuple[str, int, int]]:
             executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         )
         for path in book.chapters().values():
-            sizes: dict[str, int] = {}
+            fetched: list[Request] = []
             page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-            page.on("requestfinished", lambda request, sizes=sizes: weigh(request, sizes))
+            page.on("requestfinished", lambda request, fetched=fetched: fetched.append(request))
             page.goto(f"{base}chapters/{path.stem}/", wait_until="networkidle")
+            sizes = {request.url: weight(request) for request in fetched if request.url.startswith("http")}
             yield path.stem, sizes[page.url], sum(sizes.values())
         browser.close()
 
@@ -158,11 +163,11 @@ def served(book: Book) -> Iterator[str]:
             thread.join()
 
 
-def weigh(request, sizes: dict[str, int]) -> None:
-    if request.url.startswith("http"):
-        body = request.response().body()
-        suffix = Path(request.url.partition("?")[0]).suffix
-        sizes[request.url] = len(gzip.compress(body, 9)) if suffix in SQUEEZABLE else len(body)
+def weight(request: Request) -> int:
+    """How many bytes a server that compresses would send."""
+    body = request.response().body()
+    suffix = Path(request.url.partition("?")[0]).suffix
+    return len(gzip.compress(body, 9)) if suffix in SQUEEZABLE else len(body)
 
 
 if __name__ == "__main__":

@@ -385,16 +385,16 @@ def test_terms_explain_themselves(visit: Visit) -> None:
 @pytest.fixture(scope="module", params=PAGES)
 def visited(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[tuple[Page, dict[str, bytes]]]:
     """A page of the real book in a tab of its own, and what it fetched: for several tests, as it takes a while."""
-    bodies: dict[str, bytes] = {}
+    fetched: list[Request] = []
 
-    def keep(fetched: Request) -> None:
-        bodies[fetched.url] = fetched.response().body()
+    def keep(request: Request) -> None:
+        fetched.append(request)  # its body later: a listener that waits may not have come to its end when all is quiet
 
     with tab(browser, address) as visit:
         visit.page.on("requestfinished", keep)
         visit.go(request.param).wait_for_load_state("networkidle")
         visit.page.remove_listener("requestfinished", keep)
-        yield visit.page, bodies
+        yield visit.page, {each.url: each.response().body() for each in fetched}
 
 
 @pytest.fixture(scope="module")
