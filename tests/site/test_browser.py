@@ -382,17 +382,27 @@ def test_terms_explain_themselves(visit: Visit) -> None:
     expect(page.locator(".md-tooltip2, .md-tooltip").first).to_be_visible()
 
 
+# A busy machine may be quiet for half a second before it draws, and fetch the letters only then.
+DRAWN = """async () => {
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame)
+    await document.fonts.ready
+}"""
+
+
 @pytest.fixture(scope="module", params=PAGES)
 def visited(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[tuple[Page, dict[str, bytes]]]:
     """A page of the real book in a tab of its own, and what it fetched: for several tests, as it takes a while."""
     fetched: list[Request] = []
 
     def keep(request: Request) -> None:
-        fetched.append(request)  # its body later: a listener that waits may not have come to its end when all is quiet
+        fetched.append(request)
 
     with tab(browser, address) as visit:
         visit.page.on("requestfinished", keep)
-        visit.go(request.param).wait_for_load_state("networkidle")
+        with visit.page.expect_request_finished(lambda each: each.url.endswith("/sitemap.xml")):  # our scripts have run
+            visit.go(request.param)
+        visit.page.evaluate(DRAWN)
+        visit.page.wait_for_load_state("networkidle")
         visit.page.remove_listener("requestfinished", keep)
         yield visit.page, {each.url: each.response().body() for each in fetched}
 
@@ -411,6 +421,7 @@ def test_first_view_is_light(visited: tuple[Page, dict[str, bytes]]) -> None:
     _, bodies = visited
     packed = ("woff2", "png")
     sizes = {url: len(b) if url.endswith(packed) else len(gzip.compress(b, 9)) for url, b in bodies.items()}
+    assert {".css", ".js", ".woff2"} <= {Path(url).suffix for url in sizes}
     assert len(sizes) > 10
     assert sum(sizes.values()) <= 350 * 1024, sizes
 
