@@ -123,7 +123,7 @@ def test_what_cannot_be_compared(book: Book, modules: Mapping[str, str], error: 
 def test_what_is_no_package(book: Book) -> None:
     mine = write(book.root / "my_nn", {})
     (mine / "a.py").write_bytes(b"# \xff\n")
-    with pytest.raises(BookError, match=r"my_nn/a\.py: not UTF-8 text: save it as UTF-8"):
+    with pytest.raises(BookError, match=r"my_nn/a\.py: not UTF-8 text \(byte \d+\): save it as UTF-8"):
         beside_mine(book, 1, mine)
     with pytest.raises(UsageError, match=r"a\.py is a file: give the folder"):
         beside_mine(book, 1, mine / "a.py")

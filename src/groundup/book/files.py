@@ -17,7 +17,7 @@ def read_text(path: Path, shown: str) -> str:
     Raises: BookError when it is not there, or no UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors begin with a mark of the encoding
     except UnicodeDecodeError as error:
         raise BookError(f"{shown}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     except OSError as error:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from groundup.book import CHAPTER_FILE, Book
+from groundup.book import CHAPTER_FILE, Book, BookError, read_text
 from groundup.chapter.cells import KEYS, Cell, Chapter, ChapterError, Problems
 from groundup.chapter.lint import check_cell, check_compiles
 from groundup.chapter.sequence import check_exercise, check_order
@@ -93,11 +93,9 @@ def parse_mistakes(path: Path) -> list[Cell]:
 
 def _read(path: Path, file: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ChapterError(f"{file}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
-    except OSError as error:
-        raise ChapterError(f"{file}: cannot be read: {error.strerror}") from None
+        return read_text(path, file)
+    except BookError as error:
+        raise ChapterError(str(error)) from None
 
 
 def _cells(text: str, problems: Problems, known: tuple[str, ...], prefix: str) -> list[Cell]:

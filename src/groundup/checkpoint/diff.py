@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from groundup.book import Book, BookError
+from groundup.book import Book, BookError, read_text
 
 CONTEXT = 3
 COLOURS = {"+": "\033[32m", "-": "\033[31m", "@": "\033[36m"}
@@ -95,13 +95,8 @@ def read_modules(folder: Path) -> dict[str, list[str]]:
 
     Raises: BookError for what is not UTF-8.
     """
-    found = {}
-    for path in sorted(path for path in folder.glob("*.py") if path.name != "__init__.py"):
-        try:
-            found[path.name] = path.read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError:
-            raise BookError(f"{path}: not UTF-8 text: save it as UTF-8") from None
-    return found
+    paths = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    return {path.name: read_text(path, str(path)).splitlines() for path in paths}
 
 
 def _changes(before: dict[str, list[str]], after: dict[str, list[str]], old: str, new: str) -> list[Change]:

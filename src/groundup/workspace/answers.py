@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from groundup.book import BookError
+from groundup.book import read_text
 from groundup.chapter import Chapter, Exercise
 from groundup.chapter.cells import TAGS
 from groundup.chapter.names import names
@@ -83,10 +83,7 @@ def answers(script: Path, chapter: Chapter) -> dict[str, Answer]:
     """
     import jupytext
 
-    try:
-        text = script.read_text(encoding="utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise BookError(f"{script}: not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    text = read_text(script, str(script)).replace("\r\n", "\n")
     cells = jupytext.reads(text, {"extension": ".py", "format_name": "percent", "comment_magics": False}).cells
     books = {cell.source for cell in chapter.cells if cell.is_code and not cell.exercise}
     found: dict[str, list[Part]] = {name: [] for name in chapter.exercises}
