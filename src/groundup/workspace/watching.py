@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from groundup.book import BookError
 from groundup.chapter import Exercise
@@ -25,7 +26,7 @@ def watch(checking: Checking, only: Exercise | None = None) -> None:
                 if changed:
                     checking.show(changed)
                 tried |= {name: answer.source for name, answer in changed.items()}
-            except BookError as error:  # a file is gone, or half of it is there
+            except (BookError, FileNotFoundError) as error:  # a file is gone, or half of it is there
                 done = seen
                 if str(error) != complaint:
                     complaint = str(error)
@@ -38,5 +39,11 @@ def watch(checking: Checking, only: Exercise | None = None) -> None:
 
 def _times(checking: Checking) -> list[int]:
     """When the two files were written; 0 for one that is not there."""
-    files = (checking.workspace.notebook, checking.workspace.script)
-    return [path.stat().st_mtime_ns if path.exists() else 0 for path in files]
+    return [_time(path) for path in (checking.workspace.notebook, checking.workspace.script)]
+
+
+def _time(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # not asked beforehand: an editor may take it away in between
+        return 0
