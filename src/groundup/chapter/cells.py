@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 from groundup.book import BookError
 
@@ -35,6 +36,11 @@ class Cell:
         return self.kind == "code"
 
     @property
+    def tree(self) -> ast.Module:
+        """Its Python, parsed once for all who read it, so that nobody may change it. Raises: as `ast.parse` does."""
+        return _parsed(self.source)
+
+    @property
     def export(self) -> str | None:
         """The module of the checkpoint that this cell edits."""
         return self.keys.get("export")  # type: ignore[return-value]
@@ -52,6 +58,11 @@ class Cell:
     def role(self) -> str | None:
         """The part of its exercise that this cell is: prompt, hint, solution or check."""
         return next((tag for tag in self.tags if tag in ROLES), None)
+
+
+@cache
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 @dataclass(frozen=True)

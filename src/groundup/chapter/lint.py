@@ -90,6 +90,8 @@ def _is_module(file: str) -> bool:
 def _check_python(cell: Cell, problems: Problems) -> None:
     if not check_compiles(cell.source, cell.line, problems):
         return
+    if not any(map(COMMAND.match, re.findall(r"^\s*(#.*)", cell.source, re.MULTILINE))):
+        return  # not even in a string that looks like a comment
     for token in tokenize.generate_tokens(io.StringIO(cell.source).readline):
         found = COMMAND.match(token.string) if token.line.lstrip().startswith("#") else None
         if found and not (found["shell"] and token.start[1]):  # an indented `copy` is none

@@ -43,7 +43,7 @@ def _check_claims(cell: Cell, problems: Problems) -> None:
     if not cell.is_code or "claim" in cell.tags or cell.role == "check":
         return
     try:
-        tree = ast.parse(cell.source)
+        tree = cell.tree
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # said elsewhere
         return
     for node in _at_top(tree):

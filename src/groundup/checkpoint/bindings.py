@@ -58,7 +58,7 @@ class Bindings:
         return list(dict.fromkeys(each.statement for each in self.found.get(name, ()) if each.kind == "import"))
 
     def _read(self, cell: Cell) -> None:
-        tree = ast.parse(cell.source)
+        tree = cell.tree
         imports = {(each.name, each.line): each for each in imported(tree)} if "import" in cell.source else {}
         exported = {statement.lineno: statement for statement in tree.body} if cell.export else {}
         bound = [(line, name) for name, lines in names(cell.source).bound.items() for line in lines]

@@ -64,7 +64,7 @@ class _Cell:
             return self.mistake(self.cell.line, "the tool makes __init__.py: name another module")
         for target in self.cell.drop:
             self.drop(target)
-        tree = ast.parse(self.cell.source)
+        tree = self.cell.tree
         if not tree.body and not self.cell.drop:
             return self.mistake(
                 self.cell.line, "an exported cell without a statement: add one, or remove the key export"

@@ -16,7 +16,7 @@ def exported(chapter: Chapter) -> dict[str, tuple[str, int]]:
             continue
         for dropped in cell.drop:
             found = {name: at for name, at in found.items() if name != dropped and not name.startswith(f"{dropped}.")}
-        for statement in ast.parse(cell.source).body:
+        for statement in cell.tree.body:
             at = (cell.export, cell.line + statement.lineno)
             match statement:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):

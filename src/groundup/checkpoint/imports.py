@@ -67,7 +67,7 @@ def check_words(draft: Draft) -> None:
     for cell in draft.chapter.cells:
         if not cell.is_code or not re.search(r"__future__|\bextend\s+as\b", cell.source):
             continue
-        for each in imported(ast.parse(cell.source)):
+        for each in imported(cell.tree):
             if each.module == "__future__":
                 text = f"a checkpoint has no `{each.statement}`"
                 remedy = "remove it, and write a type that stands below in quotes"

@@ -18,7 +18,7 @@ def check_state(draft: Draft, bindings: Bindings) -> None:
     _check_rebound(draft, bindings)
     for cell in draft.chapter.cells:
         if cell.is_code and not cell.export:
-            for node, root in _changes(ast.parse(cell.source)):
+            for node, root in _changes(cell.tree):
                 line = cell.line + node.lineno
                 binding = bindings.at(root, line + 1)
                 home = where(draft.modules, root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import os
 import shutil
 import signal
@@ -21,10 +22,12 @@ FULL = "no room on the disk: free some (groundup clean removes build/), then run
 STOPPED = "stopped: what was finished is kept"
 UNREADABLE = "look whether it is there, and yours to read and write"
 INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell calls a process that died of SIGINT, of SIGPIPE
+OBJECTS = 500_000  # new ones, before Python looks for garbage: a book's trees are millions that stay
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code. The user's mistakes become messages, never tracebacks."""
+    gc.set_threshold(OBJECTS)
     parser = _parser()
     options = parser.parse_args(arguments)
     if "command" not in options:

@@ -41,8 +41,9 @@ def on_page_content(content: str, page: Any, config: Any, files: Any) -> str:
 
 def _chapter(number: int, page: Any, config: Any, files: Any) -> str:
     """A chapter's page from its executed notebook: what is staged for it is empty, and MkDocs has rendered that."""
-    text = _book.executed(number).read_text(encoding="utf-8")
+    notebook = nbformat.reads(_book.executed(number).read_text(encoding="utf-8"), as_version=4)
     # each of a thousand parts is searched for them: for those that the chapter has, and not for all
+    text = "\n".join(f"{cell.source}\n{cell.metadata}" for cell in notebook.cells)
     low = text.lower()  # the page writes some words with a capital that the chapter does not
     known = {term: meaning for term, meaning in terms.abbreviations(_glossary()).items() if term.lower() in low}
     markdown = _markdown(config, abbr={"glossary": known})
@@ -52,7 +53,6 @@ def _chapter(number: int, page: Any, config: Any, files: Any) -> str:
     stems = {number: path.stem for number, path in _book.chapters().items()}
     size = bench.size(Path(config.docs_dir), number)
     own = ChapterPage(number, stems[number], "../../", _folder(page), markdown, log.warning, _book.wheel, size)
-    notebook = nbformat.reads(text, as_version=4)
     return components.chapter(own, notebook, components.following(number, stems), terms.anchors(_glossary()))
 
 

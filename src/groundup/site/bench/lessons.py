@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -51,7 +50,7 @@ def _statements(cell: Cell) -> Iterator[tuple[int, str]]:
     """The statements of a cell, each with its first line, counted from 0; those that share a line are one."""
     lines = cell.source.split("\n")
     found: list[tuple[int, int]] = []
-    for node in ast.parse(cell.source).body:
+    for node in cell.tree.body:
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
         if found and found[-1][1] == first:
             first = found.pop()[0]
