@@ -459,6 +459,7 @@ def check_shapes() -> None:
         ((2, 1), (1,), (2, 1)),
         ((1,), (3, 0), (3, 0)),
         ((9, 2, 1, 4), (3, 1), (9, 2, 3, 4)),
+        ((10**15, 1), (3,), (10**15, 3)),  # no memory holds such a tensor
         (torch.Size([3, 1]), torch.Size([7]), (3, 7)),
     ):
         got = stretched(first, second)
@@ -534,7 +535,7 @@ def stretch_to(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     except ValueError as error:
         raise AssertionError(f"{given} is fine, but stops at {error!r}") from error
     except Exception as error:
-        why = ": with these strides it reads past the end of the memory"
+        why = ": it reads past the end of the memory; are they the strides of x itself?"
         raise AssertionError(
             f"{given} stops at {error!r}{why if 'out of bounds' in str(error) else ''}"
         ) from error
@@ -614,7 +615,7 @@ def check_stretching() -> None:
 check_stretching()
 
 # %% [markdown]
-# Broadcasting is now ours: find the common shape, expand both, and let them meet. Time for a ceremony. `unlock` runs our function and PyTorch's side by side, on the examples that I give it, and on random numbers, zeros, large numbers and oddly strided memory of the same shapes. What it prints is called a certificate. *Forward* is the largest difference between the values, in `float64`; *backward* that between the gradients which PyTorch works out through both (chapter 6 will build what does that); *step* that between the values after a small step along those gradients; *float32* that for the examples in the shorter type. If one of them is more than rounding, the chapter stops. If none is, the original is **unlocked**: from here on we may use it.
+# Broadcasting is now ours: find the common shape, expand both, and let them meet. Time for a ceremony. `unlock` runs our function and PyTorch's side by side, on the examples that I give it, and on random numbers, zeros, large numbers and oddly strided memory of the same shapes. What it prints is a certificate. *Forward* is the largest difference between the values, in `float64`, as a share of the largest value where that is above 1; *backward* is the same for the gradients, which PyTorch works out through both (chapter 6 builds that), *step* for the values after a small step against those gradients, and *float32* for the examples in the shorter type. If one of them is more than rounding, the chapter stops. If none is, the original is **unlocked**: from here on we may use it.
 
 
 # %% tags=["timing"]
@@ -781,7 +782,7 @@ assert products[0, 1].tolist() == [6, 16]
 # %% [markdown] exercise="einsum" tags=["prompt"] difficulty="hard" minutes=45
 # ### Exercise 3.4: einsum
 #
-# Do the same for any two tensors and any letters, in two functions. `align(x, names, order)` takes a tensor whose dimensions are named by `names` and gives a view with one dimension for each letter of `order`: `align(x, "ki", "ijk")` turns shape $(k, i)$ into $(i, 1, k)$. **Einsum**, `einsum(equation, a, b)`, brings both tensors into a common order (the result's letters first, then those to sum over), multiplies with broadcasting, and sums over what the result does not name. No loops over numbers. A length of 1 stretches here, as everywhere. A `ValueError` for letters that are not as many as the tensor's dimensions, that occur twice in one tensor or in the result, or that only the result has.
+# Do the same for any two tensors and any letters, in two functions. `align(x, names, order)` takes a tensor whose dimensions are named by `names` and gives a view with one dimension for each letter of `order`: `align(x, "ki", "ijk")` turns shape $(k, i)$ into $(i, 1, k)$. **Einsum**, `einsum(equation, a, b)`, brings both tensors into a common order (the result's letters first, then those to sum over), multiplies with broadcasting, and sums over what the result does not name. No loops over numbers. A length of 1 stretches here, as everywhere. Raise a `ValueError` for letters that are not as many as the tensor's dimensions, that occur twice in one tensor or in the result, or that only the result has.
 
 # %% [markdown] tags=["hint"]
 # Do it on paper for `"ki,kj->ij"`: the order is `ijk`. Which `permute` puts the first tensor's own letters into that order? Its arguments are *old* places, one for each new dimension: `names.index(letter)`. Then which index puts in the missing one?
@@ -1269,8 +1270,8 @@ for rung, ms in large.items():
 # On five images, asking for more at once was faster each time, from "row times column" to "no loop". It is no guarantee: "no loop" and `einsum` ask once, like `@`, for the same arithmetic, and take many times as long; they may well be slower than 4,000 requests. What they do besides arithmetic is to *write down* every product, in new memory, before adding any up.
 
 # %% tags=["claim"]
-assert large["broadcasting, no loop"] > 2 * large["@"]
-assert large["our einsum"] > 2 * large["@"]
+assert large["broadcasting, no loop"] > 8 * large["@"]
+assert large["our einsum"] > 8 * large["@"]
 assert large["lists, three loops"] > 20 * large["@"]
 
 # %% [markdown]
@@ -1325,7 +1326,7 @@ assert blocks < new / 1.3 and reused < new
 record("our einsum, times as long as @, 4000 images", large["our einsum"] / large["@"])
 
 # %% [markdown]
-# The same products and the same sums. From the first row to the second the fresh memory goes, and with it part of the excess. What the blocks win on top, by two hundred requests in place of one, differs from machine to machine; in some of my runs it was nothing. A serious implementation cuts *both* factors into blocks, along all three letters:
+# The same products and the same sums. The second row needs no fresh memory, and takes less time. What the blocks win on top, by two hundred requests in place of one, differs from machine to machine; in some of my runs it was nothing. A serious implementation cuts *both* factors into blocks, along all three letters:
 
 
 # %%
@@ -1562,7 +1563,7 @@ def dead_units(network: Network, inputs: torch.Tensor) -> int:
 # %% [markdown]
 # ## The way back, for a batch
 #
-# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(2, 1)$ and $(3, 4)$. Suppose that the gradient with respect to $z$ is known: the unit's error signal in chapter 2, and the upstream gradient of this layer, which ends at $z$. It is $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
+# One thing is new on the way back: several inputs share the parameters. Take the smallest layer that shows it, two pixels, one unit, no bias, and two images, $(2, 1)$ and $(3, 4)$. Suppose that the gradient with respect to $z$, chapter 2's error signal, is known; this layer ends at $z$, so its way back begins there. It is $0.5$ for the first image and $-1$ for the second. Chapter 2's rules give this for each:
 
 # %% tags=["figure"] alt="The first image: pixels 2 and 1, weights 2 and −1, z is 3. Upstream gradient 0.5; so the weights get 1 and 0.5, the pixels 1 and −0.5." caption="the first image"
 plot.network(
@@ -1847,7 +1848,7 @@ assert (by_hand.hidden_weight - judged[0]).abs().max() > 1e-4  # too few digits
 # | $\partial L / \partial W$ | $\Delta^\top X$ | $(H, N)(N, D)$, so $(H, D)$ |
 # | $\partial L / \partial b$ | the rows of $\Delta$, added up | $(N, H)$, so $(H,)$ |
 #
-# ($\odot$, "times, number by number".) The training loop takes a step after every batch, along the gradient of the mean over its images. With batches of one it is chapter 2's.
+# ($\odot$, "times, number by number".) The training loop takes a step after every batch, against the gradient of the mean over its images. With batches of one it is chapter 2's.
 
 
 # %% export="training.py" drop="gradient_descent"
@@ -1911,7 +1912,7 @@ for part in parts:
 print(f"after {len(some)} steps no parameter differs by more than {max(gaps):.0e}")
 
 # %% tags=["claim"]
-assert max(gaps) < 1e-10 and abs(loss_tensors - loss_lists) < 1e-9
+assert max(gaps) < 1e-12 and abs(loss_tensors - loss_lists) < 1e-12
 assert times_as_fast > 4
 record("times as fast as lists, one image at a time", times_as_fast)
 
@@ -1929,7 +1930,7 @@ assert batched_times > 1.5 * times_as_fast
 record("times as fast as lists, batches of 20", batched_times)
 
 # %% [markdown]
-# Faster by the epoch, but no longer the same training: batches mean fewer steps, each along a gradient averaged over more images. Try four recipes for two epochs on all images, each from five random starts (about eight seconds; a minute or two on the full set):
+# Faster by the epoch, but no longer the same training: batches mean fewer steps, each against a gradient averaged over more images. Try four recipes for two epochs on all images, each from five random starts (eight seconds; a minute or two on the full set):
 #
 # | | 1 (chapter 2) | 2 | 3 | 4 |
 # |:--|--:|--:|--:|--:|
@@ -1972,7 +1973,7 @@ for one, two, three, _ in zip(*recipes.values(), strict=True):
     assert three - one < (two - one) / 2
 
 # %% [markdown]
-# What to do with so much time? More hidden units and more epochs. And, because luck has a say, five networks; the number to keep is their **median**, the third of five in order of size, together with the range (ten seconds or so; a minute or two on the full set):
+# What to do with so much time? More hidden units and more epochs. And, because luck has a say, five networks; the number to keep is their **median**, the third of five in order, together with the range (ten seconds; a minute or two on the full set):
 
 # %%
 error_rates = []
@@ -1984,7 +1985,8 @@ best, _, ten_digits, _, worst = sorted(error_rates)
 print(f"median {ten_digits:.1%}, from {best:.1%} to {worst:.1%}")
 
 # %% tags=["claim"]
-assert ten_digits < 0.085 and worst < slow[2]
+low, high = (0.055, 0.07) if len(images) < 5_000 else (0, 0.055)
+assert low < ten_digits < high and worst < slow[2]
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 
@@ -2005,7 +2007,7 @@ assert never_inked.any() and not learnt[:, never_inked].any()
 # %% [markdown]
 # ## Recap
 #
-# A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is one of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes. BLAS is good at the first and the last; to save requests is up to you. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5,)$ has a shape, too, and a matrix wrongly reshaped has the shape of the transposed one.
+# A matrix product is every row with every column, or the sum of the outer products of columns with rows. Broadcasting aligns shapes on the right and repeats lengths of 1 by a stride of 0, without copying. Letters say which dimensions are kept and which are summed, and `@` is one of their sentences. Asking for more at once is fast as long as it does not send more through memory: what counts is arithmetic, requests and bytes. BLAS sees to arithmetic and bytes; saving requests is up to you. A batch shares its parameters, so their gradients are sums over it, and those sums are matrix products again. If you remember one thing: **write down the shapes: they tell you most of the formula.** Not all of it. $(5, 1)$ minus $(5,)$ has a shape, too, and a matrix wrongly reshaped has the shape of the transposed one.
 #
 # **Terms:** tensor, shape, dimension (axis), dtype; scalar, vector, matrix; slice, boolean mask, reduction; transpose; matrix product, inner length; broadcasting; stride, view, contiguous; einsum, outer product; FLOP, FLOP/s, arithmetic intensity; memory traffic, cache; BLAS, SIMD; kernel, launch; batch, median.
 #

@@ -716,11 +716,6 @@ def third_input(x1, x2):
     return math.log(x1) * x2
 
 
-# %% exercise="third_input" message="return the third number, do not print it"
-def third_input(x1, x2):
-    print(x1 * x2)
-
-
 # %% exercise="third_input" message="the third input is one number"
 def third_input(x1, x2):
     return [x1 * x2]
@@ -752,3 +747,36 @@ def third_input(x1, x2):
     if x1 != x2:
         extra = 1.0
     return extra
+
+
+# %% exercise="mse" message="in Python a power is **"
+def mse(predictions, targets):
+    return sum((p - t) ^ 2 for p, t in zip(predictions, targets)) / len(targets)
+
+
+# %% exercise="mse" message="the first pair was left out"
+def mse(predictions, targets):
+    return sum((predictions[i] - targets[i]) ** 2 for i in range(1, len(targets))) / len(targets)
+
+
+# %% exercise="largest_stable_lr" message="for the forty students of before"
+def largest_stable_lr(xs):
+    p, q = 2 * sum(x * x for x in hours) / len(hours), 2 * sum(hours) / len(hours)
+    return 2 / ((p + 2) / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="that is for the bowl above"
+def largest_stable_lr(xs):
+    return 2 / 6
+
+
+# %% exercise="largest_stable_lr" message="(p - r)/2 is squared as a whole"
+def largest_stable_lr(xs):
+    p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
+    return 2 / ((p + 2) / 2 + ((p - 2) ** 2 / 2 + q * q) ** 0.5)
+
+
+# %% exercise="largest_stable_lr" message="all of p + r is halved"
+def largest_stable_lr(xs):
+    p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
+    return 2 / (p + 2 / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)

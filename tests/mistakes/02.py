@@ -852,12 +852,6 @@ def sigmoid_grad(z):
     return sigmoid(z) * sigmoid(-z)
 
 
-# %% exercise="bump" message="has one list in it several times"
-def bump(left, middle, right):
-    rise, fall = 1 / (middle - left), 1 / (right - middle)
-    return Network([[1.0]] * 3, [-left, -middle, -right], [[rise, -rise - fall, fall]], [0.0])
-
-
 # %% exercise="bump" message="`//` drops it"
 def bump(left, middle, right):
     rise, fall = 1 // (middle - left), 1 // (right - middle)
@@ -886,3 +880,11 @@ def relu(z):
 
 def relu_grad(z):
     return [1.0 if value > 0 else 0.0 for value in z]
+
+
+# %% exercise="forward" message="`outputs` is one number"
+def forward(network, x):
+    z = [predict(x, row, b) for row, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    outputs = [predict(hidden, row, b) for row, b in zip(network.output_weight, network.output_bias)]
+    return z, hidden, outputs[0]

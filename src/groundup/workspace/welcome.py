@@ -16,6 +16,7 @@ This folder is yours: nothing overwrites what you write here.
 {parts}
 
 Work in the notebook or in the script, as you like: a check brings the other one in step.
+The script shows hints, checks and solutions below each stub; the notebook folds them away.
 In this folder, with the book's environment active:
 
 ```console
