@@ -1056,14 +1056,14 @@ def steps_needed(xs: list[float], lr: float) -> int:
 
 
 print(f"hours: condition number {condition_number(hours):.1f}", end=", ")
-print(steps_needed(hours, 0.98 * limit), "steps")
+print("steps:", steps_needed(hours, 0.98 * limit))
 
 # %% [markdown] tags=["predict"]
 # What are the two eigenvalues for the standardised hours? And how many steps will it need with a learning rate of 0.5?
 
 # %%
 print(f"standardised: condition number {condition_number(standardised):.1f}", end=", ")
-print(steps_needed(standardised, lr=0.5), "steps")
+print("steps:", steps_needed(standardised, lr=0.5))
 
 # %% [markdown] tags=["answer"]
 # One. Both eigenvalues are 2, and $1 - 0.5 \times 2 = 0$ in every direction. It is the same line in other units: $w$ now counts points per standard deviation of hours, and $b$ is the predicted score of a student with average hours. (A new student's hours are standardised with the mean and deviation of the old ones.)
