@@ -58,7 +58,7 @@ assert average_error < -40
 # %% [markdown]
 # An average hides as much as it shows: a model that is 100 too high for one student and 100 too low for the next would get a perfect 0. We need a number in which errors cannot cancel.
 #
-# To find one is the first exercise. Its answer is *saved to* a file, `ch01/losses.py`: code so marked makes up the package `ch01`, this chapter's **checkpoint**, from which chapter 2 imports. Where you see *checked*, a few lines of code test what was just said (and `record` keeps numbers for other pages). (*How to read this book* says more.)
+# To find one is the first exercise. Its answer is *saved to* a file, `ch01/losses.py`: code so marked makes up the package `ch01`, this chapter's **checkpoint**, from which chapter 2 imports. Where you see *checked*, a few lines of code test what was just said (and `record` keeps numbers for other pages). Answer in plain Python, without NumPy: by the rule of this book a library may compute for you what you have written yourself before. (*How to read this book* says more.)
 
 # %% [markdown] exercise="mse" tags=["prompt"] difficulty="easy" minutes=5
 # ### Exercise 1.1: errors that cannot cancel
@@ -342,6 +342,7 @@ for wrong, why in (
         "step to both sides, from fresh lists",
     ),
     ((21, 60, 69.04), "are these two lists made once, before the loop? make new ones"),
+    ((69.04,) * 3, "all were moved at once: move one, and let the others stand"),
     ((21, 39, 21), "`index` finds the first of two equal parameters: enumerate"),
 ):
     assert not is_near(*wrong), why

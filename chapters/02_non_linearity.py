@@ -388,6 +388,10 @@ assert not near(outputs, [max(0.0, v) for v in outputs_wanted]), (
     "an output may be negative: no relu after the last layer"
 )
 assert not near(outputs, sums), "the output biases are missing from the outputs"
+for_hidden = [s + b for s, b in zip(sums, trial.hidden_bias, strict=False)]
+assert not near(outputs, for_hidden), (
+    "the outputs got the hidden biases: output_bias is theirs"
+)
 unbent = plus(weighted(z_wanted, trial.output_weight), trial.output_bias)
 assert not near(outputs, unbent), "the outputs read `hidden`, not z"
 assert near(outputs, outputs_wanted), (
@@ -1517,7 +1521,7 @@ for called, function in (("sigmoid", sigmoid), ("sigmoid_grad", sigmoid_grad)):
             remedy = (
                 "for a positive z the formula as printed is safe"
                 if z > 0
-                else "for a negative z multiply numerator and denominator by e^z"
+                else "for which signs of its argument is math.exp safe?"
             )
         try:
             with warnings.catch_warnings():

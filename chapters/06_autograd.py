@@ -230,7 +230,7 @@ for start, end, back, bend, across, up in (
 # %% [markdown]
 # A number may hand on when *everything that used it* has handed on. Read the other way round: list the numbers so that each stands after its own parents; this is called a **topological order**, and $w, x, s, p, L$ is one. The way back takes such a list from its end.
 #
-# How does one find it from $L$ alone? By going down the edges, **depth-first**: to write down a number, first write down its parents, unless they stand there already; then the number itself. That is a recursive function of five lines.
+# How does one find it from $L$ alone? By going down the edges, **depth-first**: to write down a number, first write down its parents, unless they stand there already; then the number itself. That is a recursive function of six lines.
 
 
 # %%
@@ -554,7 +554,7 @@ assert s_and_its_square(Dual(2.0), Dual(3.0, 1.0)).derivative == 26.0
 # %% [markdown]
 # ## Beside micrograd
 #
-# micrograd (2020) is the same idea, its engine a hundred lines, and its demonstration trains a network of 337 parameters on two interleaved half-moons. Each of its numbers keeps a small function that hands on; ours keeps its local derivatives. Its own network runs on either class, unchanged, so here is the same work for both, the last time with Python's garbage collector switched off (ten to thirty seconds; it needs `pip install micrograd`, which `make setup` has done):
+# micrograd (2020) is the same idea, its engine a hundred lines, and its demonstration trains a network of 337 parameters on two interleaved half-moons. Each of its numbers keeps a small function that hands on; ours keeps its local derivatives. Its own network runs on either class, unchanged, so here is the same work for both, the last two times with Python's garbage collector switched off (some seconds; it needs `pip install micrograd`, which `make setup` has done):
 
 # %% tags=["oracle", "timing"]
 import gc
@@ -629,11 +629,11 @@ if engine:
 # %% tags=["oracle", "claim"]
 if engine:
     assert math.isclose(first_grad["ours"], first_grad["micrograd"], rel_tol=1e-9)
-    assert times_as_fast > 2 and without < 0.7 * times_as_fast
-    assert least["micrograd", False] < 0.6 * least["micrograd", True]
+    assert times_as_fast > 2 and 2 * (without - 1) < times_as_fast - 1, "most of it"
+    assert least["micrograd", False] < least["micrograd", True] / 3
     assert least["ours", False] < least["ours", True]
     assert 6 < tracked["micrograd"] / nodes < 8 and 1.5 < tracked["ours"] / nodes < 3
-    assert 2 * 64 * (784 * 50 + 50 * 10) / nodes_per_second > 2  # seconds
+    assert 2 * 64 * (784 * 50 + 50 * 10) / nodes_per_second > 5  # seconds
     assert left_over["micrograd"] > 10 * left_over["ours"]
     assert len(nn.MLP(2, [16, 16, 1]).parameters()) == 337
     record("scalar engine, times as fast as micrograd", times_as_fast)
@@ -821,7 +821,7 @@ unlock(
 # %% [markdown]
 # Now the class. All operations are built alike: compute the result, and say for each operand what goes back to it. The record that grows in this way is called a **tape**, although it is a graph and no strip. `recorded` does what is left, in one place for all: it makes the new tensor, and keeps an edge to each operand that *wants* a gradient, be it a leaf with `requires_grad=True` or something made of one. Inputs and targets do not, so that nothing is kept or computed for them.
 #
-# The order is easier than before. Each recorded tensor gets a **number**, one more than the one recorded before it; a leaf has 0. What used a tensor was made after it. So let always the *youngest* that is waiting hand on. Could another user of it turn up later? It would be younger, and be reached only from something younger still that is waiting now, and that would go first. So no second walk is needed to find an order. (PyTorch does the same.) What is waiting lies in a **heap**, a list that hands out the smallest first; hence the minus. As soon as a tensor has handed on, its edges are dropped, and with them all that was kept for the way back. (`spread` brings the gradient of a sum back to the shape of what was summed.)
+# The order is easier than before. Each recorded tensor gets a **number**, one more than the one recorded before it; a leaf has 0. What used a tensor was made after it. So let the *youngest* that is waiting hand on. Could another user of it turn up later? It would be younger, and be reached only from something younger still that is waiting now, and that would go first. So no second walk is needed to find an order. (PyTorch walks first, counting users.) What is waiting lies in a **heap**, a list that hands out the smallest first; hence the minus. As soon as a tensor has handed on, its edges are dropped, and with them all that was kept for the way back. (`spread` brings the gradient of a sum back to the shape of what was summed.)
 
 # %% export="autograd.py"
 from collections.abc import Callable, Iterator
@@ -1305,7 +1305,7 @@ def check_disagreement() -> None:
 check_disagreement()
 
 # %% [markdown]
-# Two of the six cannot be seen with a plain sum, and these two cannot be told from right ones in any test whose upstream gradient is 1 everywhere: a forgotten $G$ is 1 anyway, and a matrix of ones is its own transpose. And `disagreement` has no say where there is no derivative, as at the kink of a ReLU. Now the engine's own operations:
+# Two of the six cannot be seen with a plain sum, nor, in these shapes, in any test whose upstream gradient is 1 everywhere: a forgotten $G$ is 1 anyway, and a square matrix of ones is its own transpose. And `disagreement` has no say where there is no derivative, as at the kink of a ReLU. Now the engine's own operations:
 
 # %%
 cube, positive = rand(2, 3, 4), rand(4, 3).abs() + 0.5
@@ -1622,7 +1622,7 @@ ax.set_xticks([1, 20, 40, 61, 80], ["1", "20", "40", "20", "1"])
 # %% tags=["claim"]
 forward_held, backward_held = held[:40], held[40:]
 assert forward_held[-1] - forward_held[0] > 20  # MiB
-assert backward_held[-1] < 0.1 * forward_held[-1] and after == 0
+assert backward_held == forward_held[::-1] and after == 0
 noted.clear()
 long = Tensor(rand(2), requires_grad=True)
 for _ in range(20):
@@ -2262,13 +2262,13 @@ print(f"{100 / mine * 1000:,.0f} nodes per second, PyTorch {100 / real * 1000:,.
 # %% tags=["claim"]
 assert all(map(torch.allclose, [p.grad for p in ours[1]], [p.grad for p in theirs[1]]))
 assert sorted(fused_ratios.values())[2] < 1.4
-assert real / 3 < mine < 4 * real and 2 * bare > 0.35 * mine
+assert real / 3 < mine < 4 * real and 2 * bare > 0.35 * max(mine, real)
 record("tape with fused layers, times as long as PyTorch", list(fused_ratios.values()))
 record("tape, nodes per second", 100 / mine * 1000)
 record("PyTorch, nodes per second", 100 / real * 1000)
 
 # %% [markdown]
-# Our fused layers beside PyTorch's single operations are no fair comparison any more (its own `Linear` multiplies and adds in one node, too). They show where the time was. And even on single numbers the two tapes are not far apart: one multiplication forward and one on the way back, without any tape, are a good part of what either takes. Most of the cost is to ask for a tensor at all, whoever asks. It is what chapter 3 found: what counts is how much is asked for at once.
+# Our fused layers beside PyTorch's single operations are no fair comparison any more (its own `Linear` multiplies and adds in one node, too). They show where the time was. And even on single numbers the two tapes are not far apart: one multiplication forward and one on the way back, without any tape, are a good part of what either takes. Much of the cost is to ask for a tensor at all, whoever asks. It is what chapter 3 found: what counts is how much is asked for at once.
 #
 # All this was with one thread, and so is every chapter of this book so far. Why not with two?
 
@@ -2319,6 +2319,7 @@ awake, asleep = (
     found[name, 2**20, 2] for name in ("who waits, asks", "who waits, sleeps")
 )
 assert awake > 5 * asleep or not hasattr(os, "sched_setaffinity")
+assert asleep < 4 * found["who waits, sleeps", 2**20, 1], "nearly as long as one"
 small = [found["who waits, asks", 4096, threads] for threads in (1, 2)]
 assert 1 / 3 < small[1] / small[0] < 3
 record("a million numbers, two threads on one core, median ms", awake)
@@ -2455,7 +2456,7 @@ assert abs(ends["maxout"][2] - ends["chapter 5's"][2]) < 0.008
 if len(images) < 5000:
     assert ends["maxout"][0] < ends["chapter 5's"][4]  # the two lists overlap
     assert ends["chapter 5's"][0] < ends["maxout"][4]
-    assert 0.5 < alone[0] / alone[1] < 2
+    assert 0.5 < alone[0] / alone[1] < 2 and min(alone) >= 24
     assert abs(ends["maxout"][2] - ends["chapter 5's"][2]) < (
         ends["maxout"][4] - ends["maxout"][0]
     )
@@ -2464,7 +2465,7 @@ record("error rates of five seeds", ends["maxout"])
 record("error rate of chapter 5's network", ends["chapter 5's"][2])
 
 # %% [markdown]
-# That is hardly a difference. Over the five pairs, each network is right alone on dozens of images, and from seed to seed the results differ more than from one kind of unit to the other: maxout has learnt its own activation functions, and does as well with them as chapter 5's network with ReLU. So this chapter's last number is about chapter 5's, and I would not change my library for it. What has changed is its price. Maxout is ten lines, its network another dozen, all of them forward, and nobody has written a `backward` for it. Which loss to descend on is still chapter 1's choice, and chapter 7's question.
+# That is hardly a difference. Over the five pairs, each network is right alone on dozens of images, and the two lists of results overlap: maxout has learnt its own activation functions, and does as well with them as chapter 5's network with ReLU. So this chapter's last number is about chapter 5's, and I would not change my library for it. What has changed is its price. Maxout is ten lines, its network another dozen, all of them forward, and nobody has written a `backward` for it. Which loss to descend on is still chapter 1's choice, and chapter 7's question.
 #
 # ## Recap
 #

@@ -168,6 +168,13 @@ ax.set(xlabel="p", ylabel="cost", xlim=(0, 1), ylim=(0, 4.8))
 #
 # $$L = \log \sum_{j} e^{z_j} - z_0$$
 
+# %% tags=["claim"]
+grown = [math.exp(z) for z in (3, 2, 1)]
+assert [round(e, 2) for e in (*grown, sum(grown))] == [20.09, 7.39, 2.72, 30.19]
+assert [round(e / sum(grown), 2) for e in grown] == [0.67, 0.24, 0.09]
+assert round(math.log(sum(grown)), 2) == 3.41
+assert round(-math.log(0.5), 2) == 0.69 and round(-math.log(0.01), 1) == 4.6
+
 # %% tags=["figure"] alt="The graph of L = log(exp z0 + exp z1 + exp z2) − z0 for z0 = 3, z1 = 2, z2 = 1. The exponentials 20.09, 7.39 and 2.72 add up to 30.19, whose logarithm is 3.41, and minus 3 that is a loss of 0.41. The gradients at z0, z1 and z2 are −0.33, 0.24 and 0.09. z0 is used twice, and drawn twice." caption="The logits are 3, 2 and 1, and class 0 is right. Dashed: $z_0$ once more. What comes back to it by its two ways, 0.67 and −1, adds up to −0.33"
 logits = {"z0": 3, "z1": 2, "z2": 1, "exp": math.exp, "log": math.log}
 plot.graph("L = log(exp(z0) + exp(z1) + exp(z2)) - z0", logits)
@@ -679,7 +686,7 @@ assert stuck < 1e-4
 # %% [markdown]
 # ## Is it the better loss?
 #
-# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 2's on ten targets, and cross-entropy. Each is to have the learning rate that suits it, by three seeds on images held back from *training*: a fifth, drawn at random as in chapter 4. Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
+# Three losses for the same network, 784-100-10 (the first has a single output): chapter 4's squared error on the digit's value, chapter 2's on ten targets, and cross-entropy. Each gets the best of a few learning rates, by three seeds on images held back from *training*: a fifth, drawn at random as in chapter 4. Then five seeds each, ten epochs, and the validation images (fifteen seconds or so; minutes on the full set).
 
 # %% [markdown] tags=["predict"]
 # Chapter 4 found more than half of the digits wrong with the first loss. How do the other two compare?
@@ -799,6 +806,8 @@ very_sure, unsure = sureness > 0.99, sureness < 0.6
 right = (answers == valid_labels).float()
 assert right[very_sure].mean() > 0.97 and 0.2 < right[unsure].mean() < 0.8
 assert very_sure.sum() > 400
+between = (sureness >= 0.6) & (sureness <= 0.99)
+assert right[between].mean() < sureness[between].mean()
 
 # %% [markdown]
 # Where it is surest, and that is most images, it is nearly always right; where it says less than 0.6 you had better look yourself. (In between it is too sure of itself: chapter 13 measures that.)
@@ -1132,7 +1141,7 @@ def check_named_parameters() -> None:
 check_named_parameters()
 
 # %% [markdown]
-# With that a linear layer is five lines, and so is a stack of modules that is one itself:
+# With that a linear layer is five lines, and a stack of modules, itself one, seven:
 
 
 # %%
@@ -1395,6 +1404,8 @@ try:
     torch.optim.SGD(list(listed.parameters()), lr=0.1)
 except ValueError as error:
     assert "empty parameter list" in str(error)
+else:
+    raise AssertionError("PyTorch took an empty list")
 
 # %% [markdown]
 # **Fourth step: the dataset.** Images and labels are two tensors that must be indexed alike, in the same line, for ever. A **dataset** has a length, and an item for each index, which is all that the rest needs to know. The items need not exist before they are asked for.
@@ -1863,12 +1874,12 @@ for seed in range(5):
 # %% tags=["claim"]
 promised, kept_promise = (median(rates) for rates in zip(*honest, strict=True))
 assert 0.6 < promised / kept_promise < 1.5
-assert median(new for _, new in leaky) < 1.02 * kept_promise
+assert median(new for _, new in leaky) < kept_promise
 in_order = fit_rows(torch.arange(4000), torch.arange(4000, 5000), 0)
 assert in_order[1] > 2 * in_order[0]
 
 # %% [markdown]
-# Now the promise is nearly kept; 200 originals are few, and a single split can be some points off. The networks are a little worse, for they see 800 different originals and no longer nearly all 1,000. What was wrong before was not the network. It was the number.
+# Now the promise is nearly kept; 200 originals are few, and a single split can be some points off. The networks are a little worse: they see 800 different originals and no longer nearly all 1,000. What was wrong before was not the network. It was the number.
 
 # %% [markdown]
 # ## Averages
@@ -2616,13 +2627,13 @@ print(f"on the images that the last one was trained on: {seen[1]:.2%} wrong")
 # %% tags=["claim"]
 if len(images) < 5000:
     assert chosen_loss is squares
-assert ten_digits < 0.052 and worst < 0.058 and seen[1] < ten_digits / 2
+assert ten_digits < 0.052 and worst < 0.058 and seen[1] < 0.005
 record("error_rate", ten_digits)
 record("error rates of five seeds", error_rates)
 record("1 if squares were chosen, else 0", int(chosen_loss is squares))
 
 # %% [markdown]
-# About what chapters 5 and 6 had. On the book's images, from two seeds, ten squares make fewer errors with this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, but for chapter 8's last number, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
+# About what chapters 5 and 6 had. On the book's images two seeds chose ten squares for this network; with 100 hidden units there was hardly a difference. (On the full set it may be otherwise.) What decides is not the derivation but the images held back. From here on we keep cross-entropy all the same, but for chapter 8's last number, for what it says: probabilities. And the last line shows what is left to gain. On the images that it has seen, the network makes next to no mistakes; what remains is the distance to new ones, for other networks, from chapter 9 on, and other training, in chapter 13.
 #
 # ## Recap
 #

@@ -480,7 +480,7 @@ def output_size(
 
 
 # %% [markdown] tags=["solution"]
-# My window was $dk$ long at first, as if there were a hole behind its last number as well. For $d = 1$ that is right, and so I did not notice: only with $d = 2$ was there one place too few. The window has $k$ numbers and $k - 1$ gaps of $d$: its length is $d(k - 1) + 1$. So the result is as large as the image with $2p = d(k - 1)$: padding 1 for an ordinary kernel of 3, and 2 for one of 5. (With an even $k$ and $d = 1$ no whole $p$ does it: that is why kernels have odd sides.)
+# My window was $dk$ long at first, as if there were a hole behind its last number as well. For $d = 1$ that is right, and so I did not notice: only with $d = 2$ was there one place too few. The window has $k$ numbers and $k - 1$ gaps of $d$: its length is $d(k - 1) + 1$. So the result is as large as the image with $2p = d(k - 1)$: padding 1 for an ordinary kernel of 3, and 2 for one of 5. (With an even $k$ and $d = 1$ no whole $p$ does it: one reason why most kernels have odd sides.)
 
 
 # %% tags=["check"]
@@ -1335,7 +1335,7 @@ forward, both, three = (
 product = best["large, the product alone"] / best["large, forward, ours"]
 
 # %% tags=["claim"]
-assert forward < 10 and both < 10 and three < 10 and product > 0.25
+assert forward < 10 and both < 10 and three < 10 and 0.25 < product < 0.9
 record("im2col against PyTorch, forward", forward)
 record("im2col against PyTorch, forward and backward", both)
 record("im2col against PyTorch, the three layers, forward and backward", three)
@@ -1352,7 +1352,7 @@ ax.set_xlim(right=8 * max(ladder.values()))
 ax.set_ylim(len(ladder) - 0.5, -0.5)
 
 # %% [markdown]
-# The same result, by a library that knows this processor. Of our time forward the product alone takes the larger part, not the copying. (The first aside has two ways of doing with fewer multiplications.) From here on the real one does the work.
+# The same result, by a library that knows this processor. Of our time forward the product alone is only a part; copying takes time, too. (The first aside has two ways of doing with fewer multiplications.) From here on the real one does the work.
 
 # %% [markdown] tags=["aside"]
 # #### Aside: fewer multiplications
@@ -1789,7 +1789,7 @@ unlock("torch.nn.AvgPool2d", by=AvgPool2d, inputs=layers)
 
 # %% [markdown]
 # > [!NOTE]- Aside: pooling or stride?
-# > Both halve the sides. A convolution of stride 1 with pooling behind it computes every place and then throws three of four away; one of stride 2 computes only the quarter that is kept. It has the same number of weights for a quarter of the arithmetic, and is often a little worse: so it was for most networks of Springenberg et al., *Striving for Simplicity: The All Convolutional Net* (2014, arXiv:1412.6806, table 3), and so it is below. What they found no worse is to put *another* convolution, of stride 2, where the pooling stood. Our network below does both: a stride where the image is largest and the arithmetic dearest, pooling after that.
+# > Both halve the sides. A convolution of stride 1 with pooling behind it computes every place and then throws three of four away; one of stride 2 computes only the quarter that is kept. It has the same number of weights for a quarter of the arithmetic, and is often worse: so it was for networks of Springenberg et al., *Striving for Simplicity: The All Convolutional Net* (2014, arXiv:1412.6806, table 3), and so it is below. What they found no worse is to put *another* convolution, of stride 2, where the pooling stood. Our network below does both: a stride where the image is largest and the arithmetic dearest, pooling after that.
 
 # %% [markdown]
 # ## How far a number sees
@@ -2166,7 +2166,7 @@ for by in range(4):
     )
 
 # %% [markdown]
-# Without the maximum the network makes more errors to begin with, and minds two pixels nearly as much as the fully connected one. Chapter 13 moves images about in training, and measures on images as they stand.
+# Without pooling the network makes more errors to begin with, and minds two pixels nearly as much as the fully connected one. Chapter 13 moves images about in training, and measures on images as they stand.
 
 # %% tags=["claim"]
 assert strided_shifted[2] > 1.3 * cnn_shifted[2]
@@ -2227,16 +2227,18 @@ for seed, model in enumerate(cnns):
     )
 
 patches = windows(images[:500], 5, 2).flatten(0, 3).flatten(1)
-sums = (rand(8, len(patches)) @ (patches - patches.mean(0))).view(8, 5, 5)
-control = neighbours_alike(sums)
-print(f"random sums of patches {control:5.2f}")
+controls = []
+for _ in range(5):
+    sums = (rand(8, len(patches)) @ (patches - patches.mean(0))).view(8, 5, 5)
+    controls.append(neighbours_alike(sums))
+print("random sums of patches", *(f"{control:5.2f}" for control in controls))
 
 # %% tags=["aside", "claim"]
 smooth = [neighbours_alike(model[0].weight.detach()[:, 0]) for model in cnns]
-assert min(smooth) > 0.15 and control > 0.3
+assert min(smooth) > 0.15 and sorted(controls)[2] > sorted(smooth)[2]
 
 # %% [markdown] tags=["aside"]
-# Training has made neighbours alike that were drawn independently. (At the start the number lies a little below 0, as each kernel's own mean is taken off.) But random sums of patches are as smooth: a gradient of the first layer *is* a sum of patches, and patches of digits are smooth. So the kernels are no longer noise, and that they look for strokes is not shown.
+# Training has made neighbours alike that were drawn independently. (At the start it is −1/24 on average, as each kernel's own mean is taken off.) But random sums of patches are as smooth: a gradient of the first layer *is* a sum of patches, and patches of digits are smooth. So the kernels are no longer noise, and that they look for strokes is not shown.
 
 # %% [markdown]
 # > [!NOTE]- Aside: from LeNet to AlexNet

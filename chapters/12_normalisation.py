@@ -85,7 +85,7 @@ spread = {name: [row["std"] for row in rows] for name, rows in stats.outputs.ite
 print("standard deviations, first step:", *(f"{s[0]:.2f}" for s in spread.values()))
 print("                     last step: ", *(f"{s[-1]:.2f}" for s in spread.values()))
 
-# %% tags=["figure"] alt="Four wavering lines over 80 steps, the standard deviation of what four layers put out. All begin at 1, and the tenth first falls to 0.7. After forty steps all are about two; near the end three of them leap above three, and all fall back." caption="The standard deviation of what four layers put out, before the ReLU, in each training batch"
+# %% tags=["figure"] alt="Four wavering lines over 80 steps, the standard deviation of what four layers put out. All begin at 1, and the tenth first falls to 0.7. They rise in peaks, the eighth highest, once above three; at the end all are above two." caption="The standard deviation of what four layers put out, before the ReLU, in each training batch"
 figure, ax = plt.subplots(figsize=(5.6, 2.6))
 names = ("second layer", "fifth", "eighth", "tenth")
 for name, values in zip(names, spread.values(), strict=True):
@@ -118,7 +118,7 @@ for lr in RATES:
     print(f"rate {lr:5}: {shown(plain[lr])}", flush=True)
 
 # %% [markdown] tags=["answer"]
-# It trains at two of them. At 0.004 it has hardly begun; at the next two the loss comes down to about 1. At 0.256 next to nothing is learnt: some networks are stuck near guessing, and in the others the numbers grow until they are no numbers, `nan`; at 1.024 in all.
+# It trains at two of them. At 0.004 it is still on its way; at the next two the loss comes down to about 1. At 0.256 next to nothing is learnt: some networks are stuck near guessing, and in the others the numbers grow until they are no numbers, `nan`; at 1.024 in all.
 
 # %% tags=["claim"]
 for seed in range(5):
@@ -186,7 +186,7 @@ def standardize(x: Tensor, dims: Axes, eps: float) -> tuple[Tensor, Tensor, Tens
 
 
 # %% [markdown] tags=["solution"]
-# To save a pass over the numbers I had computed the variance as the mean of the squares minus the square of the mean. On paper it is the same. In `float32`, for numbers near 10,000 with a standard deviation of 1, it is the difference of two numbers near 100,000,000, which are stored in steps of 8. The variance came out as a multiple of 8, 0 the most often, and now and then a negative one; its root is `nan`.
+# To save a pass over the numbers I had computed the variance as the mean of the squares minus the square of the mean. On paper it is the same. In `float32`, for numbers near 10,000 with a standard deviation of 1, it is the difference of two numbers near 100,000,000, which are stored in steps of 8. The variance came out as a multiple of 8, 0 the most often, and often a negative one; its root is `nan`.
 
 
 # %% tags=["check"]
@@ -335,6 +335,7 @@ check_standardize()
 off = 10_000 + torch.randn(1000, 50, generator=torch.Generator().manual_seed(0))
 naive = ((off**2).mean(0) - off.mean(0) ** 2).tolist()
 assert all(v % 8 == 0 for v in naive) and min(naive) < 0 < max(naive)
+assert sum(v < 0 for v in naive) > 10 and max(set(naive), key=naive.count) == 0
 assert z_hat.tolist() == [-1.4, -0.2, 0.2, 1.4] and (mu, variance) == (8, 25)
 
 # %% [markdown]
@@ -1371,11 +1372,19 @@ for calm, wild in zip(movement["no norm"], movement["shaken"], strict=True):
 assert max(max(layers) for layers in movement["BatchNorm"]) < 0.03
 assert median(shaken) < median(plain[0.016])
 assert median(shaken) > median(normed[0.256])
+further = []
+for seed, wild in enumerate(movement["shaken"]):
+    model = prepared(seed)
+    watch = Movement(model)
+    losses_of(model, 0.064, seed, watch)
+    own = [sum(row) / len(row) for row in zip(*watch.moved, strict=True)]
+    further.append(sum(own) > sum(wild))
+assert sum(further) >= 3, "without a norm, at the higher rate"
 
 # %% [markdown]
-# BatchNorm does keep the means still, as promised. The noise undoes that. (What moves there is the noise itself: two draws between −0.5 and 0.5 are typically 0.29 apart, in every layer.) From one step to the next the means of the shaken network move further than those of the network without a norm at its best rate, for every seed and in at least eight of the ten layers, though in the upper ones not by much; and yet it ends with a lower loss, in the median of the five. The noise costs something. Inputs that do not keep still, however, can hardly be what made training hard.
+# BatchNorm does keep the means still, as promised. The noise undoes that. (What moves there is the noise itself: two draws between −0.5 and 0.5 are typically 0.29 apart, in every layer.) From one step to the next the means of the shaken network move further than those of the network without a norm at 0.016, for every seed and in at least eight of the ten layers, though in the upper ones not by much (at 0.064 its own mostly move further); and yet it ends with a lower loss, in the median of the five. The noise costs something. Inputs that do not keep still, however, can hardly be what made training hard.
 #
-# What then? Santurkar et al. propose that the loss becomes smoother: the gradient holds for longer. That, too, can be measured in small. From where training is, go along the gradient, $2^{-10}$ times its length, then $2^{-9}$ times from the same place, and so on: which is the highest of these rates up to which the loss of this batch still falls, and how far has one gone? Both networks are trained at the *same* rate. (At rates of their own the one with the higher would win by itself: wherever it trains at a rate, steps of that rate must work.)
+# What then? Santurkar et al. propose that the loss becomes smoother: the gradient holds for longer. That, too, can be measured in small. From where training is, go against the gradient, $2^{-10}$ times its length, then $2^{-9}$ times from the same place, and so on: which is the highest of these rates up to which the loss of this batch is below where it began, and how far has one gone? Both networks are trained at the *same* rate. (At rates of their own the one with the higher would win by itself: wherever it trains at a rate, steps of that rate must work.)
 
 
 # %%
@@ -1655,7 +1664,7 @@ def check_group() -> None:
 check_group()
 
 # %% [markdown]
-# The three layers around it. In LayerNorm every number that is standardised together has a $\gamma$ and a $\beta$ of its own. **RMSNorm** (Zhang and Sennrich, 2019) leaves the mean alone and divides by the root of the mean square, which is cheaper, and is what many language models of today use.
+# The three layers around it. In LayerNorm every number that is standardised together has a $\gamma$ and a $\beta$ of its own. **RMSNorm** (Zhang and Sennrich, 2019) leaves the mean alone and divides by the root of the mean square, which takes fewer operations, and is what many language models of today use.
 
 
 # %% export="normalization.py"
@@ -2141,7 +2150,7 @@ for seed in range(5):
 # %% tags=["claim"]
 ten_digits = median(final)
 assert 0.0145 < ten_digits < 0.0235 or len(images) > 5000, final
-assert median(known) < 0.25 * ten_digits or len(images) > 5000
+assert median(known) < 0.002 or len(images) > 5000
 record("error_rate", ten_digits)
 record("error rates of five seeds", final)
 

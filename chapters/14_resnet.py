@@ -142,7 +142,7 @@ def at_end(losses: list[float]) -> float:
 plain = by_depth(PlainBlock, "plain")
 
 # %% [markdown] tags=["answer"]
-# The 24 layers have hardly begun (2.3 is guessing), 12 are better, and 6 are the best. After 500 steps, recorded likewise with four rates, the medians are in the same order: 24 layers are three times as bad as 12, and 6 and 12 are close. He, Zhang, Ren and Sun, who found it on larger images, with networks of 20 and of 56 layers trained to the end, called it **degradation**. It is no over-fitting, since it is the training loss that gets worse. And the numbers do not explode, for BatchNorm sees to it at every layer.
+# The 24 layers have hardly begun (2.3 is guessing), 12 are better, and 6 are the best. After 500 steps, recorded likewise with four rates, the medians are in the same order: 24 layers are three times as bad as 12, and 6 and 12 are close. He, Zhang, Ren and Sun, who showed it on larger images, with networks of 20 and of 56 layers trained to the end, called it **degradation**. It is no over-fitting, since it is the training loss that gets worse. And the numbers do not explode, for BatchNorm sees to it at every layer.
 
 # %% tags=["claim"]
 ends = {depth: median(map(at_end, runs)) for depth, runs in plain.items()}
@@ -556,7 +556,7 @@ for (name, count), middle in middles.items():
     print(f"{name:14} {count:3}", *(f"{cosine:5.2f}" for cosine in middle))
 
 # %% [markdown]
-# In the first blocks of the plain network two batches of the same ten digits ask for unrelated changes: at the start, what a step does for its batch is chance to the next. With shortcuts they agree in part from the first block on, and more in later ones. With 64 images, as in the runs, all agree less. Balduzzi et al. (*The Shattered Gradients Problem*, 2017, arXiv:1702.08591) found a like thing for the gradient by the input: without shortcuts, with depth, it comes to resemble white noise.
+# In the first blocks of the plain network two batches of the same ten digits ask for unrelated changes: at the start, what a step does for its batch is chance to the next. With shortcuts they agree in part from the first block on, and more in later ones. With 64 images, as in the runs, these agree less. Balduzzi et al. (*The Shattered Gradients Problem*, 2017, arXiv:1702.08591) found a like thing for the gradient by the input: without shortcuts, with depth, it comes to resemble white noise.
 
 # %% tags=["claim"]
 assert min(grows["plain"]) > 15 and max(grows["with shortcuts"]) < 6.5, grows
@@ -569,6 +569,8 @@ for count in (256, 64):
     assert all(shorter > plain + 0.02 for shorter, plain in ahead_by), middles
 assert min(middles["with shortcuts", 256]) > 0.25
 assert sum(middles["with shortcuts", 64]) < 0.8 * sum(middles["with shortcuts", 256])
+by_count = zip(*(middles["with shortcuts", n] for n in (64, 256)), strict=True)
+assert all(fewer < more for fewer, more in by_count)
 assert sum(middles["plain", 64]) < sum(middles["plain", 256])
 
 # %% [markdown]
@@ -1096,7 +1098,7 @@ full_size = [block_cost(a, b, 2 * size, 2 * size, s)[1] for a, b, size, s in blo
 assert sum(full_size) + 25 * 16 * 784 + 640 == 9_546_624
 
 # %% [markdown]
-# Halve the image and double the channels, and a convolution costs as many multiply-adds as before: 16 channels at 14 × 14 and 32 at 7 × 7 need the same 451,584. The parameters lie mostly at the end, the work is spread evenly. (At 4 × 4, since 7 cannot be halved, 64 channels cost a little more.) The stem at full size, with a stride of 1, would alone cost four times as much, and nearly everything behind it as well: 9.5 million multiply-adds in place of 2.6.
+# Halve the image and double the channels, and a convolution costs as many multiply-adds as before: 16 channels at 14 × 14 and 32 at 7 × 7 need the same 451,584. The parameters lie mostly at the end, the work is spread evenly. (At 4 × 4, since 7 cannot be halved, 64 channels cost a third more.) The stem at full size, with a stride of 1, would alone cost four times as much, and nearly everything behind it as well: 9.5 million multiply-adds in place of 2.6.
 
 # %% [markdown]
 # > [!NOTE]- Aside: the family
@@ -1105,7 +1107,7 @@ assert sum(full_size) + 25 * 16 * 784 + 640 == 9_546_624
 # %% [markdown]
 # ## The whole library, once
 #
-# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things whose gain chapter 13 could not show with all images, test-time augmentation, and label smoothing (which with 500 images did help). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is a smooth form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
+# What the chapters before have brought: BatchNorm (12), AdamW on one cycle (10), random turns, shifts and sizes of each image (13), in batches (7), by the learner (8); and two things whose gain chapter 13 could not show with all images, test-time augmentation, and label smoothing (which with 500 images did help). One thing is new. People do not only turn their digits, they also bend them. So the places at which an image is read are moved a little more, by a few long waves with random heights, along both axes, by about a pixel in all. This is another form of what Simard, Steinkraus and Platt (2003) called **elastic distortions**.
 
 
 # %% export="augment.py"
@@ -1186,7 +1188,7 @@ for row, digit in zip(axes, (5, 8), strict=True):
         ax.axis("off")
 
 # %% [markdown]
-# All choices, made once more on images held back, stand together in a **recipe**, from which a learner is made. (20 epochs if nothing else is said; 12 on this page, for the sake of time, and 40 for the number that counts.)
+# All choices stand together in a **recipe**, from which a learner is made. (20 epochs if nothing else is said; 12 on this page, for the sake of time, and 40 for the number that counts.)
 
 
 # %% export="recipe.py"
@@ -1306,7 +1308,7 @@ record("error rates of all seeds", rates)
 #
 # The **confusion matrix** counts, for each digit, which answers it was given.
 
-# %% tags=["figure"] alt="Left a table of ten by ten, the digit against the answer, with a small number in some of its cells, nearly all of them 1, the largest where a 2 was called a 9. Right a grid of small images, the digits that were answered wrongly, several of them a 2 whose upper arc is a closed loop." caption="Left the confusion matrix, rows the true digit, columns the answer, zeros and the right answers left out; right the images that are wrong, with the answer, and the truth in brackets"
+# %% tags=["figure"] alt="Left a table of ten by ten, the digit against the answer, with a small number in some of its cells, nearly all of them 1, the largest where a 2 was called a 9. Right a grid of small images, digits that were answered wrongly, two of them a 2 whose upper arc is a closed loop." caption="Left the confusion matrix, rows the true digit, columns the answer, zeros and the right answers left out; right the first twelve images that are wrong, with the answer, and the truth in brackets"
 figure = plt.figure(figsize=(5.6, 3.0), layout="none")
 left = figure.add_axes((0.08, 0.17, 0.42, 0.79))
 answers = several.argmax(1)

@@ -780,3 +780,9 @@ def largest_stable_lr(xs):
 def largest_stable_lr(xs):
     p, q = 2 * sum(x * x for x in xs) / len(xs), 2 * sum(xs) / len(xs)
     return 2 / (p + 2 / 2 + (((p - 2) / 2) ** 2 + q * q) ** 0.5)
+
+
+# %% exercise="numerical_grad" message="all were moved at once"
+def numerical_grad(loss, parameters, step=1e-3):
+    higher, lower = [p + step for p in parameters], [p - step for p in parameters]
+    return [(loss(higher) - loss(lower)) / (2 * step) for _ in parameters]

@@ -576,7 +576,7 @@ def backward(network, x, z, hidden, output_grad):
     )
 
 
-# %% exercise="sigmoid" message="for a negative z multiply numerator"
+# %% exercise="sigmoid" message="for which signs of its argument"
 import math
 
 
@@ -888,3 +888,10 @@ def forward(network, x):
     hidden = [relu(value) for value in z]
     outputs = [predict(hidden, row, b) for row, b in zip(network.output_weight, network.output_bias)]
     return z, hidden, outputs[0]
+
+
+# %% exercise="forward" message="the outputs got the hidden biases"
+def forward(network, x):
+    z = [predict(x, row, b) for row, b in zip(network.hidden_weight, network.hidden_bias)]
+    hidden = [relu(value) for value in z]
+    return z, hidden, [predict(hidden, row, b) for row, b in zip(network.output_weight, network.hidden_bias)]
