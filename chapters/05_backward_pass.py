@@ -1261,7 +1261,6 @@ print(f"the largest of fifty numbers that are 0: {numerical.abs().max():.0e}")
 assert 0 < numerical.abs().max() < 1e-9
 
 
-
 def size_of_zero(seed: int, factor: float) -> float:
     source = torch.Generator().manual_seed(seed)
     x, y, shift = (
