@@ -1331,7 +1331,7 @@ for n, row in enumerate(rows):
     ax.axis("off")
 
 # %% [markdown]
-# Cover the numbers above them, read them yourself, and compare. One mistake comes up more than once: a 2 whose upper arc has closed to a loop is called a 9.
+# Cover the numbers above them, read them yourself, and compare. The most frequent mistake is a 2 whose upper arc has closed to a loop, called a 9.
 
 # %% tags=["claim"]
 if len(images) < 5000:
