@@ -168,6 +168,7 @@ PICTURE = {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xm
 OUTPUTS = {
     "draw()": PICTURE,
     "draw(2)": PICTURE,
+    "SVG(circle)": {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": "<svg><circle/></svg>"}},
     "print(6 * 7)": {"output_type": "stream", "name": "stdout", "text": "42\n"},
     'print("aside")': {"output_type": "stream", "name": "stdout", "text": "aside\n"},
     "compare()": {

@@ -169,6 +169,7 @@ MISTAKES = [  # file, what stands there, what somebody wrote instead, what is sa
     (CHAPTER_FILE, "guessed", "[guessed](#gone)", [CHAPTER_FILE, "#gone"]),
     (CHAPTER_FILE, r"\hat y", r"\hatt y", [f"{CHAPTER_FILE}:{FORMULA}: ", r"\hatt y"]),
     (CHAPTER_FILE, ' tags=["figure"] alt="A dot alone."', "", [CHAPTER_FILE, "alt="]),
+    (CHAPTER_FILE, "draw(2)", "SVG(circle)", [CHAPTER_FILE, "Matplotlib did not draw"]),
 ]
 
 

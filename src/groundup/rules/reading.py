@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from groundup.book import Book, UsageError
+from groundup.book import Book, UsageError, read_text
 from groundup.chapter import Chapter, ChapterError
 from groundup.rules.expressions import read
 from groundup.rules.imports import why_not
@@ -57,10 +57,11 @@ def locks(chapters: Mapping[int, Chapter]) -> Locks:
 def check_package(book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int) -> None:
     """Check every module of a package that may use what chapters up to `number` unlock.
 
-    Raises: ChapterError as `check_chapters` does; UsageError when there is no such chapter, folder or module.
+    Raises: ChapterError as `check_chapters` does; BookError for a file that is no UTF-8; UsageError when there is no
+    such chapter, folder or module.
     """
     book.chapter(number)
-    texts = {path: _text(path, book.relative(path)) for path in package_files(book, folder)}
+    texts = {path: read_text(path, book.relative(path)) for path in package_files(book, folder)}
     own: dict[str, Own] = {}
     for path, text in texts.items():
         own |= {name: found for _, name, found in _read(text, book.relative(path), {}).defined}
@@ -105,13 +106,6 @@ def _chapters(chapters: Mapping[int, Chapter]) -> list[_Source]:
 def _is_hidden(path: Path) -> bool:
     """Whether a path leads through a folder such as .venv or __pycache__."""
     return any(part[0] == "." or part == "__pycache__" for part in path.parts[:-1])
-
-
-def _text(path: Path, file: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, ValueError):
-        raise ChapterError(f"{file}: not UTF-8 text: save it as UTF-8") from None
 
 
 def _read(text: str, file: str, known: Mapping[str, Own]) -> Usage:

@@ -97,9 +97,13 @@ class ChapterPage:
             self.at(cell)('draws a figure without alt text: # %% tags=["figure"] alt="what it shows"')
             return Markup("")
         alt = cell.metadata["alt"]
-        if "image/svg+xml" in data:
+        if "image/svg+xml" not in data:
+            return Markup(figures.png(data["image/png"], alt, self.folder))
+        try:
             return Markup(figures.svg(data["image/svg+xml"], alt, self.folder))
-        return Markup(figures.png(data["image/png"], alt, self.folder))
+        except ValueError as error:
+            self.at(cell)(str(error))
+            return Markup("")
 
     def _anywhere(self, text: str) -> None:
         self.report(f"chapters/{self.stem}.py: {text}")

@@ -18,9 +18,10 @@ _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 def svg(source: str, alt: str, folder: Path) -> str:
-    """Write a figure that Matplotlib drew as SVG; return its images in HTML."""
+    """Write a figure that Matplotlib drew as SVG; return its images in HTML. Raises: ValueError for another's SVG."""
     size = _SIZE.search(source)
-    assert size is not None, "Matplotlib gives its figures a size in points"
+    if size is None:  # Matplotlib gives it in points
+        raise ValueError("shows a picture that Matplotlib did not draw: draw it with Matplotlib, or groundup.plot")
     width, height = (float(number) * POINT for number in size.groups())
     smaller = _smaller(source)
     names = [_write(themed(smaller, theme).encode(), "svg", folder) for theme in ("light", "dark")]
