@@ -11,6 +11,7 @@ from helpers.books import make_book
 from groundup import rules
 from groundup.book import Book, UsageError
 from groundup.chapter import ChapterError, parse_book
+from groundup.rules.reading import locks
 
 HERE = Path(__file__).parents[2]
 REMEDY = "which no chapter unlocks: write it from the base vocabulary"
@@ -26,7 +27,7 @@ def check_chapters(book: Book) -> None:
 
 
 def check_package(book: Book, folder: Path, number: int) -> None:
-    rules.check_package(book, parse_book(book), folder, number)
+    rules.check_package(book, locks(parse_book(book)), folder, number)
 
 
 def violations(book: Book) -> list[str]:

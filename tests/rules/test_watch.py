@@ -289,19 +289,19 @@ def load(folder: Path) -> types.ModuleType:
 
 def test_a_package_is_watched_by_its_files(tmp_path: Path) -> None:
     book, folder = package(tmp_path, RELU + "def mm(a, b):\n    return a @ b\n")
-    mine, chapters = load(folder), parse_book(book)
+    mine, locked = load(folder), locks(parse_book(book))
     x = torch.ones(2, 2)
     # what stands outside of the package, such as a test that compares, may use anything
-    product = check_package_run(book, chapters, folder, 3, lambda watch: torch.equal(mine.mm(x, x), torch.relu(x) @ x))
+    product = check_package_run(book, locked, folder, 3, lambda watch: torch.equal(mine.mm(x, x), torch.relu(x) @ x))
     assert product
     with pytest.raises(LockedError, match=r"mine\.py:2 uses torch\.Tensor\.relu, which chapter 4 unlocks$"):
-        check_package_run(book, chapters, folder, 3, lambda watch: mine.relu(x))
+        check_package_run(book, locked, folder, 3, lambda watch: mine.relu(x))
 
     def outside(watch: Watch) -> torch.Tensor:
         with watch.at(None):
             return mine.relu(x)
 
-    assert torch.equal(check_package_run(book, chapters, folder, 3, outside), x)
+    assert torch.equal(check_package_run(book, locked, folder, 3, outside), x)
 
 
 def test_a_lock_that_the_code_catches_is_said_at_the_end(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_lock_that_the_code_catches_is_said_at_the_end(tmp_path: Path) -> None
     book, folder = package(tmp_path, swallowing)
     mine = load(folder)
     with pytest.raises(ChapterError, match=r"mine\.py:3 uses torch\.Tensor\.relu, which chapter 4 unlocks$"):
-        check_package_run(book, parse_book(book), folder, 3, lambda watch: mine.f(torch.ones(2)))
+        check_package_run(book, locks(parse_book(book)), folder, 3, lambda watch: mine.f(torch.ones(2)))
 
 
 LOOK_ON = """

@@ -54,8 +54,8 @@ def locks(chapters: Mapping[int, Chapter]) -> Locks:
     return _locks(_chapters(chapters))
 
 
-def check_package(book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int) -> None:
-    """Check every module of a package that may use what chapters up to `number` unlock.
+def check_package(book: Book, locked: Locks, folder: Path, number: int) -> None:
+    """Check every module of a package that may use what chapters up to `number` unlock; `locked` are the book's locks.
 
     Raises: ChapterError as `check_chapters` does; BookError for a file that is no UTF-8; UsageError when there is no
     such chapter, folder or module.
@@ -70,8 +70,7 @@ def check_package(book: Book, chapters: Mapping[int, Chapter], folder: Path, num
     modules = {path.relative_to(folder).parts[0].removesuffix(".py") for path in texts}
     siblings = frozenset({folder.resolve().name, *modules})
     sources = [_Source(file, number, usage, known=known, siblings=siblings) for file, usage in usages.items()]
-    opened = locks(chapters)
-    _raise_if_any([line for source in sources for line in _violations(source, opened)])
+    _raise_if_any([line for source in sources for line in _violations(source, locked)])
 
 
 def package_files(book: Book, folder: Path) -> list[Path]:

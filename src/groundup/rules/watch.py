@@ -21,7 +21,7 @@ from groundup.chapter import Cell, Chapter, ChapterError
 from groundup.rules import entries
 from groundup.rules.locks import Locks, Place, keywords, shown
 from groundup.rules.patches import patched
-from groundup.rules.reading import locks, package_files
+from groundup.rules.reading import package_files
 
 Result = TypeVar("Result")
 
@@ -170,9 +170,7 @@ def watched(chapter: Chapter, locked: Locks) -> Iterator[Watch]:
         yield watch
 
 
-def check_package_run(
-    book: Book, chapters: Mapping[int, Chapter], folder: Path, number: int, run: Callable[[Watch], Result]
-) -> Result:
+def check_package_run(book: Book, locked: Locks, folder: Path, number: int, run: Callable[[Watch], Result]) -> Result:
     """What `run(watch)` gives, while each call that a package makes is held to what is unlocked by chapter `number`.
 
     `with watch.at(None)` leaves the rules for a while.
@@ -181,7 +179,7 @@ def check_package_run(
     """
     book.chapter(number)
     files = {str(path.resolve()) for path in package_files(book, folder)}
-    watch = Watch(locks(chapters), lambda file: os.path.realpath(file) in files, {})
+    watch = Watch(locked, lambda file: os.path.realpath(file) in files, {})
     with _watching(watch), watch.at(Place(number)):
         return run(watch)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from groundup import rules
 from groundup.book import Book, BookError, UsageError
 from groundup.chapter import ChapterError, parse
+from groundup.rules.reading import locks
 from groundup.workspace import importing
 from groundup.workspace.behaviours import Failure, Findings
 from groundup.workspace.suite_process import SUITE, Job, Package, events
@@ -61,14 +62,14 @@ def _examine(book: Book, folder: Path, number: int, show: Callable[[Findings, st
     rules.package_files(book, folder)  # or there is no package
     if not any((book.root / "tests").glob(SUITE)):
         raise BookError(f"there is no suite in {book.root / 'tests'}: get the book's whole repository")
-    chapters = {each: parse(path) for each, path in book.chapters().items() if each <= number}  # what they unlock
+    locked = locks({each: parse(path) for each, path in book.chapters().items() if each <= number})
     package = Package(folder.absolute(), book.relative(folder), book.checkpoint(number).name)
     findings = Findings()
     try:
-        rules.check_package(book, chapters, folder, number)
+        rules.check_package(book, locked, folder, number)
     except ChapterError as error:
         findings.locked(str(error).splitlines())
-    job = Job(book, chapters, package, number, SECONDS, importing.SECONDS)
+    job = Job(book, locked, package, number, SECONDS, importing.SECONDS)
     for _ in range(LIVES):
         for event in events(job):
             findings.add(event)

@@ -17,7 +17,7 @@ from typing import Any
 
 import groundup
 from groundup.book import Book, BookError
-from groundup.chapter import Chapter
+from groundup.rules.locks import Locks
 
 SUITE = "test_checkpoints*.py"  # in the book's tests/
 STAND_IN = (
@@ -48,7 +48,7 @@ class Job:
     """
 
     book: Book
-    chapters: Mapping[int, Chapter]
+    locked: Locks
     package: Package
     number: int
     seconds: float  # for one case

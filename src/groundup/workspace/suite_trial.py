@@ -188,7 +188,7 @@ def main() -> None:
 
     locked: list[str] = []
     try:
-        check_package_run(job.book, job.chapters, job.package.folder, job.number, run)
+        check_package_run(job.book, job.locked, job.package.folder, job.number, run)
     except LockedError as error:  # also where the package has caught it, and gone on
         locked = [spelt(line, job.package) for line in str(error).splitlines()]
     print(json.dumps({"event": "over", "locked": locked}), file=events, flush=True)
