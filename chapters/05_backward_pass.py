@@ -2117,11 +2117,14 @@ for name in budgets:
     assert tried[name, (1.0, 0.1)][0] > factor * tried[name, chosen[name]][2]
 one_recipe, three_recipe = chosen.values()
 assert three_recipe[1] > one_recipe[1]
-if len(images) < 5000:  # chapter 6 takes it over
-    assert three_recipe == (0.3, 2.0)
+if len(images) < 5000:
+    close = [(0.3, 1.0), (0.3, 2.0)]  # chapter 6 takes the second
+    assert three_recipe in close
+    first, second = (tried["three hidden layers", recipe][1] for recipe in close)
+    assert abs(first - second) < 0.01
 
 # %% [markdown]
-# With weights as they come from chapter 4's rules both fail at the rate of 0.5, mostly in NaN (100 %), and at 0.1 they are far behind. It is not the large inputs alone: three tenths of the weights, and the same inputs train at the same rate. Now all training images and ten epochs, as in chapter 4, five seeds of each.
+# With weights as they come from chapter 4's rules both fail at the rate of 0.5, mostly in NaN (100 %), and at 0.1 they are far behind. It is not the large inputs alone: three tenths of the weights, and the same inputs train at the same rate. For three layers the rates of 1 and 2 are within a hundredth of each other, and on another computer the other may be ahead: numbers that are rounded differently are another random start. Now all training images and ten epochs, as in chapter 4, five seeds of each.
 
 # %% [markdown] tags=["predict"]
 # Equal budgets, each with its own recipe: which will make fewer errors on the validation images, and by how much? (About fifteen seconds.)

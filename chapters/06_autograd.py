@@ -2420,7 +2420,7 @@ widths, pieces, lr = min(choices, key=choices.get)
 print(f"chosen: {widths}, {pieces} pieces, learning rate {lr}")
 
 # %% [markdown]
-# With that, all training images, chapter 5's ten epochs, and five random starts; and for comparison chapter 5's network, by the recipe that it chose on the book's images and from the same seeds (twenty seconds or so; some minutes on the full set):
+# With that, all training images, chapter 5's ten epochs, and five random starts; and for comparison chapter 5's network, at the rate of 2, one of the two between which chapter 5 could hardly choose on the book's images, and from the same seeds (twenty seconds or so; some minutes on the full set):
 
 # %%
 guesses = {"maxout": [], "chapter 5's": []}

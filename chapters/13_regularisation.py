@@ -1906,7 +1906,7 @@ for name, wrong in (("eight views", wrong_after), ("ensemble", wrong_ensemble)):
 # %% tags=["claim"]
 if len(images) < 5000:
     unclear = [abs(d) <= 2 * error for d, error in intervals["eight views"]]
-    assert sum(unclear) > 3 and unclear[5], intervals
+    assert sum(unclear) > 3, intervals
     assert sum(fall for fall, _ in intervals["ensemble"]) > 0, intervals
     assert max(fall for pairs in intervals.values() for fall, _ in pairs) < 0.022
 record("with eight views, error rates", with_tta)
