@@ -40,7 +40,7 @@ def stale(book: Book) -> list[str]:
 
 def modules(root: Path, *chapters: str) -> dict[str, str]:
     """The modules of the last checkpoint, without __init__.py and the generated line."""
-    texts = checkpoints(make_book(root, *chapters)).get(len(chapters), {})
+    texts = checkpoints(make_book(root, *chapters))[len(chapters)]
     return {file: text.removeprefix(GENERATED) for file, text in texts.items() if file != "__init__.py"}
 
 
@@ -476,6 +476,13 @@ RULES = [
         {"new.py": "\n\ndef f(x):\n    return exp(x)\n\n\ndef exp(x):\n    return 2.718**x\n"},
     ),
 ]
+
+
+def test_a_book_that_exports_nothing_yet_has_an_empty_package(tmp_path: Path) -> None:
+    book = make_book(tmp_path, "# %%\nx = 1")
+    (made,) = write(book)
+    assert made == book.checkpoint(1) / "__init__.py"
+    assert checkpoint.unified(book, 0, 1) == "checkpoints 0 and 1 are identical\n"
 
 
 @pytest.mark.parametrize(("cells", "expected"), [row[1:] for row in RULES], ids=[row[0] for row in RULES])

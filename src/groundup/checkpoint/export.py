@@ -48,7 +48,6 @@ def checkpoints(chapters: Mapping[int, Chapter]) -> dict[int, dict[str, str]]:
     return {
         number: {"__init__.py": INIT, **{file: done[text] for file, text in texts.items()}}
         for number, texts in raw.items()
-        if texts
     }
 
 
