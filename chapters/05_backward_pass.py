@@ -2116,8 +2116,8 @@ for name in budgets:
     factor = 1.3 if len(images) < 5000 else 1
     assert tried[name, (1.0, 0.1)][0] > factor * tried[name, chosen[name]][2]
 one_recipe, three_recipe = chosen.values()
-assert three_recipe[1] > one_recipe[1]
 if len(images) < 5000:
+    assert three_recipe[1] > one_recipe[1]
     close = [(0.3, 1.0), (0.3, 2.0)]  # chapter 6 takes the second
     assert three_recipe in close
     first, second = (tried["three hidden layers", recipe][1] for recipe in close)

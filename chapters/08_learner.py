@@ -972,8 +972,8 @@ for size in (64, 256, 1024):
     print("batches of {:4}: {:.3f} and {:.3f} times".format(size, *overhead[size]))
 
 # %% tags=["claim"]
-assert max(noted_too for _, noted_too in overhead.values()) < 1.2
-assert statistics.median(silent for silent, _ in overhead.values()) < 1.1
+for ratios in zip(*overhead.values(), strict=True):  # silent, and with losses noted
+    assert statistics.median(ratios) < 1.1  # of three sizes: one may be disturbed
 record("learner against the bare loop, batches of 64", overhead[64][0])
 record("learner against the bare loop, batches of 256", overhead[256][0])
 record("learner against the bare loop, batches of 1024", overhead[1024][0])
