@@ -2005,7 +2005,7 @@ record("error_rate", median(error_rates))
 record("error rates of five seeds", error_rates)
 
 # %% [markdown]
-# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with as many weights. What is that owed to? To the quiet beginning and the rate that it allows: they mend about twice as many images as they spoil. (With the full set, twelve times as many images to learn from, chapter 3's thirty epochs end at about the same place.) Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive. To *train* so many takes more, as chapter 5 will find with ten; first we need a way back.
+# Each of the five networks makes fewer mistakes than chapter 3's of the same seed, in a third of the epochs and with as many weights. What is that owed to? To the quiet beginning and the rate that it allows: they mend about twice as many images as they spoil. (With the full set, twelve times as many images, chapter 3's thirty epochs end about there, too.) Not to normalised inputs, which spoil about as many as they mend. And not to the two square roots, which chapter 3 had already: what this chapter was about for most of its length has no part in its last number. It keeps fifty layers alive. To *train* so many takes more, as chapter 5 will find with ten; first we need a way back.
 #
 # ## Recap
 #

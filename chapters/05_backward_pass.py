@@ -2124,7 +2124,7 @@ if len(images) < 5000:
     assert abs(first - second) < 0.01
 
 # %% [markdown]
-# With weights as they come from chapter 4's rules both fail at the rate of 0.5, mostly in NaN (100 %), and at 0.1 they are far behind. It is not the large inputs alone: three tenths of the weights, and the same inputs train at the same rate. For three layers the rates of 1 and 2 are within a hundredth of each other, and on another computer the other may be ahead: numbers that are rounded differently are another random start. Now all training images and ten epochs, as in chapter 4, five seeds of each.
+# With weights as they come from chapter 4's rules both fail at the rate of 0.5, mostly in NaN (100 %), and at 0.1 are far behind. It is not the large inputs alone: three tenths of the weights, and the same inputs train at the same rate. (For three layers, a computer's rounding may choose between 1 and 2.) Now all training images and ten epochs, as in chapter 4, five seeds of each.
 
 # %% [markdown] tags=["predict"]
 # Equal budgets, each with its own recipe: which will make fewer errors on the validation images, and by how much? (About fifteen seconds.)
