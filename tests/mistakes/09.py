@@ -518,9 +518,11 @@ def is_right(conv):
 
 # %% exercise="is_right" message="among them one that adds 0.01 too much"
 def is_right(conv):
+    source = torch.Generator().manual_seed(0)  # by chance, others that are off by less than 1 may pass, too
     try:
         for kernel in ((3, 3), (2, 4), (4, 2)):
-            x, weight, bias = torch.randn(3, 2, 9, 7), torch.randn(5, 2, *kernel), torch.randn(5)
+            sizes = (3, 2, 9, 7), (5, 2, *kernel), (5,)
+            x, weight, bias = (torch.randn(size, generator=source) for size in sizes)
             kept = x.clone(), weight.clone()
             got = conv(x, weight, bias, 2, 3)
             wanted = conv2d(*kept, bias, 2, 3)
