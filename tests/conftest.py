@@ -23,8 +23,15 @@ os.environ["COLUMNS"] = "120"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The chapters' own run takes longest of all, and most of a worker's time is to wait for it: it begins at once."""
-    items.sort(key=lambda item: item.path.name != "test_exercises.py")
+    """The chapters' own run takes longest of all: it begins at once, and those who need nothing of it come last.
+
+    The first worker has the first half, and waits for the run; the other has something to do meanwhile.
+    """
+    items.sort(key=lambda item: (item.path.name != "test_exercises.py", _is_free(item)))
+
+
+def _is_free(item: pytest.Item) -> bool:
+    return not vars(item.module).keys() & {"built_site", "exercises", "outcomes"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

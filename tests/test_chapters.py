@@ -14,7 +14,7 @@ from helpers.books import BOOK
 from groundup import checkpoint, rules
 from groundup.chapter import Cell, Chapter, parse_book
 from groundup.checkpoint import Change, changes
-from groundup.rules.reading import locks
+from groundup.rules import book_locks
 
 PARSED = parse_book(BOOK)
 CHAPTERS = sorted(PARSED)
@@ -103,7 +103,7 @@ def test_no_chapter_uses_a_locked_name() -> None:
 
 def test_no_checkpoint_uses_a_locked_name() -> None:
     """As `groundup check 6 --package` would say; what the checkpoints are made of is looked at above, cell by cell."""
-    locked = locks(PARSED)
+    locked = book_locks(PARSED)
     for number in CHAPTERS[1::4]:
         rules.check_package(BOOK, locked, BOOK.checkpoint(number), number)
 

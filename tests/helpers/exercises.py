@@ -22,7 +22,7 @@ from pathlib import Path
 from groundup.book import write_if_changed
 from groundup.chapter import Cell, Chapter, ChapterError, Exercise, parse_book, parse_mistakes
 from groundup.notebooks.stubs import stub
-from groundup.rules.reading import locks
+from groundup.rules import book_locks
 from groundup.run import run
 from groundup.run.results import key
 from helpers.books import BOOK
@@ -92,7 +92,7 @@ def main() -> None:
         BOOK.results(number).unlink(missing_ok=True)
     chapters = parse_book(BOOK)
     with tempfile.NamedTemporaryFile() as plans:
-        plans.write(pickle.dumps((chapters, locks(chapters))))
+        plans.write(pickle.dumps((chapters, book_locks(chapters))))
         plans.flush()
 
         def prelude(chapter: Chapter) -> str:

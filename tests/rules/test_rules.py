@@ -9,9 +9,8 @@ import pytest
 from helpers.books import make_book
 
 from groundup import rules
-from groundup.book import Book, UsageError
+from groundup.book import Book, BookError, UsageError
 from groundup.chapter import ChapterError, parse_book
-from groundup.rules.reading import locks
 
 HERE = Path(__file__).parents[2]
 REMEDY = "which no chapter unlocks: write it from the base vocabulary"
@@ -27,7 +26,7 @@ def check_chapters(book: Book) -> None:
 
 
 def check_package(book: Book, folder: Path, number: int) -> None:
-    rules.check_package(book, locks(parse_book(book)), folder, number)
+    rules.check_package(book, rules.book_locks(parse_book(book)), folder, number)
 
 
 def violations(book: Book) -> list[str]:
@@ -362,6 +361,16 @@ def test_a_package_cannot_borrow_torch_from_a_neighbour(tmp_path: Path) -> None:
 def test_a_file_that_begins_with_a_byte_order_mark(tmp_path: Path) -> None:
     folder = package(tmp_path, nn="\ufeffx = 1\n")
     check_package(book_of(tmp_path, c03="x = 1"), folder, 3)
+
+
+def test_a_package_that_is_no_text(tmp_path: Path) -> None:
+    folder = package(tmp_path, nn="x = 1\n")
+    (folder / "nn.py").write_bytes("# für uns\n".encode("latin-1"))
+    with pytest.raises(BookError, match=r"^my_work/nn\.py: not UTF-8 text \(byte 3\): save it as UTF-8$"):
+        check_package(book_of(tmp_path, c03="x = 1"), folder, 3)
+    (folder / "nn.py").write_bytes(b"x = 1\0\n")
+    with pytest.raises(ChapterError, match=r"^my_work/nn\.py:1: not Python"):
+        check_package(book_of(tmp_path, c03="x = 1"), folder, 3)
 
 
 def test_a_package_with_a_syntax_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from groundup.book import Book
 from groundup.book.plan import PLAN
 from groundup.chapter import ChapterError, parse_book
 from groundup.proof import UnlockError
-from groundup.rules.reading import locks
+from groundup.rules import book_locks
 from groundup.rules.watch import LockedError, Watch, check_package_run, watched
 from groundup.run import runner
 
@@ -36,7 +36,7 @@ def run(root: Path, number: int, cells: str, before: int | None = None) -> dict[
     book = make_book(root, {min(3, number - 1): first, number: f"# %%\n{SET_UP}\n{cells}"})
     chapters = parse_book(book)
     module = types.ModuleType("watched")
-    with watched(chapters[number], locks(chapters)) as watch:
+    with watched(chapters[number], book_locks(chapters)) as watch:
         for cell in chapters[number].cells:
             if cell.is_code:
                 tree = ast.increment_lineno(ast.parse(cell.source), cell.line)
@@ -289,7 +289,7 @@ def load(folder: Path) -> types.ModuleType:
 
 def test_a_package_is_watched_by_its_files(tmp_path: Path) -> None:
     book, folder = package(tmp_path, RELU + "def mm(a, b):\n    return a @ b\n")
-    mine, locked = load(folder), locks(parse_book(book))
+    mine, locked = load(folder), book_locks(parse_book(book))
     x = torch.ones(2, 2)
     # what stands outside of the package, such as a test that compares, may use anything
     product = check_package_run(book, locked, folder, 3, lambda watch: torch.equal(mine.mm(x, x), torch.relu(x) @ x))
@@ -309,7 +309,7 @@ def test_a_lock_that_the_code_catches_is_said_at_the_end(tmp_path: Path) -> None
     book, folder = package(tmp_path, swallowing)
     mine = load(folder)
     with pytest.raises(ChapterError, match=r"mine\.py:3 uses torch\.Tensor\.relu, which chapter 4 unlocks$"):
-        check_package_run(book, locks(parse_book(book)), folder, 3, lambda watch: mine.f(torch.ones(2)))
+        check_package_run(book, book_locks(parse_book(book)), folder, 3, lambda watch: mine.f(torch.ones(2)))
 
 
 LOOK_ON = """
@@ -318,10 +318,10 @@ sys.path[:0] = {paths}
 from pathlib import Path
 from groundup.book import Book
 from groundup.chapter import parse_book
-from groundup.rules.reading import locks
+from groundup.rules import book_locks
 from helpers import watching
 chapters = parse_book(Book(Path({root!r})))
-watching.look_on(chapters[5], locks(chapters), lambda found: Path({target!r}).write_text(repr(found)))
+watching.look_on(chapters[5], book_locks(chapters), lambda found: Path({target!r}).write_text(repr(found)))
 """
 
 

@@ -49,7 +49,7 @@ def check_chapters(chapters: Mapping[int, Chapter]) -> None:
     _raise_if_any([line for source in sources for line in _violations(source, locks)])
 
 
-def locks(chapters: Mapping[int, Chapter]) -> Locks:
+def book_locks(chapters: Mapping[int, Chapter]) -> Locks:
     """The locks of a book, and where its chapters open them."""
     return _locks(_chapters(chapters))
 

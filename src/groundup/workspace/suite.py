@@ -11,7 +11,6 @@ from pathlib import Path
 from groundup import rules
 from groundup.book import Book, BookError, UsageError
 from groundup.chapter import ChapterError, parse
-from groundup.rules.reading import locks
 from groundup.workspace import importing
 from groundup.workspace.behaviours import Failure, Findings
 from groundup.workspace.suite_process import SUITE, Job, Package, events
@@ -26,7 +25,7 @@ def failures(book: Book, package: Path, number: int) -> list[Failure]:
     """What a reader's package does not do that checkpoint `number` does, and where it breaks the rule of the course.
 
     Runs the suite in a process of its own, which takes from 5 to 60 seconds. Nothing when all holds.
-    Raises: UsageError when there is no such chapter, folder or module.
+    Raises: UsageError when there is no such chapter, folder or module; BookError for a module that is no UTF-8.
     """
     return _examine(book, package, number, lambda findings, module: None).failures()
 
@@ -62,7 +61,7 @@ def _examine(book: Book, folder: Path, number: int, show: Callable[[Findings, st
     rules.package_files(book, folder)  # or there is no package
     if not any((book.root / "tests").glob(SUITE)):
         raise BookError(f"there is no suite in {book.root / 'tests'}: get the book's whole repository")
-    locked = locks({each: parse(path) for each, path in book.chapters().items() if each <= number})
+    locked = rules.book_locks({each: parse(path) for each, path in book.chapters().items() if each <= number})
     package = Package(folder.absolute(), book.relative(folder), book.checkpoint(number).name)
     findings = Findings()
     try:
