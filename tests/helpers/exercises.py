@@ -124,7 +124,7 @@ def _worked(number: int) -> Path:
 def key_of(number: int) -> str:
     """A hash of everything that the outcomes depend on."""
     files = [BOOK.root / "tests" / "mistakes" / f"{number:02d}.py"]
-    files += [Path(__file__).with_name(f"{name}.py") for name in ("exercises", "mutants", "watching")]
+    files += [Path(__file__).with_name(f"{name}.py") for name in ("exercises", "forks", "mutants", "watching")]
     files += sorted((BOOK.root / "src" / "groundup").rglob("*.py"))
     content = b"".join(path.read_bytes() for path in files if path.is_file())
     return hashlib.sha256(key(BOOK, number).encode() + content).hexdigest()

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import traceback
 import types
 from collections.abc import Callable
 from dataclasses import asdict
@@ -28,6 +27,7 @@ from groundup.workspace.task import Outcome, Part, Task
 from groundup.workspace.trial import emptied, tried
 from helpers.books import BOOK
 from helpers.exercises import mistakes
+from helpers.forks import forked, use_large_pages
 
 SCRIPT = "/nowhere/the script.py"
 
@@ -51,7 +51,6 @@ def answers(chapter: Chapter) -> dict[str, Answer]:
 def trials(target: Path) -> dict[int, dict[str, Outcome]]:
     """What becomes of every one of them, by chapter; `target` is a file to write in."""
     environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"  # large pages: less to copy for each child
     done = subprocess.run(
         [sys.executable, "-m", "helpers.trials", str(target)],
         cwd=target.parent, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
@@ -68,14 +67,14 @@ def grown(tasks: dict[str, Task], depth: int, module: types.ModuleType) -> dict[
         branches: dict[Part, dict[str, Task]] = {}
         for name, todo in tasks.items():
             if len(todo.book) == depth:
-                results |= forked(lambda name=name, todo=todo: {name: json.dumps(asdict(tried(todo, module)))})
+                results |= apart(lambda name=name, todo=todo: {name: json.dumps(asdict(tried(todo, module)))})
             else:
                 branches.setdefault(todo.book[depth], {})[name] = todo
         if not branches:
             return results
         *others, (last, tasks) = branches.items()
         for part, branch in others:
-            results |= forked(partial(further, part, branch, depth, module))
+            results |= apart(partial(further, part, branch, depth, module))
         last.execute(module)  # nobody else needs the module any more
         depth += 1
 
@@ -85,31 +84,20 @@ def further(part: Part, tasks: dict[str, Task], depth: int, module: types.Module
     return grown(tasks, depth + 1, module)
 
 
-def forked(function: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """What a function returns in a forked child, which leaves nothing behind but what went wrong in it."""
-    reader, writer = os.pipe()
+def apart(function: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """What a function returns in a forked child."""
     gc.freeze()  # or a child that collects garbage looks through all of its parents' memory, and copies it
-    child = os.fork()
-    if child == 0:
-        try:
-            with open(writer, "w") as pipe:
-                json.dump(function(), pipe)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    os.close(writer)
-    with open(reader) as pipe:
-        answered = pipe.read()
-    if code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+    found, code = forked(function)
+    if code:
         raise RuntimeError(f"a forked child ended with the code {code}")
-    return json.loads(answered)
+    return found
 
 
 def main(target: Path) -> None:
     import torch._dynamo  # noqa: F401  # here once, and not in every child, where the first optimizer asks for it
 
-    found = {number: forked(lambda number=number: chapter(number, target.parent)) for number in BOOK.chapters()}
+    use_large_pages()
+    found = {number: apart(lambda number=number: chapter(number, target.parent)) for number in BOOK.chapters()}
     target.write_text(json.dumps(found))
 
 

@@ -7,14 +7,12 @@ nothing behind. The chapter itself is watched, an attempt is not.
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from IPython.core.getipython import get_ipython
@@ -26,6 +24,7 @@ from groundup.rules.locks import Locks
 from groundup.rules.watch import LockedError, watched
 from groundup.workspace.task import Part
 from helpers.exercises import Outcome, attempts, keep, key_of, mistakes
+from helpers.forks import forked, use_large_pages
 
 SECONDS = 60  # for one attempt: a wrong answer may loop for ever
 MUTANT_SECONDS = 10
@@ -68,9 +67,11 @@ class _Looker:
         assert info.raw_cell == cell.source
         exercise = self.chapter.exercises.get(cell.exercise or "")
         if exercise and cell is exercise.part("solution")[0]:
+            use_large_pages()
             for name, answer in attempts(exercise, self.wrong).items():
                 seconds = MUTANT_SECONDS if name.startswith(f"{exercise.name} ~") else SECONDS
-                self.found[name] = _forked(self.chapter, answer, exercise.part("check"), seconds)
+                found, code = forked(partial(_attempt, self.chapter, answer, exercise.part("check")), seconds)
+                self.found[name] = Outcome(*found) if found else Outcome("answer", "Killed", f"ended with {code}")
         self.looking.enter_context(self.watch.cell(cell))
 
     def after(self, result: ExecutionResult) -> None:
@@ -88,40 +89,23 @@ class _Looker:
             self.done(self.found)
 
 
-def _attempt(chapter: Chapter, answer: list[Cell], check: list[Cell]) -> Outcome:
+def _attempt(chapter: Chapter, answer: list[Cell], check: list[Cell]) -> tuple[str, ...]:
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # the kernel's own go to the page
+    os.environ.pop(RECORDS)
     for stage, cells in (("answer", answer), ("check", check)):
         for cell in cells:
             try:
                 Part(chapter.file, cell.line + 1, cell.source).execute(sys.modules["__main__"])
             except Exception as error:
                 return _failure(stage, error, chapter)
-    return Outcome("passed")
+    return ("passed",)
 
 
-def _failure(stage: str, error: Exception, chapter: Chapter) -> Outcome:
+def _failure(stage: str, error: Exception, chapter: Chapter) -> tuple[str, ...]:
     trace, line = error.__traceback__, 0
     while trace:
         if trace.tb_frame.f_code.co_filename == chapter.file:
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f"{chapter.file}:{line}: " if stage != "check" else ""
-    return Outcome(stage, type(error).__name__, f"{where}{error}")
-
-
-def _forked(chapter: Chapter, answer: list[Cell], check: list[Cell], seconds: int) -> Outcome:
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(seconds)
-        try:
-            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # the kernel's own go to the page
-            os.environ.pop(RECORDS)
-            outcome = _attempt(chapter, answer, check)
-            os.write(writer, json.dumps(asdict(outcome)).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as pipe:
-        answered = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return Outcome(**json.loads(answered)) if answered else Outcome("answer", "Killed", f"ended with status {status}")
+    return stage, type(error).__name__, f"{where}{error}"
