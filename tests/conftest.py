@@ -27,11 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The first worker has the first half, and waits for the run; the other has something to do meanwhile.
     """
-    items.sort(key=lambda item: (item.path.name != "test_exercises.py", _is_free(item)))
+    items.sort(key=_place)
 
 
-def _is_free(item: pytest.Item) -> bool:
-    return not vars(item.module).keys() & {"built_site", "exercises", "outcomes"}
+def _place(item: pytest.Item) -> tuple[bool, bool]:
+    names = vars(item.module).keys()
+    return not names & {"exercises", "outcomes"}, "built_site" not in names
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
