@@ -23,7 +23,7 @@ from groundup.chapter.names import names
 from groundup.notebooks.stubs import stub
 from groundup.workspace.answers import Answer
 from groundup.workspace.attempt import task
-from groundup.workspace.task import Outcome, Part, Task
+from groundup.workspace.task import Outcome, Part, Task, compiled, parsed
 from groundup.workspace.trial import emptied, tried
 from helpers.books import BOOK
 from helpers.exercises import mistakes
@@ -105,7 +105,7 @@ def chapter(number: int, folder: Path) -> dict[str, str]:
     chapter = parse(BOOK.chapter(number))
     tasks = {name: task(chapter, found, folder, "") for name, found in answers(chapter).items()}
     for part in {part for todo in tasks.values() for part in (*todo.book, *todo.check)}:
-        names(part.source)  # kept here, and not found anew in every child
+        names(part.source), compiled(part), parsed(part)  # kept here, and not found anew in every child
     return grown(tasks, 0, emptied(next(iter(tasks.values()))))
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
 
-from groundup.chapter import Cell, Chapter
+from groundup.chapter import Chapter
 from groundup.record import RECORDS
 from groundup.rules.locks import Locks
 from groundup.rules.watch import LockedError, watched
-from groundup.workspace.task import Part
+from groundup.workspace.task import Part, compiled
 from helpers.exercises import Outcome, attempts, keep, key_of, mistakes
 from helpers.forks import forked, use_large_pages
 
@@ -67,10 +67,14 @@ class _Looker:
         assert info.raw_cell == cell.source
         exercise = self.chapter.exercises.get(cell.exercise or "")
         if exercise and cell is exercise.part("solution")[0]:
+            check = [Part(self.chapter.file, part.line + 1, part.source) for part in exercise.part("check")]
+            for part in check:
+                compiled(part)  # here once, and not in every child
             use_large_pages()
-            for name, answer in attempts(exercise, self.wrong).items():
+            for name, cells in attempts(exercise, self.wrong).items():
                 seconds = MUTANT_SECONDS if name.startswith(f"{exercise.name} ~") else SECONDS
-                found, code = forked(partial(_attempt, self.chapter, answer, exercise.part("check")), seconds)
+                answer = [Part(self.chapter.file, cell.line + 1, cell.source) for cell in cells]
+                found, code = forked(partial(_attempt, answer, check), seconds)
                 self.found[name] = Outcome(*found) if found else Outcome("answer", "Killed", f"ended with {code}")
         self.looking.enter_context(self.watch.cell(cell))
 
@@ -89,23 +93,23 @@ class _Looker:
             self.done(self.found)
 
 
-def _attempt(chapter: Chapter, answer: list[Cell], check: list[Cell]) -> tuple[str, ...]:
+def _attempt(answer: list[Part], check: list[Part]) -> tuple[str, ...]:
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # the kernel's own go to the page
     os.environ.pop(RECORDS)
-    for stage, cells in (("answer", answer), ("check", check)):
-        for cell in cells:
+    for stage, parts in (("answer", answer), ("check", check)):
+        for part in parts:
             try:
-                Part(chapter.file, cell.line + 1, cell.source).execute(sys.modules["__main__"])
+                part.execute(sys.modules["__main__"])
             except Exception as error:
-                return _failure(stage, error, chapter)
+                return _failure(stage, error, part.file)
     return ("passed",)
 
 
-def _failure(stage: str, error: Exception, chapter: Chapter) -> tuple[str, ...]:
+def _failure(stage: str, error: Exception, file: str) -> tuple[str, ...]:
     trace, line = error.__traceback__, 0
     while trace:
-        if trace.tb_frame.f_code.co_filename == chapter.file:
+        if trace.tb_frame.f_code.co_filename == file:
             line = trace.tb_lineno
         trace = trace.tb_next
-    where = f"{chapter.file}:{line}: " if stage != "check" else ""
+    where = f"{file}:{line}: " if stage != "check" else ""
     return stage, type(error).__name__, f"{where}{error}"

@@ -10,7 +10,7 @@ import types
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from groundup.workspace.task import Part
+from groundup.workspace.task import Part, parsed
 from groundup.workspace.values import as_lines, is_noise
 
 MOST = 7  # lines for one part of a case
@@ -101,9 +101,8 @@ def _test(file: str, line: int, parts: Sequence[Part]) -> ast.expr | None:
     """The condition of the assert that a line belongs to."""
     for part in parts:
         if part.holds(file, line):
-            tree = ast.parse("\n" * (part.line - 1) + part.source)
-            found = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-            return next((n.test for n in found if n.lineno <= line <= (n.end_lineno or n.lineno)), None)
+            asserts = (node for node in ast.walk(parsed(part)) if isinstance(node, ast.Assert))
+            return next((n.test for n in asserts if n.lineno <= line <= (n.end_lineno or n.lineno)), None)
     return None
 
 

@@ -16,7 +16,7 @@ from groundup.workspace.answers import Answer, answers
 from groundup.workspace.attempt import attempted, task
 from groundup.workspace.folder import Workspace, edition
 from groundup.workspace.progress import Progress
-from groundup.workspace.task import Outcome, Task
+from groundup.workspace.task import Outcome, Task, compiled
 
 PASSED = Outcome("passed")
 LIBRARIES = {*sys.stdlib_module_names, "torch", "numpy", "matplotlib", "groundup"}
@@ -155,7 +155,7 @@ class Checking:
         """What is to be tried; or what becomes of an answer that is not there, or is no Python."""
         for part in answer.parts:
             try:
-                part.compiled()
+                compiled(part)
             except SyntaxError as error:
                 return Outcome("error", f"{type(error).__name__}: {error.msg}", part.file, error.lineno or part.line)
             except (ValueError, RecursionError, MemoryError) as error:

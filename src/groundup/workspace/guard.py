@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import operator
 import sys
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from groundup.chapter.names import names
+from groundup.workspace.task import Part, compiled, parsed
 
 MISSING = object()
 MANY, MOST = 10_000, 200  # numbers of a tensor, and values of a list, that are compared one by one
@@ -30,7 +32,7 @@ class Guard:
         last = read[-1]
         wanted = frozenset[str]().union(last.now, *(does.late for does in read)) | {"__builtins__"}
         self.names = {name: self._get(name) for name in sorted(wanted - self.free - last.sure)}
-        self.members = [(where, owner, dict(vars(owner))) for where, owner in self._owners()]
+        self.members = [(where, owner, vars(owner).copy()) for where, owner in self._owners()]
         self.values = {name: _seen(value) for name, value in self.names.items()}
         self.settings = _settings()
 
@@ -54,10 +56,10 @@ class Guard:
                     return f"your code has changed the values in `{name}`, and the check relies on them: work on a copy"
         return ""
 
-    def replaced(self, source: str, code: types.CodeType) -> str:
-        """Whether a function of the check, which was compiled to `code`, is no longer its own, in words."""
-        own = {part.co_name: part for part in code.co_consts if isinstance(part, types.CodeType)}
-        for node in ast.parse(source).body:
+    def replaced(self, check: Part) -> str:
+        """Whether a function of a cell of the check is no longer the cell's own, in words."""
+        own = {code.co_name: code for code in compiled(check).co_consts if isinstance(code, types.CodeType)}
+        for node in parsed(check).body:
             if isinstance(node, ast.FunctionDef) and not node.decorator_list:
                 function = self.namespace.get(node.name)
                 if isinstance(function, types.FunctionType) and function.__code__ is not own[node.name]:
@@ -96,6 +98,8 @@ def _settings() -> dict[str, object]:
 def _changed(owner: Any, before: dict[str, Any]) -> str:
     """The name of a function in a module or class that is no longer the same, or stands before an inherited one."""
     now = vars(owner)
+    if list(now) == list(before) and all(map(operator.is_, now.values(), before.values())):
+        return ""  # nearly always, and there are thousands of members
     changed = (name for name, value in before.items() if now.get(name) is not value and _is_other(value, now.get(name)))
     bases = owner.__mro__[1:] if isinstance(owner, type) else ()
     hides = (name for name in now.keys() - before.keys() if any(name in vars(base) for base in bases))

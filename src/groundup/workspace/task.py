@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import types
 from dataclasses import asdict, dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -16,14 +18,27 @@ class Part:
     source: str
 
     def execute(self, module: types.ModuleType) -> None:
-        exec(self.compiled(), module.__dict__)
-
-    def compiled(self) -> types.CodeType:
-        """Raises: SyntaxError, with its line in the file."""
-        return compile("\n" * (self.line - 1) + self.source, self.file, "exec", dont_inherit=True)
+        exec(compiled(self), module.__dict__)
 
     def holds(self, file: str, line: int) -> bool:
         return file == self.file and 0 <= line - self.line <= self.source.count("\n")
+
+
+@cache
+def compiled(part: Part) -> types.CodeType:
+    """Raises: SyntaxError, with its line in the file."""
+    return compile(_in_place(part), part.file, "exec", dont_inherit=True)
+
+
+@cache
+def parsed(part: Part) -> ast.Module:
+    """Raises: SyntaxError, with its line in the file."""
+    return ast.parse(_in_place(part), part.file)
+
+
+def _in_place(part: Part) -> str:
+    """The source where it stands in its file, or the lines in messages would be others."""
+    return "\n" * (part.line - 1) + part.source
 
 
 @dataclass(frozen=True)

@@ -51,15 +51,13 @@ def tried(task: Task, module: types.ModuleType) -> Outcome:
         return Outcome("error", f"after your code there is no {missing}: define it in a cell below the exercise's text")
     if changed := guard.changed():
         return Outcome("changed", changed)
-    sources = [part.source for part in task.check]
     outcome = Outcome("passed")
-    codes = [part.compiled() for part in task.check]
     try:
-        for code in codes:
-            exec(code, module.__dict__)
+        for part in task.check:
+            part.execute(module)
     except BaseException as error:
         outcome = failure(error, task)
-    whys = [guard.changed(after=sources), *map(guard.replaced, sources, codes)]
+    whys = [guard.changed(after=[part.source for part in task.check]), *map(guard.replaced, task.check)]
     return next((Outcome("changed", why) for why in whys if why), outcome)
 
 
