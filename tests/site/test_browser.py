@@ -24,6 +24,7 @@ from helpers.browser import (
     assert_no_barriers,
     served,
     tab,
+    thin,
 )  # fmt: skip
 from helpers.built import built_site
 from helpers.small import small_book
@@ -461,22 +462,28 @@ def test_no_page_scrolls_sideways(opened: Page) -> None:
         opened.set_viewport_size(WIDE)
 
 
-def test_no_barriers(opened: Page) -> None:
-    assert_no_barriers(opened, f"{ALL_RULES}, rules: {{'color-contrast': {{enabled: false}}}}")
+@pytest.fixture(scope="module")
+def thinned(opened: Page, kinds: set[str]) -> Page:
+    thin(opened, kinds)
+    return opened
 
 
-def test_both_schemes_have_contrast(opened: Page, kinds: set[str]) -> None:
+def test_no_barriers(thinned: Page) -> None:
+    assert_no_barriers(thinned, f"{ALL_RULES}, rules: {{'color-contrast': {{enabled: false}}}}")
+
+
+def test_both_schemes_have_contrast(thinned: Page, kinds: set[str]) -> None:
     """All that the scheme changes is colour. The button puts it on like this: a visit keeps the one it began with."""
     put_on = "scheme => document.body.setAttribute('data-md-color-scheme', scheme)"
-    light = opened.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
-    assert_contrast(opened, kinds)
+    light = thinned.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    assert_contrast(thinned, kinds)
     assert len(kinds) > 20
-    opened.evaluate(put_on, "slate")
+    thinned.evaluate(put_on, "slate")
     try:
-        assert opened.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") != light
-        assert_contrast(opened, kinds)
+        assert thinned.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") != light
+        assert_contrast(thinned, kinds)
     finally:
-        opened.evaluate(put_on, "default")
+        thinned.evaluate(put_on, "default")
 
 
 @pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=True)
