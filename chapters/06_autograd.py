@@ -946,7 +946,7 @@ def spread(
 
 
 # %% [markdown]
-# The other operations have the same form. A mean is a sum times a number. Of a tensor that is indexed, each number that was picked gets what comes back to its place, and the sum, if it was picked twice.
+# The other operations have the same form. A mean is a sum times a number. Of an indexed tensor, each number that was picked gets what comes back to its place; picked twice, the sum. ($A^\top G$ as $(G^\top A)^\top$, so that in $X W^\top$ the gradient of $W$ lies in rows, as $W$.)
 
 
 # %% export="autograd.py"
@@ -963,7 +963,9 @@ def __matmul__(self, other: Operand) -> Tensor:
     a, b = self.data, plain(other)
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0]:
         raise ValueError(f"{tuple(a.shape)} @ {tuple(b.shape)}: not (n, m) @ (m, p)")
-    return recorded("@", a @ b, (self, lambda G: G @ b.T), (other, lambda G: a.T @ G))
+    return recorded(
+        "@", a @ b, (self, lambda G: G @ b.T), (other, lambda G: (G.T @ a).T)
+    )
 
 
 @extend(Tensor)
@@ -1025,6 +1027,12 @@ X = Tensor(rand(4, 3), requires_grad=True)
 W, b = Tensor(rand(5, 3), requires_grad=True), Tensor(rand(5), requires_grad=True)
 Z = X @ W.T + b
 L = Z.relu().sum()
+
+# %% tags=["claim"]
+_, (_, vjp) = (X @ W.T).edges
+G = rand(4, 5)
+assert (vjp(G) - X.data.T @ G).abs().max() < 1e-12
+assert vjp(G).T.is_contiguous() and not (X.data.T @ G).T.is_contiguous()
 
 # %% tags=["figure"] alt="The tape of one layer and a loss: X of shape N by D, times the transpose of W, H by D, plus b, of length H, through relu and summed. Below each leaf what its gradient is." caption="Δ: the upstream gradient G of the sum Z = X Wᵀ + b, which is G of the ReLU where Z is above 0. ΣΔ adds up its N rows: from (N, H) to (H,)"
 plot.graph(

@@ -116,7 +116,7 @@ class Tensor(Arithmetic):
                 f"{tuple(a.shape)} @ {tuple(b.shape)}: not (n, m) @ (m, p)"
             )
         return recorded(
-            "@", a @ b, (self, lambda G: G @ b.T), (other, lambda G: a.T @ G)
+            "@", a @ b, (self, lambda G: G @ b.T), (other, lambda G: (G.T @ a).T)
         )
 
     def __rmatmul__(self, other: torch.Tensor) -> "Tensor":
